@@ -1,0 +1,1 @@
+"""Adapters: one module per simulator. They do not know each other."""

@@ -1,0 +1,86 @@
+"""The base of all description classes and the field types that they share.
+
+Everything in a description is a frozen pydantic model: unknown fields are refused, numbers
+are finite, and quantities are converted to canonical units while they are read.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+from netspec import units
+from netspec.errors import UnitError
+
+
+class Described(BaseModel):
+    """A frozen, strict value: a part of a description."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _integer(value: Any) -> Any:
+    return int(value) if isinstance(value, np.integer) else value
+
+
+def _sequence(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _name_of(value: Any) -> Any:
+    # in Python a population may be given itself instead of its name
+    return getattr(value, "name", value)
+
+
+def _schema(unit: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {
+            "anyOf": [{"type": "number"}, {"type": "string"}],
+            "description": f"a number in {unit}, or text with a unit",
+        }
+    )
+
+
+def quantity_type(unit: str, low: float = -1e30, high: float = 1e30) -> Any:
+    """Return the field type of a quantity in the canonical `unit`, between two bounds."""
+
+    def read(value: Any) -> float:
+        result = units.quantity(value, unit)
+        if not low <= result <= high:
+            raise UnitError(f"given {value!r}, expected {low:g} to {high:g} {unit}")
+        return result
+
+    return Annotated[float, PlainValidator(read), _schema(unit)]
+
+
+# A quantity whose unit follows from what it is connected to; see `units.Measured`. A plain
+# validator, because pydantic's own float validation would drop the remembered unit.
+Quantity = Annotated[float, PlainValidator(units.measured), _schema("the canonical unit")]
+Plain = quantity_type("1")
+Milliseconds = quantity_type("ms")
+Hertz = quantity_type("Hz", 0, 1e9)
+Degrees = quantity_type("deg", -3600, 3600)
+Whole = Annotated[StrictInt, BeforeValidator(_integer)]
+Count = Annotated[StrictInt, BeforeValidator(_integer), Field(ge=0, le=2**40)]
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
+Identifier = Annotated[StrictStr, StringConstraints(pattern=NAME_PATTERN)]
+Reference = Annotated[
+    StrictStr, BeforeValidator(_name_of), StringConstraints(pattern=NAME_PATTERN)
+]
+Index = Annotated[StrictInt, BeforeValidator(_integer), Field(ge=0, lt=2**32)]
+Indices = Annotated[tuple[Index, ...], BeforeValidator(_sequence)]
+Quantities = Annotated[tuple[Quantity, ...], BeforeValidator(_sequence)]
+Times = Annotated[tuple[quantity_type("ms", 0, 1e9), ...], BeforeValidator(_sequence)]
+Numbers = Annotated[tuple[Plain, ...], BeforeValidator(_sequence)]

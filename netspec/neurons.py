@@ -1,0 +1,382 @@
+"""Neuron models as equations with units, and the library of models.
+
+A model is data: equations in the language of `netspec.expressions`, a threshold, a reset,
+receptors and parameters. `NeuronModel.dynamics` is the checked intermediate form that
+the adapters lower.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, StrictStr, model_validator
+
+from netspec import expressions as ex
+from netspec import units
+from netspec.errors import DescriptionError, ExpressionError, Fault, NetspecError, UnitError, nearest
+from netspec.fields import Described, Identifier, Quantity
+from netspec.units import Dimension
+
+_LINE = re.compile(
+    r"\s*(?:d(?P<state>[A-Za-z]\w*)\s*/\s*dt|(?P<shortcut>[A-Za-z]\w*))\s*=(?P<rhs>[^=:].*?):"
+    r"\s*(?P<unit>[\w/]+)\s*(?P<flag>\(.*\))?\s*"
+)
+Unit = Literal["1", "ms", "mV", "pA", "nS", "pF", "GOhm", "1/ms", "1/mV"]
+RESERVED = frozenset({"t", "dt", "i", "j", "N", "active", "refractory_steps", "and", "or", "not"})
+
+
+class Parameter(Described):
+    """A parameter of a neuron model.
+
+    Attributes
+    ----------
+    default : float
+        In `unit`; may be given as text with a unit.
+    unit : str
+        A canonical unit: ``1 ms mV pA nS pF GOhm 1/ms 1/mV``.
+    low, high : float or None
+        What is plausible. A value outside is a fault, since a slip of 1000 lies there; a
+        network that means it lists the path under ``accept``.
+    """
+
+    default: Quantity
+    unit: Unit
+    low: Quantity | None = None
+    high: Quantity | None = None
+
+    @model_validator(mode="after")
+    def _in_unit(self) -> Parameter:
+        for field in ("default", "low", "high"):
+            value = getattr(self, field)
+            if value is not None:
+                object.__setattr__(self, field, units.check_dimension(value, self.unit))
+        return self
+
+
+def _parameter_shorthand(value: Any) -> Any:
+    """Let ``"250 pF"`` or a plain number stand for a whole parameter."""
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        measured = units.measured(value)
+        dimension = getattr(measured, "dimension", units.NONE)
+        unit = next((u for u, d in units.COHERENT.items() if d == dimension), None)
+        if unit is None:
+            raise UnitError(f"given {value!r}: {dimension} is no canonical unit")
+        return {"default": float(measured), "unit": unit}
+    return value
+
+
+@dataclass(frozen=True)
+class State:
+    """A state variable of the intermediate form.
+
+    Attributes
+    ----------
+    name, unit : str
+        As declared.
+    rhs : Expr
+        The right side of its differential equation, shortcuts written out.
+    held : bool
+        Whether it is held while the neuron is refractory.
+    """
+
+    name: str
+    unit: str
+    rhs: ex.Expr
+    held: bool
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """The checked intermediate form of a neuron model."""
+
+    states: tuple[State, ...]
+    threshold: ex.Expr
+    reset: tuple[tuple[str, ex.Expr], ...]
+    shortcuts: tuple[tuple[str, ex.Expr], ...]
+
+
+class NeuronModel(Described):
+    """A point neuron: equations, threshold, reset, receptors, parameters.
+
+    Attributes
+    ----------
+    name : str
+        Adapters may map a library model to a native one by its content, never by name alone.
+    equations : str
+        One line an equation: ``dV_m/dt = ... : mV (unless refractory)`` for a state variable
+        with the unit of the variable, ``I = ... : pA`` for a shortcut.
+    threshold : str
+        A condition, tested at the end of a step unless the neuron is refractory.
+    reset : dict
+        State variable -> expression; all are computed from the values before the spike.
+    refractory : str or None
+        The parameter that holds the refractory time (ms).
+    receptors : dict
+        Receptor -> state variable that a synaptic event adds its weight to.
+    inputs : dict
+        Input -> unit. Set from outside at every step (currents, continuous coupling); zero
+        if nothing is connected.
+    parameters : dict of Parameter
+    initial : dict
+        State variable -> initial value or name of a parameter; zero if absent.
+    integrator : {"rk4", "rk2", "euler"}
+        For the states whose equations are not linear. The others are integrated exactly.
+    """
+
+    name: Identifier
+    equations: StrictStr
+    threshold: StrictStr
+    reset: dict[Identifier, StrictStr] = {}
+    refractory: Identifier | None = None
+    receptors: dict[Identifier, Identifier] = {}
+    inputs: dict[Identifier, Unit] = {}
+    parameters: dict[
+        Identifier, Annotated[Parameter, BeforeValidator(_parameter_shorthand)]
+    ] = {}
+    initial: dict[Identifier, Quantity | Identifier] = {}
+    integrator: Literal["rk4", "rk2", "euler"] = "rk4"
+    description: StrictStr = ""
+
+    @model_validator(mode="after")
+    def _checked(self) -> NeuronModel:
+        faults: list[Fault] = []
+        compiled = _Compiler(self, faults)
+        if faults:
+            raise DescriptionError(faults, f"neuron model {self.name!r}")
+        self.__dict__["dynamics"] = compiled.dynamics
+        object.__setattr__(self, "initial", compiled.initial)
+        return self
+
+    @cached_property
+    def dynamics(self) -> Dynamics:
+        """The checked intermediate form (`Dynamics`)."""
+        return _Compiler(self, []).dynamics
+
+    @property
+    def units_of_states(self) -> dict[str, str]:
+        """State variable -> unit."""
+        return {state.name: state.unit for state in self.dynamics.states}
+
+    def defaults(self) -> dict[str, float]:
+        """Return parameter -> default value, in canonical units."""
+        return {name: parameter.default for name, parameter in self.parameters.items()}
+
+
+class _Compiler:
+    """Read and check a model; every fault is added to a list instead of stopping."""
+
+    def __init__(self, model: NeuronModel, faults: list[Fault]) -> None:
+        self.model, self.faults = model, faults
+        self.units: dict[str, str] = {n: p.unit for n, p in model.parameters.items()}
+        self.units.update(model.inputs)
+        declared = [*model.parameters, *model.inputs]
+        lines = self.lines()
+        declared += [name for name, *_ in lines]
+        for name in declared:
+            if declared.count(name) > 1 or name in RESERVED or name in ex.FUNCTIONS:
+                why = "reserved" if declared.count(name) == 1 else "declared more than once"
+                self.fault("equations", name, f"the name is {why}")
+        self.units.update({name: unit for name, unit, *_ in lines})
+        self.dimensions = {n: units.COHERENT[u] for n, u in self.units.items()}
+        self.dynamics = self.compile(lines)
+        self.initial = self.check_initial()
+
+    def fault(self, path: str, given: str, allowed: str, hint: str = "") -> None:
+        fault = Fault(path, given, allowed, hint)
+        if fault not in self.faults:
+            self.faults.append(fault)
+
+    def lines(self) -> list[tuple[str, str, str, bool, bool]]:
+        """Return (name, unit, right side, is a state, is held) for every equation."""
+        found = []
+        for text in self.model.equations.splitlines():
+            text = text.split("#")[0].strip()
+            if not text:
+                continue
+            match = _LINE.fullmatch(text)
+            if match is None:
+                self.fault(
+                    "equations", repr(text), "a line reads 'dV_m/dt = ... : mV (unless refractory)'"
+                )
+                continue
+            flag = (match["flag"] or "").strip("() ")
+            if flag not in ("", "unless refractory") or (flag and not match["state"]):
+                self.fault("equations", f"({flag})", "only '(unless refractory)', on a state")
+            if match["unit"] not in units.COHERENT:
+                self.fault(
+                    "equations",
+                    f"unit {match['unit']!r}",
+                    f"allowed: {', '.join(units.COHERENT)}",
+                    nearest(match["unit"], list(units.COHERENT)),
+                )
+                continue
+            name = match["state"] or match["shortcut"]
+            found.append((name, match["unit"], match["rhs"].strip(), bool(match["state"]), bool(flag)))
+        return found
+
+    def expression(self, path: str, text: str, wanted: Dimension | None) -> ex.Expr:
+        """Parse and check; `wanted` None asks for a condition."""
+        try:
+            tree = ex.parse(text)
+            found = ex.dimension(tree, self.dimensions)
+            if wanted is None and not ex.is_condition(tree):
+                raise ExpressionError(f"{text!r} is no condition such as 'V_m >= V_th'")
+            if wanted is not None and ex.is_condition(tree):
+                raise ExpressionError(f"{text!r} is a condition, expected a number in {wanted}")
+            if wanted is not None and found != wanted:
+                raise ExpressionError(f"{text!r} is in {found}, expected {wanted}")
+        except ExpressionError as error:
+            self.fault(path, repr(text), str(error))
+            return ex.Number(0.0)
+        return tree
+
+    def compile(self, lines: list[tuple[str, str, str, bool, bool]]) -> Dynamics:
+        shortcuts: dict[str, ex.Expr] = {}
+        states = []
+        per_ms = units.COHERENT["1/ms"]
+        for name, unit, text, is_state, held in lines:
+            own = units.COHERENT[unit]
+            wanted = own.times(per_ms) if is_state else own
+            tree = self.expression(f"equations.{name}", text, wanted)
+            later = ex.names(tree) & {n for n, _, _, s, _ in lines if not s} - set(shortcuts)
+            if not is_state:
+                if later:
+                    self.fault(f"equations.{name}", repr(text), f"uses {sorted(later)} before it")
+                shortcuts[name] = ex.substitute(tree, shortcuts)
+            else:
+                states.append((name, unit, tree, held))
+        model = self.model
+        known = {name: unit for name, unit, *_ in states}
+        built = tuple(State(n, u, ex.substitute(t, shortcuts), h) for n, u, t, h in states)
+        if not states and not self.faults:
+            self.fault("equations", "no state", "at least one line 'dX/dt = ...'")
+        threshold = self.expression("threshold", model.threshold, None)
+        reset = []
+        for name, text in model.reset.items():
+            if self.known(f"reset.{name}", name, known, "a state variable"):
+                tree = self.expression(f"reset.{name}", text, units.COHERENT[known[name]])
+                reset.append((name, ex.substitute(tree, shortcuts)))
+        for receptor, state in model.receptors.items():
+            self.known(f"receptors.{receptor}", state, known, "a state variable")
+        if model.refractory is not None:
+            self.known("refractory", model.refractory, model.parameters, "a parameter")
+            parameter = model.parameters.get(model.refractory)
+            if parameter is not None and parameter.unit != "ms":
+                self.fault("refractory", f"{model.refractory} in {parameter.unit}", "a time in ms")
+        return Dynamics(
+            built, ex.substitute(threshold, shortcuts), tuple(reset), tuple(shortcuts.items())
+        )
+
+    def known(self, path: str, name: str, allowed: Any, what: str) -> bool:
+        if name in allowed:
+            return True
+        self.fault(
+            path, repr(name), f"{what}, one of {', '.join(allowed)}", nearest(name, list(allowed))
+        )
+        return False
+
+    def check_initial(self) -> dict[str, float | str]:
+        """Return the initial values in canonical units, each a number or a parameter's name."""
+        states = {s.name: s.unit for s in self.dynamics.states}
+        result: dict[str, float | str] = {}
+        for name, value in self.model.initial.items():
+            path = f"initial.{name}"
+            if not self.known(path, name, states, "a state variable"):
+                continue
+            if isinstance(value, str):
+                if self.known(path, value, self.model.parameters, "a number or a parameter"):
+                    unit = self.model.parameters[value].unit
+                    if unit != states[name]:
+                        self.fault(path, f"{value} in {unit}", f"a value in {states[name]}")
+                    result[name] = value
+                continue
+            try:
+                result[name] = units.check_dimension(value, states[name])
+            except NetspecError as error:
+                self.fault(path, str(value), str(error))
+        return result
+
+
+def _parameters(**rows: tuple[float, str, float | None, float | None]) -> dict[str, Parameter]:
+    """Write a table of (default, unit, low, high) as parameters."""
+    return {
+        name: Parameter(default=default, unit=unit, low=low, high=high)  # type: ignore[arg-type]
+        for name, (default, unit, low, high) in rows.items()
+    }
+
+
+iaf_psc_exp = NeuronModel(
+    name="iaf_psc_exp",
+    description="Leaky integrate-and-fire neuron with exponential synaptic currents "
+    "(NEST's iaf_psc_exp; Tsodyks, Uziel & Markram 2000).",
+    equations="""
+        dV_m/dt = -(V_m - E_L)/tau_m + (I_syn_ex + I_syn_in + I_e + I_stim)/C_m : mV (unless refractory)
+        dI_syn_ex/dt = -I_syn_ex/tau_syn_ex : pA
+        dI_syn_in/dt = -I_syn_in/tau_syn_in : pA
+    """,
+    threshold="V_m >= V_th",
+    reset={"V_m": "V_reset"},
+    refractory="t_ref",
+    receptors={"excitatory": "I_syn_ex", "inhibitory": "I_syn_in"},
+    inputs={"I_stim": "pA"},
+    initial={"V_m": "E_L"},
+    parameters=_parameters(
+        C_m=(250.0, "pF", 1.0, 20000.0),
+        tau_m=(10.0, "ms", 0.5, 1000.0),
+        tau_syn_ex=(2.0, "ms", 0.05, 200.0),
+        tau_syn_in=(2.0, "ms", 0.05, 200.0),
+        t_ref=(2.0, "ms", 0.0, 100.0),
+        E_L=(-70.0, "mV", -200.0, 100.0),
+        V_reset=(-70.0, "mV", -200.0, 100.0),
+        V_th=(-55.0, "mV", -200.0, 100.0),
+        I_e=(0.0, "pA", -1e5, 1e5),
+    ),
+)
+
+iaf_cond_nmda = NeuronModel(
+    name="iaf_cond_nmda",
+    description="Leaky integrate-and-fire neuron with AMPA and GABA conductances and saturating "
+    "NMDA gating with a magnesium block (Compte et al. 2000, Cereb. Cortex 10:910). Conductances "
+    "stand in the weights; s_NMDA is what this neuron sends, g_NMDA what it receives.",
+    equations="""
+        I_AMPA = g_AMPA*(V_m - E_AMPA) : pA
+        I_GABA = g_GABA*(V_m - E_GABA) : pA
+        I_NMDA = g_NMDA*(V_m - E_NMDA)/(1 + Mg*exp(-Mg_slope*V_m)/3.57) : pA
+        dV_m/dt = (-g_L*(V_m - E_L) - I_AMPA - I_GABA - I_NMDA + I_e + I_stim)/C_m : mV (unless refractory)
+        dg_AMPA/dt = -g_AMPA/tau_AMPA : nS
+        dg_GABA/dt = -g_GABA/tau_GABA : nS
+        dx_NMDA/dt = -x_NMDA/tau_x : 1
+        ds_NMDA/dt = -s_NMDA/tau_NMDA + alpha*x_NMDA*(1 - s_NMDA) : 1
+    """,
+    threshold="V_m >= V_th",
+    reset={"V_m": "V_reset", "x_NMDA": "x_NMDA + 1"},
+    refractory="t_ref",
+    receptors={"AMPA": "g_AMPA", "GABA": "g_GABA"},
+    inputs={"I_stim": "pA", "g_NMDA": "nS"},
+    initial={"V_m": "E_L"},
+    integrator="rk2",
+    parameters=_parameters(
+        C_m=(500.0, "pF", 1.0, 20000.0),
+        g_L=(25.0, "nS", 0.1, 5000.0),
+        E_L=(-70.0, "mV", -200.0, 100.0),
+        V_th=(-50.0, "mV", -200.0, 100.0),
+        V_reset=(-60.0, "mV", -200.0, 100.0),
+        t_ref=(2.0, "ms", 0.0, 100.0),
+        E_AMPA=(0.0, "mV", -200.0, 200.0),
+        E_GABA=(-70.0, "mV", -200.0, 100.0),
+        E_NMDA=(0.0, "mV", -200.0, 200.0),
+        tau_AMPA=(2.0, "ms", 0.05, 200.0),
+        tau_GABA=(10.0, "ms", 0.05, 500.0),
+        tau_NMDA=(100.0, "ms", 1.0, 1000.0),
+        tau_x=(2.0, "ms", 0.05, 100.0),
+        alpha=(0.5, "1/ms", 0.0, 100.0),
+        Mg=(1.0, "1", 0.0, 100.0),
+        Mg_slope=(0.062, "1/mV", 0.0, 1.0),
+        I_e=(0.0, "pA", -1e5, 1e5),
+    ),
+)
+
+LIBRARY: dict[str, NeuronModel] = {m.name: m for m in (iaf_psc_exp, iaf_cond_nmda)}
