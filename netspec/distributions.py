@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
 from netspec.errors import NetspecError, shown
 from netspec.fields import Described, Quantity
@@ -25,6 +25,11 @@ class Constant(Described):
 
     kind: Literal["constant"] = "constant"
     value: Quantity
+
+    @model_serializer
+    def _as_number(self) -> float:
+        # a bare number means a constant, in files as in Python
+        return self.value
 
 
 class Uniform(Described):

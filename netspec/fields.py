@@ -18,17 +18,27 @@ from pydantic import (
     StrictInt,
     StrictStr,
     StringConstraints,
+    ValidationError,
     WithJsonSchema,
 )
 
 from netspec import units
-from netspec.errors import UnitError
+from netspec.errors import UnitError, shown
+from netspec.faults import as_description_error
 
 
 class Described(BaseModel):
     """A frozen, strict value: a part of a description."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __init__(self, **fields: Any) -> None:
+        # users meet netspec's own error, with every fault in it, instead of pydantic's
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            subject = f"{type(self).__name__} {shown(fields.get('name', '(unnamed)'))}"
+            raise as_description_error(error, type(self), subject) from None
 
 
 def _integer(value: Any) -> Any:

@@ -28,6 +28,10 @@ Unit = Literal["1", "ms", "mV", "pA", "nS", "pF", "GOhm", "1/ms", "1/mV"]
 RESERVED = frozenset({"t", "dt", "i", "j", "N", "active", "refractory_steps", "and", "or", "not"})
 
 
+# of the temporaries of a step, see `netspec.lowering`
+RESERVED_PREFIXES = ("next_", "full_", "half_", "k1_", "k2_", "k3_", "k4_", "y2_", "y3_", "y4_")
+
+
 class Parameter(Described):
     """A parameter of a neuron model.
 
@@ -176,7 +180,8 @@ class _Compiler:
         lines = self.lines()
         declared += [name for name, *_ in lines]
         for name in declared:
-            if declared.count(name) > 1 or name in RESERVED or name in ex.FUNCTIONS:
+            taken = name in RESERVED or name in ex.FUNCTIONS or name.startswith(RESERVED_PREFIXES)
+            if declared.count(name) > 1 or taken:
                 why = "reserved" if declared.count(name) == 1 else "declared more than once"
                 self.fault("equations", name, f"the name is {why}")
         self.units.update({name: unit for name, unit, *_ in lines})

@@ -1,1 +1,77 @@
-"""circuits."""
+"""The two circuits, their variants, and the simulation each is usually run with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from netspec.circuits import microcircuit as _microcircuit
+from netspec.circuits import working_memory as _working_memory
+from netspec.circuits.microcircuit import microcircuit
+from netspec.circuits.working_memory import Cue, working_memory
+from netspec.errors import UsageError, choices, nearest
+from netspec.network import Network
+from netspec.simulation import Simulation
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A circuit of the library.
+
+    Attributes
+    ----------
+    name : str
+    build : callable
+        The builder; takes the variant and options, returns a Network.
+    variants : dict
+        Variant -> where it comes from.
+    simulation : Simulation
+        Time step and durations if nothing else is said.
+    title : str
+    """
+
+    name: str
+    build: Callable[..., Network]
+    variants: dict[str, str]
+    simulation: Simulation
+    title: str
+
+
+def _sources(variants: dict[str, Any]) -> dict[str, str]:
+    return {name: variant.source for name, variant in variants.items()}
+
+
+CIRCUITS = {
+    "microcircuit": Circuit(
+        "microcircuit",
+        microcircuit,
+        _sources(_microcircuit.VARIANTS),
+        Simulation(dt=0.1, warmup=500.0, duration=1000.0),
+        "Cortical microcircuit (Potjans & Diesmann 2014)",
+    ),
+    "working_memory": Circuit(
+        "working_memory",
+        working_memory,
+        _sources(_working_memory.VARIANTS),
+        Simulation(dt=0.05, warmup=500.0, duration=1000.0),
+        "Spatial working-memory ring (Compte et al. 2000)",
+    ),
+}
+
+
+def circuit(name: str) -> Circuit:
+    """Return a circuit of the library by name.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name.
+    """
+    if name not in CIRCUITS:
+        hint = nearest(name, list(CIRCUITS))
+        raise UsageError(f"unknown circuit {name!r}; {choices(CIRCUITS)}. {hint}".rstrip())
+    return CIRCUITS[name]
+
+
+__all__ = ["CIRCUITS", "Circuit", "Cue", "circuit", "microcircuit", "working_memory"]

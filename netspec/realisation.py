@@ -1,0 +1,304 @@
+"""From a description and a seed to explicit synapses, parameters and initial values.
+
+Synapses come sorted by (pre, post), in blocks of rows of the presynaptic population, so
+that memory stays bounded and blocks can be drawn in parallel. A block has its own streams;
+its bounds follow from the description alone, never from the machine.
+
+Source of the method: pairs drawn with replacement are independent and uniform, so their
+numbers per block of rows are multinomial, and within a block they are again uniform.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec import distributions as dist
+from netspec.connectivity import (
+    AllToAll,
+    Explicit,
+    FixedIndegree,
+    FixedTotalNumber,
+    OneToOne,
+    PairwiseBernoulli,
+    expected_count,
+)
+from netspec.errors import DescriptionError, Fault
+from netspec.network import Network, Projection
+from netspec.simulation import Simulation
+from netspec.streams import stream
+
+BLOCK = 2_000_000  # synapses per block, about
+MAX_DELAY_STEPS = 2**16 - 1
+
+
+@dataclass(frozen=True)
+class Synapses:
+    """Synapses sorted by (pre, post).
+
+    Attributes
+    ----------
+    pre, post : ndarray of uint32, shape (n,)
+        Indices within the two populations.
+    weight : ndarray of float32, shape (n,), or float
+        One number if it is the same for all (then in double precision).
+    delay : ndarray of uint16, shape (n,), or int
+        In steps, at least one.
+    """
+
+    pre: NDArray[np.uint32]
+    post: NDArray[np.uint32]
+    weight: NDArray[np.float32] | float
+    delay: NDArray[np.uint16] | int
+
+    def __len__(self) -> int:
+        return len(self.pre)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(getattr(a, "nbytes", 0) for a in (self.pre, self.post, self.weight, self.delay))
+
+    def weights(self) -> NDArray[np.float64]:
+        """Return one weight a synapse, in double precision, shape (n,)."""
+        return np.broadcast_to(np.asarray(self.weight, np.float64), self.pre.shape)
+
+    def delays(self) -> NDArray[np.int64]:
+        """Return one delay a synapse, in steps, shape (n,)."""
+        return np.broadcast_to(np.asarray(self.delay, np.int64), self.pre.shape)
+
+
+def _blocks(n_pre: int, count: float) -> list[tuple[int, int]]:
+    """Split the rows so that a block holds about `BLOCK` synapses."""
+    rows = n_pre if count <= BLOCK else max(1, int(n_pre * BLOCK / count))
+    return [(first, min(first + rows, n_pre)) for first in range(0, n_pre, rows)]
+
+
+class _Drawing:
+    """Draws one projection, block by block."""
+
+    def __init__(self, network: Network, projection: Projection, simulation: Simulation) -> None:
+        self.projection, self.rule, self.simulation = projection, projection.rule, simulation
+        self.n_pre = network.population(projection.pre).size
+        self.n_post = network.population(projection.post).size
+        same = projection.pre == projection.post
+        self.skip_self = same and not getattr(self.rule, "allow_autapses", True)
+        self.columns = self.n_post - int(self.skip_self)
+        count = expected_count(self.rule, self.n_pre, self.n_post, same)
+        self.blocks = _blocks(self.n_pre, count)
+        if isinstance(self.rule, FixedTotalNumber):
+            self.counts = self._counts_per_block(self.rule)
+        elif isinstance(self.rule, FixedIndegree):
+            self.sorted_codes = self._indegree_codes(self.rule)
+        elif isinstance(self.rule, Explicit):
+            pre, post = (np.asarray(a, np.uint32) for a in (self.rule.pre, self.rule.post))
+            self.order = np.lexsort((post, pre))
+            self.explicit = pre[self.order], post[self.order]
+
+    def stream(self, purpose: str, block: int = 0) -> np.random.Generator:
+        return stream(self.simulation.seed, self.projection.name, purpose, block)
+
+    def block(self, index: int) -> Synapses:
+        first, last = self.blocks[index]
+        if isinstance(self.rule, Explicit):
+            lo, hi = np.searchsorted(self.explicit[0], [first, last])
+            pre, post = self.explicit[0][lo:hi], self.explicit[1][lo:hi]
+            chosen = self.order[lo:hi]
+        else:
+            pre, post = self.pairs(index, first, last)
+            chosen = np.empty(0, np.intp)
+        weight = self.weight(index, len(pre), chosen)
+        return Synapses(pre, post, weight, self.delay(index, len(pre), chosen))
+
+    # -- which pairs --------------------------------------------------------------------
+
+    def pairs(self, index: int, first: int, last: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        if isinstance(self.rule, OneToOne):
+            rows = np.arange(first, last, dtype=np.uint32)
+            return rows, rows
+        space = (last - first) * self.columns
+        dtype = np.uint32 if space < 2**32 else np.uint64
+        generator = self.stream("pairs", index)
+        if isinstance(self.rule, FixedTotalNumber):
+            number = int(self.counts[index])
+            if self.rule.allow_multapses:
+                codes = generator.integers(0, space, number, dtype) if number else np.empty(0, dtype)
+            else:
+                codes = generator.choice(space, number, replace=False, shuffle=False).astype(dtype)
+            codes.sort()
+        elif isinstance(self.rule, FixedIndegree):
+            lo, hi = np.searchsorted(self.sorted_codes, [first * self.n_post, last * self.n_post])
+            rows64, posts = np.divmod(self.sorted_codes[lo:hi], self.n_post)
+            return rows64.astype(np.uint32), posts.astype(np.uint32)
+        elif isinstance(self.rule, PairwiseBernoulli):
+            codes = _bernoulli(self.rule.p, space, generator).astype(dtype)
+        else:
+            codes = np.arange(space, dtype=dtype)
+        row, column = np.divmod(codes, dtype(self.columns)) if self.columns else (codes, codes)
+        pre = row.astype(np.uint32, copy=False)
+        post = column.astype(np.uint32, copy=False)
+        pre += np.uint32(first)
+        if self.skip_self:
+            # column c of row r stands for target c, or c + 1 from the diagonal on
+            post += post >= pre
+        return pre, post
+
+    def _counts_per_block(self, rule: FixedTotalNumber) -> NDArray[np.int64]:
+        rows = np.array([last - first for first, last in self.blocks], np.int64)
+        generator = self.stream("counts")
+        if rule.allow_multapses:
+            return generator.multinomial(rule.number, rows / rows.sum())
+        counts = generator.multivariate_hypergeometric(
+            rows * self.columns, rule.number, method="marginals"
+        )
+        return np.asarray(counts, np.int64)
+
+    def _indegree_codes(self, rule: FixedIndegree) -> NDArray[np.uint64]:
+        sources = self.n_pre - int(self.skip_self)
+        shape = (self.n_post, rule.indegree)
+        generator = self.stream("pairs")
+        if rule.allow_multapses:
+            pre = generator.integers(0, max(sources, 1), shape, np.uint64)
+        else:
+            pre = np.empty(shape, np.uint64)
+            for row in pre:
+                row[:] = generator.choice(sources, rule.indegree, replace=False, shuffle=False)
+        post = np.arange(self.n_post, dtype=np.uint64)[:, None]
+        if self.skip_self:
+            pre += pre >= post
+        pre *= np.uint64(self.n_post)
+        pre += post
+        codes = pre.ravel()
+        codes.sort()
+        return codes
+
+    # -- weights and delays -------------------------------------------------------------
+
+    def weight(self, index: int, count: int, chosen: NDArray[Any]) -> NDArray[np.float32] | float:
+        if isinstance(self.rule, Explicit) and self.rule.weight is not None:
+            return np.asarray(self.rule.weight, np.float32)[chosen]
+        if isinstance(self.projection.weight, dist.Constant):
+            return self.projection.weight.value
+        generator = self.stream("weight", index)
+        return dist.sample(self.projection.weight, count, generator, np.float32)
+
+    def delay(self, index: int, count: int, chosen: NDArray[Any]) -> NDArray[np.uint16] | int:
+        if isinstance(self.rule, Explicit) and self.rule.delay is not None:
+            return self.to_steps(np.asarray(self.rule.delay)[chosen])
+        if self.projection.delay is None:
+            return 1
+        if isinstance(self.projection.delay, dist.Constant):
+            return int(self.to_steps(np.array([self.projection.delay.value]))[0])
+        generator = self.stream("delay", index)
+        return self.to_steps(dist.sample(self.projection.delay, count, generator, np.float32))
+
+    def to_steps(self, delay: NDArray[Any]) -> NDArray[np.uint16]:
+        """Round to the grid (halves up, as NEST does), at least one step."""
+        steps = delay * delay.dtype.type(1 / self.simulation.dt)
+        steps += delay.dtype.type(0.5 + 1e-6)  # 0.15 ms is 1.4999... steps of 0.1 ms
+        np.floor(steps, out=steps)
+        np.maximum(steps, 1, out=steps)
+        if steps.size and steps.max() > MAX_DELAY_STEPS:
+            path = f"projections.{self.projection.name}.delay"
+            fault = Fault(path, f"{steps.max():g} steps", f"at most {MAX_DELAY_STEPS} steps")
+            raise DescriptionError([fault], "the network at this time step")
+        return steps.astype(np.uint16)
+
+
+def _bernoulli(p: float, space: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Return the sorted indices below `space` that are chosen with probability `p` each."""
+    if p <= 0 or space == 0:
+        return np.empty(0, np.int64)
+    if p >= 1:
+        return np.arange(space)
+    found, position = [], -1
+    while position < space:
+        # gaps between successes are geometric
+        gaps = generator.geometric(p, int((space - position) * p * 1.1) + 100)
+        # a gap may be close to 2**63 for tiny p, so their sum is kept from wrapping
+        steps = np.cumsum(np.minimum(gaps, space + 1)) + position
+        found.append(steps)
+        position = int(steps[-1])
+    codes = np.concatenate(found)
+    return codes[codes < space]
+
+
+def synapse_blocks(
+    network: Network, projection: Projection, simulation: Simulation, threads: int | None = None
+) -> Iterator[Synapses]:
+    """Yield the synapses of a projection in blocks, in order of (pre, post).
+
+    Parameters
+    ----------
+    threads : int or None
+        Blocks drawn at once; the processors at hand if None. Does not change the result.
+    """
+    drawing = _Drawing(network, projection, simulation)
+    total = len(drawing.blocks)
+    workers = min(threads or os.cpu_count() or 1, total)
+    if workers <= 1:
+        yield from map(drawing.block, range(total))
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Synapses]] = deque()
+        for index in range(total):
+            waiting.append(pool.submit(drawing.block, index))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def synapses(network: Network, projection: Projection, simulation: Simulation) -> Synapses:
+    """Return all synapses of a projection (at most 14 bytes each)."""
+    blocks = list(synapse_blocks(network, projection, simulation))
+    if len(blocks) == 1:
+        return blocks[0]
+
+    def joined(field: str) -> Any:
+        parts = [getattr(block, field) for block in blocks]
+        return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else parts[0]
+
+    return Synapses(*(joined(field) for field in ("pre", "post", "weight", "delay")))
+
+
+def _drawn(
+    network: Network, population: str, simulation: Simulation, field: str
+) -> dict[str, float | NDArray[np.float64]]:
+    size = network.population(population).size
+    result: dict[str, float | NDArray[np.float64]] = {}
+    for name, value in getattr(network.population(population), field).items():
+        if isinstance(value, dist.Constant):
+            result[name] = value.value
+        else:
+            generator = stream(simulation.seed, population, f"{field}.{name}")
+            result[name] = dist.sample(value, size, generator)
+    return result
+
+
+def parameters(
+    network: Network, population: str, simulation: Simulation
+) -> dict[str, float | NDArray[np.float64]]:
+    """Return every parameter of a population: a number, or one value a neuron (shape (size,))."""
+    model = network.model_of(population)
+    return {**model.defaults(), **_drawn(network, population, simulation, "parameters")}
+
+
+def initial_values(
+    network: Network, population: str, simulation: Simulation
+) -> dict[str, float | NDArray[np.float64]]:
+    """Return every state variable's initial value: a number, or one value a neuron."""
+    model = network.model_of(population)
+    given = parameters(network, population, simulation)
+    result: dict[str, float | NDArray[np.float64]] = {}
+    for state in model.dynamics.states:
+        value = model.initial.get(state.name, 0.0)
+        result[state.name] = given[value] if isinstance(value, str) else float(value)
+    return {**result, **_drawn(network, population, simulation, "initial")}

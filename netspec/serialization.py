@@ -1,0 +1,264 @@
+"""Files: TOML and JSON in, canonical JSON and JSON Schema out, and the content hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from netspec.errors import DescriptionError, Fault, UsageError, choices, nearest, shown
+from netspec.faults import as_description_error
+from netspec.network import PIECES, Network
+from netspec.neurons import LIBRARY
+from netspec.simulation import Simulation
+
+MAX_FILE_BYTES = 256 * 2**20
+
+
+def canonical_json(network: Network) -> str:
+    """Return the one text of a network: sorted keys, canonical units, no spaces."""
+    data = network.model_dump(mode="json")
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def spec_hash(network: Network) -> str:
+    """Return the SHA-256 of the canonical JSON, in hexadecimal."""
+    return hashlib.sha256(canonical_json(network).encode()).hexdigest()
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a description file."""
+    return Network.model_json_schema()
+
+
+def from_json(text: str) -> Network:
+    """Read a network from JSON text."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DescriptionError([Fault("(file)", str(error), "JSON")], "the text") from None
+    return network_from(data)
+
+
+def from_toml(text: str) -> Network:
+    """Read a network from TOML text."""
+    return network_from(_toml(text))
+
+
+def _toml(text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DescriptionError([Fault("(file)", str(error), "TOML")], "the text") from None
+
+
+def network_from(data: Any) -> Network:
+    """Build a network from plain data (tables, lists, numbers, text).
+
+    Raises
+    ------
+    DescriptionError
+        With every fault found.
+    """
+    try:
+        return Network.model_validate(data)
+    except ValidationError as error:
+        raise as_description_error(error, Network, "the description") from None
+    except RecursionError:
+        raise DescriptionError([Fault("(top)", "data nested too deep", "a network")]) from None
+
+
+def load(path: str | Path) -> Network:
+    """Read a network from a ``.toml`` or ``.json`` file; a ``[simulation]`` table is left aside."""
+    return load_with_simulation(path)[0]
+
+
+def load_with_simulation(path: str | Path) -> tuple[Network, Simulation | None]:
+    """Read a network and, if the file has one, its ``[simulation]`` table."""
+    path = Path(path)
+    if path.suffix not in (".toml", ".json"):
+        raise UsageError(f"{path}: expected a file that ends in .toml or .json")
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise UsageError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 text ({error})") from None
+    if path.suffix == ".toml":
+        data = _toml(text)
+    else:
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise DescriptionError([Fault("(file)", str(error), "JSON")], str(path)) from None
+    if not isinstance(data, dict):
+        raise DescriptionError([Fault("(top)", shown(data), "a table of fields")], str(path))
+    given = data.pop("simulation", None)
+    faults: list[Fault] = []
+    simulation = None
+    if given is not None:
+        try:
+            simulation = Simulation.model_validate(given)
+        except (ValidationError, DescriptionError) as error:
+            found = (
+                as_description_error(error, Simulation, "simulation")
+                if isinstance(error, ValidationError)
+                else error
+            )
+            faults += [
+                Fault(f"simulation.{f.path}", f.given, f.allowed, f.hint) for f in found.faults
+            ]
+    try:
+        network = network_from(data)
+    except DescriptionError as error:
+        faults = [*error.faults, *faults]
+    if faults:
+        raise DescriptionError(faults, str(path))
+    return network, simulation
+
+
+def to_toml(network: Network) -> str:
+    """Write a network as TOML, with units; reading it back gives the same hash."""
+    import tomli_w
+
+    data: dict[str, Any] = {"schema_version": network.schema_version, "name": network.name}
+    if network.description:
+        data["description"] = network.description
+    if network.accept:
+        data["accept"] = list(network.accept)
+    models = {
+        name: _compact(model.model_dump(mode="json", exclude={"name"}))
+        for name, model in network.models.items()
+        if LIBRARY.get(name) != model
+    }
+    if models:
+        data["models"] = models
+    for key in PIECES:
+        pieces = [_compact(_with_units(network, piece)) for piece in getattr(network, key)]
+        if pieces:
+            data[key] = pieces
+    return tomli_w.dumps(data, multiline_strings=True)
+
+
+def _compact(data: dict[str, Any]) -> dict[str, Any]:
+    """Drop what TOML cannot say (None) and empty tables."""
+    return {
+        key: _compact(value) if isinstance(value, dict) else value
+        for key, value in data.items()
+        if value is not None and value != {}
+    }
+
+
+def _text(value: Any, unit: str) -> Any:
+    """Return a number, or the numbers of a distribution, as text with the unit."""
+    if isinstance(value, dict):
+        return {k: v if k in ("kind", "clip") else _text(v, unit) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_text(v, unit) for v in value]
+    if value is None or unit == "1":
+        return value
+    return f"{value!r} {unit}"
+
+
+def _with_units(network: Network, piece: Any) -> dict[str, Any]:
+    data: dict[str, Any] = piece.model_dump(mode="json")
+    target = getattr(piece, "post", getattr(piece, "target", None))
+    if "receptor" in data:
+        unit = network.weight_unit(str(target), piece.receptor)
+        data["weight"] = _text(data["weight"], unit)
+        if data.get("rule", {}).get("weight"):
+            data["rule"]["weight"] = _text(data["rule"]["weight"], unit)
+    if "port" in data:
+        unit = network.model_of(str(target)).inputs[piece.port]
+        for field in {"amplitude", "amplitudes"} & set(data):
+            data[field] = _text(data[field], unit)
+    if "kernel" in data:
+        unit = network.model_of(str(target)).inputs[piece.target]
+        data["kernel"]["weight"] = _text(data["kernel"]["weight"], unit)
+        if "sigma" in data["kernel"]:
+            data["kernel"]["sigma"] = _text(data["kernel"]["sigma"], "deg")
+    if "rate" in data:
+        data["rate"] = _text(data["rate"], "Hz")
+    if "parameters" in data:
+        model = network.model_of(piece)
+        for name, value in data["parameters"].items():
+            data["parameters"][name] = _text(value, model.parameters[name].unit)
+        for name, value in data["initial"].items():
+            data["initial"][name] = _text(value, model.units_of_states[name])
+    for field in {"delay", "interval", "times"} & set(data):
+        data[field] = _text(data[field], "ms")
+    return data
+
+
+def with_values(network: Network, assignments: dict[str, str]) -> Network:
+    """Return the network with some values replaced (``--set PATH=VALUE``).
+
+    Parameters
+    ----------
+    assignments : dict
+        Path -> text. A path names fields with dots; an entry of a list goes by its name, its
+        number or ``*`` for all, as in ``populations.L4E.parameters.C_m`` or
+        ``projections.*.delay``. Parameters may be set that still have their default.
+
+    Raises
+    ------
+    DescriptionError
+        For a path that leads nowhere or a value that does not fit.
+    """
+    data = network.model_dump(mode="json")
+    faults: list[Fault] = []
+    for path, text in assignments.items():
+        _assign(data, path, path.split("."), _value(text), faults)
+    if faults:
+        raise DescriptionError(faults, "--set")
+    return network_from(data)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _assign(data: Any, path: str, parts: list[str], value: Any, faults: list[Fault]) -> None:
+    key, rest = parts[0], parts[1:]
+    if isinstance(data, list):
+        named = {str(e.get("name", i)): e for i, e in enumerate(data) if isinstance(e, dict)}
+        if key == "*":
+            entries = list(range(len(data)))
+        elif key in named:
+            entries = [data.index(named[key])]
+        elif key.isdigit() and int(key) < len(data):
+            entries = [int(key)]
+        else:
+            faults.append(Fault(path, repr(key), choices(named), nearest(key, list(named))))
+            return
+        for index in entries:
+            if rest:
+                _assign(data[index], path, rest, value, faults)
+            else:
+                data[index] = value
+        return
+    if isinstance(data, float) and key in ("value", "mean"):
+        faults.append(Fault(path, repr(key), "this is one number; leave the last part away"))
+        return
+    if not isinstance(data, dict):
+        faults.append(Fault(path, repr(key), f"nothing lies below {shown(data)}"))
+        return
+    # parameters and initial values at their default are absent, and may be set
+    open_table = path.split(".")[-2:-1] in (["parameters"], ["initial"]) and not rest
+    if key not in data and not open_table:
+        faults.append(Fault(path, repr(key), choices(data), nearest(key, list(data))))
+    elif rest:
+        _assign(data[key], path, rest, value, faults)
+    else:
+        data[key] = value
+
+
