@@ -164,6 +164,15 @@ class NeuronModel(Described):
         """State variable -> unit."""
         return {state.name: state.unit for state in self.dynamics.states}
 
+    def same_as(self, other: NeuronModel) -> bool:
+        """Return whether two models are the same equations and ports, whatever their defaults."""
+
+        def content(model: NeuronModel) -> tuple[Any, ...]:
+            named = {name: parameter.unit for name, parameter in model.parameters.items()}
+            return model.dynamics, model.refractory, model.receptors, model.inputs, named
+
+        return content(self) == content(other)
+
     def defaults(self) -> dict[str, float]:
         """Return parameter -> default value, in canonical units."""
         return {name: parameter.default for name, parameter in self.parameters.items()}

@@ -1,0 +1,268 @@
+"""The contract between netspec and a simulator: request, ledger, outcome, lookup.
+
+An adapter is a class found by the entry point group ``netspec.backends``; a fourth simulator
+is a package of its own. It answers for everything that a network needs, before it builds:
+exact, approximate or unsupported. Nothing is dropped, averaged or merged in silence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from importlib.util import find_spec
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, StrictBool, StrictStr
+
+import netspec
+from netspec.errors import BackendMissing, UnsupportedError, UsageError, choices, nearest
+from netspec.fields import Described, Identifier
+from netspec.network import Network
+from netspec.serialization import spec_hash
+from netspec.simulation import Simulation
+
+GROUP = "netspec.backends"
+
+
+class Entry(Described):
+    """One line of a ledger.
+
+    Attributes
+    ----------
+    thing : str
+        Path of what is needed, for example ``continuous_projections.E_E``.
+    status : {"exact", "approximate", "unsupported"}
+    name : str
+        Of an approximation; a request must name it to run it. Empty otherwise.
+    reason : str
+    error : str
+        Size of the error of an approximation, if known, and how it was found.
+    """
+
+    thing: StrictStr
+    status: Literal["exact", "approximate", "unsupported"] = "exact"
+    name: StrictStr = ""
+    reason: StrictStr = ""
+    error: StrictStr = ""
+
+
+class Ledger(Described):
+    """What a backend says to a request before it builds anything."""
+
+    backend: StrictStr
+    entries: tuple[Entry, ...] = ()
+
+    def approximations(self) -> list[str]:
+        """Return the names of all approximations, in order."""
+        found = (entry.name for entry in self.entries if entry.status == "approximate")
+        return list(dict.fromkeys(found))
+
+    def check(self, agreed: tuple[str, ...]) -> None:
+        """Raise unless everything is exact or an approximation that was agreed to.
+
+        Raises
+        ------
+        UnsupportedError
+            Naming what is unsupported, or which approximations a request must name.
+        """
+        unsupported = [e for e in self.entries if e.status == "unsupported"]
+        if unsupported:
+            lines = "\n  - ".join(f"{e.thing}: {e.reason}" for e in unsupported)
+            raise UnsupportedError(f"{self.backend} cannot run this network:\n  - {lines}")
+        open_ones = [
+            e for e in self.entries if e.status == "approximate" and e.name not in agreed
+        ]
+        if open_ones and "all" not in agreed:
+            lines = "\n  - ".join(
+                f"{e.name} ({e.thing}): {e.reason}. {e.error}".rstrip(". ") for e in open_ones
+            )
+            names = ",".join(dict.fromkeys(e.name for e in open_ones))
+            raise UnsupportedError(
+                f"{self.backend} can run this network only approximately:\n  - {lines}\n"
+                f"To agree: --approximate {names} (in Python: approximations=[...])"
+            )
+
+
+class RunRequest(Described):
+    """Everything that decides the content of a run's file.
+
+    Attributes
+    ----------
+    network : Network
+    simulation : Simulation
+    backend : str
+    connectivity : {"native", "shared"}
+        Drawn by the simulator's own rule, or by netspec (the same synapses everywhere).
+    threads : int
+    approximations : tuple of str
+        Names of ledger entries that are agreed to; ``all`` agrees to every one.
+    options : dict
+        Of the backend.
+    readback : bool
+        Read all parameters and synapses back from the simulator into the result.
+    """
+
+    network: Network
+    simulation: Simulation = Simulation()
+    backend: Identifier
+    connectivity: Literal["native", "shared"] = "native"
+    threads: Annotated[int, Field(ge=1, le=4096, strict=True)] = 1
+    approximations: tuple[StrictStr, ...] = ()
+    options: dict[Identifier, StrictStr] = {}
+    readback: StrictBool = False
+
+    def content_hash(self, versions: Mapping[str, str]) -> str:
+        """Return a hash of everything that decides the result (hexadecimal)."""
+        data = self.model_dump(mode="json", exclude={"network"})
+        data["approximations"] = sorted(set(data["approximations"]))
+        data |= {"spec_hash": spec_hash(self.network), "versions": dict(versions)}
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a backend: its default, the values allowed, and what it does."""
+
+    default: str
+    allowed: tuple[str, ...]
+    doc: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """Whether a backend can run here, found without importing it."""
+
+    available: bool
+    version: str
+    how_to_get: str
+    details: dict[str, str] = field(default_factory=dict)
+
+
+Spikes = tuple[NDArray[np.int64], NDArray[np.uint32]]
+Samples = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+
+@dataclass
+class Outcome:
+    """What an adapter returns.
+
+    Attributes
+    ----------
+    spikes : dict
+        Population -> (steps, neurons), in any order. A spike found at the end of the step
+        from t to t + dt has the step of t + dt.
+    samples : dict
+        (recorder, variable) -> (steps, values), values of shape (samples, neurons).
+    synapses : dict
+        Projection -> number of synapses that the simulator says it holds.
+    seconds : dict
+        Wall time by phase: create, connect, prepare, warmup, simulate, read.
+    readback : dict
+        Name -> array, read from the simulator (``parameters/POP/NAME``,
+        ``initial/POP/NAME``, ``projections/NAME/pre|post|weight|delay``).
+    info : dict
+        Build and device information.
+    """
+
+    spikes: dict[str, Spikes] = field(default_factory=dict)
+    samples: dict[tuple[str, str], Samples] = field(default_factory=dict)
+    synapses: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    readback: dict[str, NDArray[Any]] = field(default_factory=dict)
+    info: dict[str, str] = field(default_factory=dict)
+
+
+Progress = Callable[[str, float], None]
+
+
+class Backend(ABC):
+    """An adapter. Subclasses are stateless between runs."""
+
+    name: ClassVar[str]
+    module: ClassVar[str]
+    distribution: ClassVar[str]
+    how_to_get: ClassVar[str]
+    options: ClassVar[dict[str, Option]] = {}
+
+    def status(self) -> Status:
+        """Say whether the simulator is installed, without importing it."""
+        if find_spec(self.module) is None:
+            return Status(False, "", self.how_to_get)
+        try:
+            version = metadata.version(self.distribution)
+        except metadata.PackageNotFoundError:
+            version = "unknown"
+        return Status(True, version, self.how_to_get)
+
+    def option(self, request: RunRequest, name: str) -> str:
+        """Return an option of the request, or its default."""
+        return request.options.get(name, self.options[name].default)
+
+    def check_options(self, request: RunRequest) -> None:
+        """Raise `UsageError` for an option that does not exist or a value not allowed."""
+        for name, value in request.options.items():
+            if name not in self.options:
+                known = list(self.options)
+                raise UsageError(
+                    f"{self.name} has no option {name!r}; {choices(known)}. {nearest(name, known)}"
+                )
+            if value not in self.options[name].allowed:
+                allowed = choices(self.options[name].allowed)
+                raise UsageError(f"option {name} of {self.name}: given {value!r}; {allowed}")
+
+    @abstractmethod
+    def ledger(self, request: RunRequest) -> Ledger:
+        """Answer for everything that the network needs, without building it."""
+
+    @abstractmethod
+    def memory(self, request: RunRequest) -> int:
+        """Estimate the peak memory of a run in bytes."""
+
+    @abstractmethod
+    def execute(self, request: RunRequest, progress: Progress) -> Outcome:
+        """Build and simulate. Called in a child process of its own."""
+
+
+def backend_names() -> list[str]:
+    """Return the names of all adapters that are installed."""
+    return sorted({entry.name for entry in metadata.entry_points(group=GROUP)})
+
+
+def get_backend(name: str) -> Backend:
+    """Return an adapter by name; its simulator may still be missing.
+
+    Raises
+    ------
+    BackendMissing
+        If no adapter has that name.
+    """
+    for entry in metadata.entry_points(group=GROUP):
+        if entry.name == name:
+            backend = entry.load()()
+            if not isinstance(backend, Backend):
+                raise BackendMissing(f"the entry point {name!r} is no netspec backend")
+            return backend
+    known = backend_names()
+    raise BackendMissing(f"unknown backend {name!r}; {choices(known)}. {nearest(name, known)}".rstrip())
+
+
+def versions(backend: Backend) -> dict[str, str]:
+    """Return the versions that decide a result."""
+    return {
+        "netspec": netspec.__version__,
+        "numpy": np.__version__,
+        backend.name: backend.status().version,
+    }
+
+
+def default_threads() -> int:
+    """Return the processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,274 @@
+"""Results: one HDF5 file a run, written whole or not at all, and checked when read.
+
+The file starts with a block of 4096 bytes of text (an HDF5 user block) that holds the format,
+the size and the SHA-256 of all that follows, so that any flipped bit or lost byte is found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec.backend import Outcome
+from netspec.errors import ResultFileError, UsageError, choices, nearest
+
+MAGIC = "netspec-run/1"
+HEADER = 4096  # bytes; HDF5 wants a power of two, at least 512
+
+
+@dataclass(frozen=True)
+class SpikeData:
+    """Spikes of one population, sorted by (step, neuron).
+
+    Attributes
+    ----------
+    steps : ndarray of int64, shape (n,)
+        Spike times in steps of `dt` from the start of the warm-up.
+    neurons : ndarray of uint32, shape (n,)
+        Index within the population.
+    size : int
+        Number of neurons, silent ones included.
+    dt : float
+        In ms.
+    begin, end : int
+        The counted window in steps: ``begin < step <= end``. A spike is labelled with the end
+        of its step, so this is the half-open interval of steps [begin, end).
+    """
+
+    steps: NDArray[np.int64]
+    neurons: NDArray[np.uint32]
+    size: int
+    dt: float
+    begin: int
+    end: int
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """Spike times in ms from the start of the warm-up, shape (n,)."""
+        return self.steps * self.dt
+
+    @property
+    def duration(self) -> float:
+        """Length of the window in ms."""
+        return (self.end - self.begin) * self.dt
+
+    def window(self, begin: int, end: int) -> SpikeData:
+        """Return the spikes with ``begin < step <= end``."""
+        lo, hi = np.searchsorted(self.steps, [begin, end], side="right")
+        return SpikeData(self.steps[lo:hi], self.neurons[lo:hi], self.size, self.dt, begin, end)
+
+    def rate(self) -> float:
+        """Return the mean rate of the population over its window, in spikes/s."""
+        return len(self) / self.size / (self.duration / 1000)
+
+    def train(self, neuron: int) -> NDArray[np.float64]:
+        """Return the spike times of one neuron in ms."""
+        return self.times[self.neurons == neuron]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes
+    ----------
+    file : Path
+    manifest : dict
+        Hashes, versions, seed, ledger, wall times, memory: all that is known of the run.
+    """
+
+    file: Path
+    manifest: dict[str, Any]
+
+    @cached_property
+    def _content(self) -> dict[str, NDArray[Any]]:
+        return read_arrays(self.file)
+
+    @property
+    def populations(self) -> list[str]:
+        """Populations whose spikes were recorded."""
+        return list(self.manifest["sizes"])
+
+    def spikes(self, population: str, warmup: bool = False) -> SpikeData:
+        """Return the spikes of a population in the counted window.
+
+        Parameters
+        ----------
+        population : str
+        warmup : bool
+            Include the warm-up, in the spikes and in the window.
+        """
+        if population not in self.manifest["sizes"]:
+            hint = nearest(population, self.populations)
+            raise UsageError(
+                f"no spikes of {population!r}; {choices(self.populations)}. {hint}".rstrip()
+            )
+        data = SpikeData(
+            self._content[f"spikes/{population}/step"].astype(np.int64),
+            self._content[f"spikes/{population}/neuron"],
+            self.manifest["sizes"][population],
+            self.manifest["simulation"]["dt"],
+            0,
+            self.manifest["total_steps"],
+        )
+        return data if warmup else data.window(self.manifest["warmup_steps"], data.end)
+
+    def rates(self) -> dict[str, float]:
+        """Return the mean rate of each recorded population over the duration, in spikes/s."""
+        return {name: self.spikes(name).rate() for name in self.populations}
+
+    def samples(self, recorder: str, variable: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return sampled times (ms, shape (n,)) and values (shape (n, neurons)) of a recorder."""
+        key = f"samples/{recorder}/{variable}"
+        if f"{key}/value" not in self._content:
+            known = sorted(k[8:-6] for k in self._content if k.startswith("samples/") and k.endswith("/value"))
+            raise UsageError(f"no samples of {recorder}/{variable}; {choices(known)}")
+        steps = self._content[f"{key}/step"]
+        return steps * float(self.manifest["simulation"]["dt"]), self._content[f"{key}/value"]
+
+    def readback(self, path: str) -> NDArray[Any]:
+        """Return an array read back from the simulator (runs with ``readback=True``)."""
+        found: NDArray[Any] | None = self._content.get(f"readback/{path}")
+        if found is None:
+            known = [k[9:] for k in self._content if k.startswith("readback/")]
+            raise UsageError(f"nothing read back as {path!r}; {choices(known)}")
+        return found
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ``netspec run --json`` prints."""
+        keys = ("spec_hash", "request_hash", "backend", "seed", "seconds", "peak_memory_mib")
+        return {
+            "file": str(self.file),
+            **{key: self.manifest[key] for key in keys},
+            "rates": {name: round(rate, 6) for name, rate in self.rates().items()},
+            "synapses": sum(self.manifest["synapses"].values()),
+            "ledger": self.manifest["ledger"],
+            "versions": self.manifest["versions"],
+        }
+
+
+def write_run(path: Path, manifest: dict[str, Any], outcome: Outcome) -> None:
+    """Write a result file: temporary name, fsync, rename.
+
+    Parameters
+    ----------
+    path : Path
+        Final name; appears only when the file is complete.
+    manifest : dict
+        JSON data.
+    outcome : Outcome
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    for population, (steps, neurons) in outcome.spikes.items():
+        order = np.lexsort((neurons, steps))
+        arrays[f"spikes/{population}/step"] = np.asarray(steps, np.int32)[order]
+        arrays[f"spikes/{population}/neuron"] = np.asarray(neurons, np.uint32)[order]
+    for (recorder, variable), (steps, values) in outcome.samples.items():
+        arrays[f"samples/{recorder}/{variable}/step"] = np.asarray(steps, np.int32)
+        arrays[f"samples/{recorder}/{variable}/value"] = np.asarray(values, np.float64)
+    arrays |= {f"readback/{name}": np.asarray(a) for name, a in outcome.readback.items()}
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        _write(temporary, manifest, arrays)
+        os.replace(temporary, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write(path: Path, manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+    import h5py
+
+    with h5py.File(path, "w", userblock_size=HEADER) as file:
+        for name, array in arrays.items():
+            # fletcher32 lets other readers of the file notice damage too
+            plain = array.ndim == 0 or array.size == 0
+            options = {} if plain else {"fletcher32": True, "chunks": True, "compression": "lzf"}
+            file.create_dataset(name, data=array, **options)
+        text = json.dumps(manifest, sort_keys=True)
+        file.create_dataset("manifest", data=np.frombuffer(text.encode(), np.uint8), fletcher32=True,
+                            chunks=True)  # fmt: skip
+    digest, size = _digest(path)
+    header = json.dumps({"format": MAGIC, "bytes": size, "sha256": digest}) + "\n"
+    with path.open("r+b") as raw:
+        raw.write(header.encode().ljust(HEADER, b" "))
+        raw.flush()
+        os.fsync(raw.fileno())
+
+
+def _digest(path: Path) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as raw:
+        raw.seek(HEADER)
+        while chunk := raw.read(1 << 22):
+            digest.update(chunk)
+            size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def verify(path: Path) -> None:
+    """Raise `ResultFileError` unless the file is whole and undamaged."""
+    try:
+        with path.open("rb") as raw:
+            head = raw.read(HEADER)
+        text = head.decode("ascii")
+        header = json.loads(text)
+        expected = json.dumps(header) + "\n"
+        digest, size = _digest(path)
+    except (OSError, ValueError) as error:
+        raise ResultFileError(f"{path}: no netspec result ({error})") from None
+    if not isinstance(header, dict) or header.get("format") != MAGIC:
+        raise ResultFileError(f"{path}: no netspec result (its header says something else)")
+    if text != expected.ljust(HEADER, " "):
+        raise ResultFileError(f"{path}: damaged header")
+    if header.get("bytes") != size:
+        raise ResultFileError(f"{path}: {size} bytes of data, {header.get('bytes')} were written")
+    if header.get("sha256") != digest:
+        raise ResultFileError(f"{path}: damaged, its checksum does not fit")
+
+
+def open_run(path: str | Path) -> Run:
+    """Open a result file, verifying its checksum.
+
+    Raises
+    ------
+    ResultFileError
+        If the file is missing, incomplete, damaged or of another format.
+    """
+    import h5py
+
+    path = Path(path)
+    verify(path)
+    with h5py.File(path, "r") as file:
+        manifest = json.loads(file["manifest"][()].tobytes())
+    return Run(path, manifest)
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return every array of a result file by its path."""
+    import h5py
+
+    found: dict[str, NDArray[Any]] = {}
+    with h5py.File(path, "r") as file:
+        file.visititems(
+            lambda name, item: found.__setitem__(name, item[()])
+            if isinstance(item, h5py.Dataset) and name != "manifest"
+            else None
+        )
+    return found
