@@ -190,6 +190,7 @@ class Backend(ABC):
     module: ClassVar[str]
     distribution: ClassVar[str]
     how_to_get: ClassVar[str]
+    threaded: ClassVar[bool] = True
     options: ClassVar[dict[str, Option]] = {}
 
     def status(self) -> Status:
@@ -202,12 +203,18 @@ class Backend(ABC):
             version = "unknown"
         return Status(True, version, self.how_to_get)
 
+    def default_threads(self) -> int:
+        """Return the processors that this process may use, or one."""
+        return len(os.sched_getaffinity(0)) if self.threaded else 1
+
     def option(self, request: RunRequest, name: str) -> str:
         """Return an option of the request, or its default."""
         return request.options.get(name, self.options[name].default)
 
     def check_options(self, request: RunRequest) -> None:
         """Raise `UsageError` for an option that does not exist or a value not allowed."""
+        if request.threads > 1 and not self.threaded:
+            raise UsageError(f"{self.name} runs on one thread, given {request.threads}")
         for name, value in request.options.items():
             if name not in self.options:
                 known = list(self.options)
@@ -262,7 +269,3 @@ def versions(backend: Backend) -> dict[str, str]:
         backend.name: backend.status().version,
     }
 
-
-def default_threads() -> int:
-    """Return the processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

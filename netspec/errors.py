@@ -103,5 +103,8 @@ def choices(known: Iterable[str]) -> str:
 
 def shown(value: object, limit: int = 80) -> str:
     """Return a short representation of `value` for an error message."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python prints no integer of more than 4300 digits
+        text = f"a very large {type(value).__name__}"
     return text if len(text) <= limit else text[: limit - 3] + "..."

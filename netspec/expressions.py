@@ -21,7 +21,10 @@ from netspec.errors import ExpressionError, choices, nearest
 from netspec.units import COHERENT, NONE, Dimension
 
 MAX_LENGTH = 2000
-MAX_DEPTH = 60
+MAX_DEPTH = 60  # of parentheses and operators in the text
+# of a tree, shortcuts written out: shortcuts that use shortcuts twice grow as 2^n
+MAX_NODES = 5000
+MAX_TREE_DEPTH = 150
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,39 @@ def parse(text: str) -> Expr:
     tree = parser.expression(1, 0)
     if parser.tokens[parser.at][0] != "end":
         raise parser.fail("an operator or the end")
+    return limited(tree)
+
+
+def limited(tree: Expr) -> Expr:
+    """Return the expression, or refuse one too large to work with.
+
+    Raises
+    ------
+    ExpressionError
+        If it has more than `MAX_NODES` parts or is nested deeper than `MAX_TREE_DEPTH`.
+    """
+    nodes, depth = measure(tree)
+    if nodes > MAX_NODES:
+        raise ExpressionError(f"an expression of {nodes} parts; at most {MAX_NODES}")
+    if depth > MAX_TREE_DEPTH:
+        raise ExpressionError(f"an expression nested {depth} deep; at most {MAX_TREE_DEPTH}")
     return tree
+
+
+def measure(tree: Expr) -> tuple[int, int]:
+    """Return the number of nodes and the depth; parts that are shared are visited once."""
+    found: dict[int, tuple[int, int]] = {}
+    stack = [tree]
+    while stack:
+        below = children(stack[-1])
+        missing = [child for child in below if id(child) not in found]
+        if missing:
+            stack += missing
+            continue
+        sizes = [found[id(child)] for child in below]
+        nodes, depth = sum(n for n, _ in sizes), max((d for _, d in sizes), default=0)
+        found[id(stack.pop())] = (nodes + 1, depth + 1)
+    return found[id(tree)]
 
 
 def children(tree: Expr) -> tuple[Expr, ...]:
@@ -253,6 +288,11 @@ def dimension(tree: Expr, known: Mapping[str, Dimension]) -> Dimension:
         raise ExpressionError(
             f"unknown name {tree.id!r}; {choices(known)}. {nearest(tree.id, list(known))}".rstrip()
         )
+    logical = isinstance(tree, Operation) and tree.op in ("and", "or", "not")
+    for child in tree.args:
+        if is_condition(child) != logical:
+            above = tree.op if isinstance(tree, Operation) else f"{tree.function}()"
+            raise ExpressionError(f"{to_source(child)!r} cannot stand under {above!r}")
     if isinstance(tree, Operation) and tree.op == "^":
         return _power_dimension(tree, known)
     operands = [dimension(child, known) for child in tree.args]
@@ -267,10 +307,7 @@ def dimension(tree: Expr, known: Mapping[str, Dimension]) -> Dimension:
                 f"{to_source(tree.args[0])} in {operands[0]}"
             )
         return NONE
-    for child in tree.args:
-        if is_condition(child) != (tree.op in ("and", "or", "not")):
-            raise ExpressionError(f"{to_source(child)!r} cannot stand under {tree.op!r}")
-    if tree.op in ("and", "or", "not"):
+    if logical:
         return NONE
     if tree.op == "*":
         return operands[0].times(operands[1])
@@ -384,7 +421,8 @@ def to_source(tree: Expr, language: str = "python") -> str:
 
 def _print(tree: Expr, language: str, outer: int) -> str:
     if isinstance(tree, Number):
-        return repr(float(tree.value))
+        text = repr(float(tree.value))
+        return f"({text})" if text.startswith("-") and outer else text
     if isinstance(tree, Name):
         return tree.id
     if isinstance(tree, Call):

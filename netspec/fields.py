@@ -75,9 +75,16 @@ def quantity_type(unit: str, low: float = -1e30, high: float = 1e30) -> Any:
     return Annotated[float, PlainValidator(read), _schema(unit)]
 
 
+def _measured(value: Any) -> float:
+    result = units.measured(value)
+    if abs(result) > 1e30:  # weights are kept in single precision, which ends at 3e38
+        raise UnitError(f"given {shown(value)}, expected -1e30 to 1e30")
+    return result
+
+
 # A quantity whose unit follows from what it is connected to; see `units.Measured`. A plain
 # validator, because pydantic's own float validation would drop the remembered unit.
-Quantity = Annotated[float, PlainValidator(units.measured), _schema("the canonical unit")]
+Quantity = Annotated[float, PlainValidator(_measured), _schema("the canonical unit")]
 Plain = quantity_type("1")
 Milliseconds = quantity_type("ms")
 Hertz = quantity_type("Hz", 0, 1e9)

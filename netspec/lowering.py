@@ -83,12 +83,15 @@ class StepProgram:
             Parameter -> float or ndarray of shape (neurons,).
         """
         rows = {k: np.atleast_1d(np.asarray(v, float)) for k, v in parameters.items()}
-        varying = [k for k, v in rows.items() if v.size > 1]
+        # one matrix exponential for each combination of values that the linear states see
+        rhs = {state.name: state.rhs for state in self.model.dynamics.states}
+        used = frozenset().union(*(ex.names(rhs[name]) for name in self.linear))
+        varying = [k for k, v in rows.items() if v.size > 1 and k in used]
         if not varying:
             return self._propagators({k: float(v[0]) for k, v in rows.items()})
         table = np.stack([rows[k] for k in varying], axis=1)
         unique, back = np.unique(table, axis=0, return_inverse=True)
-        fixed = {k: float(v[0]) for k, v in rows.items() if k not in varying}
+        fixed = {k: float(v[0]) for k, v in rows.items() if k not in varying}  # or unused
         each = [self._propagators({**fixed, **dict(zip(varying, row, strict=True))}) for row in unique]
         return {
             name: np.array([found[name] for found in each])[back.ravel()]

@@ -24,11 +24,11 @@ from netspec.fields import (
     Hertz,
     Identifier,
     Indices,
-    Milliseconds,
     Quantities,
     Quantity,
     Reference,
     Times,
+    quantity_type,
 )
 from netspec.neurons import LIBRARY, NeuronModel
 
@@ -126,7 +126,7 @@ class PoissonInput(Described):
     rate: Hertz
     number: Count = 1
     weight: Quantity
-    delay: Milliseconds = 0.0
+    delay: quantity_type("ms", 0, 1e9) = 0.0  # type: ignore[valid-type]
 
 
 class CurrentInput(Described):
@@ -199,7 +199,7 @@ class Recorder(Described):
     spikes: Annotated[bool, Field(strict=True)] = True
     variables: tuple[Identifier, ...] = ()
     neurons: Indices | None = None
-    interval: Milliseconds | None = None
+    interval: quantity_type("ms", 1e-4, 1e9) | None = None  # type: ignore[valid-type]
 
 
 # The lists of a network, in the order in which they are written.
@@ -268,7 +268,7 @@ class Network(Described):
         found, normal = check_pieces(
             pieces,
             {n: m for n, m in models.items() if isinstance(m, NeuronModel)},
-            set(accept) if isinstance(accept, (list, tuple)) else set(),
+            {a for a in accept if isinstance(a, str)} if isinstance(accept, (list, tuple)) else (),
             _names(data.get("populations")),
         )
         known = {fault.path for fault in faults}

@@ -7,6 +7,7 @@ the adapters lower.
 
 from __future__ import annotations
 
+import keyword
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,18 +17,22 @@ from pydantic import BeforeValidator, StrictStr, model_validator
 
 from netspec import expressions as ex
 from netspec import units
-from netspec.errors import DescriptionError, ExpressionError, Fault, NetspecError, UnitError, nearest
+from netspec.errors import DescriptionError, ExpressionError, Fault, NetspecError, UnitError, nearest, shown
 from netspec.fields import Described, Identifier, Quantity
 from netspec.units import Dimension
 
+_NAME = r"[A-Za-z][A-Za-z0-9_]{0,63}"
 _LINE = re.compile(
-    r"\s*(?:d(?P<state>[A-Za-z]\w*)\s*/\s*dt|(?P<shortcut>[A-Za-z]\w*))\s*=(?P<rhs>[^=:].*?):"
+    rf"\s*(?:d(?P<state>{_NAME})\s*/\s*dt|(?P<shortcut>{_NAME}))\s*=(?P<rhs>[^=:].*?):"
     r"\s*(?P<unit>[\w/]+)\s*(?P<flag>\(.*\))?\s*"
 )
 Unit = Literal["1", "ms", "mV", "pA", "nS", "pF", "GOhm", "1/ms", "1/mV"]
-RESERVED = frozenset({"t", "dt", "i", "j", "N", "active", "refractory_steps", "and", "or", "not"})
-
-
+# Names reach generated code, so the words of Python and C are taken too.
+RESERVED = frozenset(
+    "t dt i j N active refractory_steps auto bool break case char const continue default do "
+    "double else enum extern float for goto if inline int long register restrict return short "
+    "signed sizeof static struct switch typedef union unsigned void volatile while".split()
+) | {*keyword.kwlist, *ex.UNIT_NAMES}
 # of the temporaries of a step, see `netspec.lowering`
 RESERVED_PREFIXES = ("next_", "full_", "half_", "k1_", "k2_", "k3_", "k4_", "y2_", "y3_", "y4_")
 
@@ -210,10 +215,10 @@ class _Compiler:
             text = text.split("#")[0].strip()
             if not text:
                 continue
-            match = _LINE.fullmatch(text)
+            match = _LINE.fullmatch(text) if len(text) <= 2 * ex.MAX_LENGTH else None
             if match is None:
                 self.fault(
-                    "equations", repr(text), "a line reads 'dV_m/dt = ... : mV (unless refractory)'"
+                    "equations", shown(text), "a line reads 'dV_m/dt = ... : mV (unless refractory)'"
                 )
                 continue
             flag = (match["flag"] or "").strip("() ")
@@ -243,9 +248,17 @@ class _Compiler:
             if wanted is not None and found != wanted:
                 raise ExpressionError(f"{text!r} is in {found}, expected {wanted}")
         except ExpressionError as error:
-            self.fault(path, repr(text), str(error))
+            self.fault(path, shown(text), str(error))
             return ex.Number(0.0)
         return tree
+
+    def written_out(self, path: str, tree: ex.Expr, shortcuts: dict[str, ex.Expr]) -> ex.Expr:
+        """Return the expression without shortcuts; a fault if that makes it too large."""
+        try:
+            return ex.limited(ex.substitute(tree, shortcuts))
+        except ExpressionError as error:
+            self.fault(path, "shortcuts that use shortcuts", str(error))
+            return ex.Number(0.0)
 
     def compile(self, lines: list[tuple[str, str, str, bool, bool]]) -> Dynamics:
         shortcuts: dict[str, ex.Expr] = {}
@@ -259,12 +272,15 @@ class _Compiler:
             if not is_state:
                 if later:
                     self.fault(f"equations.{name}", repr(text), f"uses {sorted(later)} before it")
-                shortcuts[name] = ex.substitute(tree, shortcuts)
+                shortcuts[name] = self.written_out(f"equations.{name}", tree, shortcuts)
             else:
                 states.append((name, unit, tree, held))
         model = self.model
         known = {name: unit for name, unit, *_ in states}
-        built = tuple(State(n, u, ex.substitute(t, shortcuts), h) for n, u, t, h in states)
+        built = tuple(
+            State(name, unit, self.written_out(f"equations.{name}", tree, shortcuts), held)
+            for name, unit, tree, held in states
+        )
         if not states and not self.faults:
             self.fault("equations", "no state", "at least one line 'dX/dt = ...'")
         threshold = self.expression("threshold", model.threshold, None)
@@ -272,7 +288,7 @@ class _Compiler:
         for name, text in model.reset.items():
             if self.known(f"reset.{name}", name, known, "a state variable"):
                 tree = self.expression(f"reset.{name}", text, units.COHERENT[known[name]])
-                reset.append((name, ex.substitute(tree, shortcuts)))
+                reset.append((name, self.written_out(f"reset.{name}", tree, shortcuts)))
         for receptor, state in model.receptors.items():
             self.known(f"receptors.{receptor}", state, known, "a state variable")
         if model.refractory is not None:
@@ -280,9 +296,8 @@ class _Compiler:
             parameter = model.parameters.get(model.refractory)
             if parameter is not None and parameter.unit != "ms":
                 self.fault("refractory", f"{model.refractory} in {parameter.unit}", "a time in ms")
-        return Dynamics(
-            built, ex.substitute(threshold, shortcuts), tuple(reset), tuple(shortcuts.items())
-        )
+        threshold = self.written_out("threshold", threshold, shortcuts)
+        return Dynamics(built, threshold, tuple(reset), tuple(shortcuts.items()))
 
     def known(self, path: str, name: str, allowed: Any, what: str) -> bool:
         if name in allowed:

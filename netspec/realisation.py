@@ -131,7 +131,7 @@ class _Drawing:
             if self.rule.allow_multapses:
                 codes = generator.integers(0, space, number, dtype) if number else np.empty(0, dtype)
             else:
-                codes = generator.choice(space, number, replace=False, shuffle=False).astype(dtype)
+                codes = _distinct(space, number, generator, dtype)
             codes.sort()
         elif isinstance(self.rule, FixedIndegree):
             lo, hi = np.searchsorted(self.sorted_codes, [first * self.n_post, last * self.n_post])
@@ -155,10 +155,7 @@ class _Drawing:
         generator = self.stream("counts")
         if rule.allow_multapses:
             return generator.multinomial(rule.number, rows / rows.sum())
-        counts = generator.multivariate_hypergeometric(
-            rows * self.columns, rule.number, method="marginals"
-        )
-        return np.asarray(counts, np.int64)
+        return _distinct_counts(rows * self.columns, rule.number, generator)
 
     def _indegree_codes(self, rule: FixedIndegree) -> NDArray[np.uint64]:
         sources = self.n_pre - int(self.skip_self)
@@ -179,6 +176,9 @@ class _Drawing:
         codes.sort()
         return codes
 
+    def steps(self, delay: NDArray[Any]) -> NDArray[np.uint16]:
+        return to_steps(delay, self.simulation.dt, self.projection.name)
+
     # -- weights and delays -------------------------------------------------------------
 
     def weight(self, index: int, count: int, chosen: NDArray[Any]) -> NDArray[np.float32] | float:
@@ -191,25 +191,70 @@ class _Drawing:
 
     def delay(self, index: int, count: int, chosen: NDArray[Any]) -> NDArray[np.uint16] | int:
         if isinstance(self.rule, Explicit) and self.rule.delay is not None:
-            return self.to_steps(np.asarray(self.rule.delay)[chosen])
+            return self.steps(np.asarray(self.rule.delay)[chosen])
         if self.projection.delay is None:
             return 1
         if isinstance(self.projection.delay, dist.Constant):
-            return int(self.to_steps(np.array([self.projection.delay.value]))[0])
+            return int(self.steps(np.array([self.projection.delay.value]))[0])
         generator = self.stream("delay", index)
-        return self.to_steps(dist.sample(self.projection.delay, count, generator, np.float32))
+        return self.steps(dist.sample(self.projection.delay, count, generator, np.float32))
 
-    def to_steps(self, delay: NDArray[Any]) -> NDArray[np.uint16]:
-        """Round to the grid (halves up, as NEST does), at least one step."""
-        steps = delay * delay.dtype.type(1 / self.simulation.dt)
-        steps += delay.dtype.type(0.5 + 1e-6)  # 0.15 ms is 1.4999... steps of 0.1 ms
-        np.floor(steps, out=steps)
-        np.maximum(steps, 1, out=steps)
-        if steps.size and steps.max() > MAX_DELAY_STEPS:
-            path = f"projections.{self.projection.name}.delay"
-            fault = Fault(path, f"{steps.max():g} steps", f"at most {MAX_DELAY_STEPS} steps")
-            raise DescriptionError([fault], "the network at this time step")
-        return steps.astype(np.uint16)
+
+def to_steps(delay: NDArray[Any], dt: float, projection: str) -> NDArray[np.uint16]:
+    """Round delays in ms to steps (halves up, as NEST does), at least one.
+
+    Raises
+    ------
+    DescriptionError
+        If a delay is longer than `MAX_DELAY_STEPS`.
+    """
+    steps = delay * delay.dtype.type(1 / dt)
+    steps += delay.dtype.type(0.5 + 1e-6)  # 0.15 ms is 1.4999... steps of 0.1 ms
+    np.floor(steps, out=steps)
+    np.maximum(steps, 1, out=steps)
+    if steps.size and steps.max() > MAX_DELAY_STEPS:
+        path = f"projections.{projection}.delay"
+        fault = Fault(path, f"{steps.max():g} steps", f"at most {MAX_DELAY_STEPS} steps")
+        raise DescriptionError([fault], "the network at this time step")
+    return steps.astype(np.uint16)
+
+
+def _distinct(
+    space: int, number: int, generator: np.random.Generator, dtype: type[Any]
+) -> NDArray[Any]:
+    """Return `number` different integers below `space`, sorted, every set equally likely.
+
+    Drawing again what was drawn before treats all integers alike, so the set is uniform; in
+    contrast to `Generator.choice`, memory follows `number` and not `space`.
+    """
+    if number > space // 2:
+        left_out = _distinct(space, space - number, generator, dtype)
+        return np.delete(np.arange(space, dtype=dtype), left_out)
+    codes = np.empty(0, dtype)
+    while codes.size < number:
+        more = generator.integers(0, space, number - codes.size, dtype)
+        codes = np.unique(np.concatenate([codes, more]))
+    return codes
+
+
+def _distinct_counts(
+    sizes: NDArray[np.int64], number: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return how many of `number` different pairs fall into blocks of `sizes` pairs.
+
+    This is the multivariate hypergeometric distribution, which NumPy has only up to 10**9
+    pairs: choose every pair with the same probability, a little too many, and drop some.
+    """
+    space = int(sizes.sum())
+    if space == 0:
+        return np.zeros_like(sizes)
+    p = min(1.0, (number + 6 * np.sqrt(number) + 20) / space)
+    counts = generator.binomial(sizes, p)
+    while counts.sum() < number:
+        counts = generator.binomial(sizes, p)
+    dropped = _distinct(int(counts.sum()), int(counts.sum()) - number, generator, np.int64)
+    blocks = np.searchsorted(np.cumsum(counts), dropped, side="right")
+    return counts - np.bincount(blocks, minlength=len(sizes))
 
 
 def _bernoulli(p: float, space: int, generator: np.random.Generator) -> NDArray[np.int64]:

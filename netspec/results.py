@@ -231,7 +231,7 @@ def verify(path: Path) -> None:
         header = json.loads(text)
         expected = json.dumps(header) + "\n"
         digest, size = _digest(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultFileError(f"{path}: no netspec result ({error})") from None
     if not isinstance(header, dict) or header.get("format") != MAGIC:
         raise ResultFileError(f"{path}: no netspec result (its header says something else)")

@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from netspec.backend import Progress, RunRequest, default_threads, get_backend, versions
+from netspec.backend import Progress, RunRequest, get_backend, versions
 from netspec.errors import BackendMissing, ResultFileError, SimulationFailed
 from netspec.network import Network
 from netspec.results import Run, open_run
@@ -98,7 +98,7 @@ def run(
         simulation=simulation if seed is None else simulation.at_seed(seed),
         backend=backend,
         connectivity=connectivity,  # type: ignore[arg-type]
-        threads=threads or default_threads(),
+        threads=threads or get_backend(backend).default_threads(),
         approximations=tuple(approximations),
         options=dict(options or {}),
         readback=readback,

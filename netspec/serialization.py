@@ -37,23 +37,52 @@ def json_schema() -> dict[str, Any]:
 
 def from_json(text: str) -> Network:
     """Read a network from JSON text."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DescriptionError([Fault("(file)", str(error), "JSON")], "the text") from None
-    return network_from(data)
+    return network_from(_json(text, "the text"))
 
 
 def from_toml(text: str) -> Network:
     """Read a network from TOML text."""
-    return network_from(_toml(text))
+    return network_from(_toml(text, "the text"))
 
 
-def _toml(text: str) -> Any:
+def _json(text: str, subject: str) -> Any:
+    def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        data = dict(pairs)
+        if len(data) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise ValueError(f"the key {twice!r} occurs twice in one table")
+        return data
+
+    try:
+        return json.loads(text, object_pairs_hook=table)
+    except (ValueError, RecursionError) as error:
+        raise DescriptionError([Fault("(file)", str(error), "JSON")], subject) from None
+
+
+def _toml(text: str, subject: str) -> Any:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DescriptionError([Fault("(file)", str(error), "TOML")], "the text") from None
+        raise DescriptionError([Fault("(file)", str(error), "TOML")], subject) from None
+
+
+def _no_text_keys(data: Any, path: str = "") -> list[Fault]:
+    """Return a fault for every key of a table that is no text (possible only in Python)."""
+    if isinstance(data, (list, tuple)):
+        entries = [(f"{path}[{i}]", entry) for i, entry in enumerate(data) if _holds(entry)]
+        return [fault for where, entry in entries for fault in _no_text_keys(entry, where)]
+    faults: list[Fault] = []
+    for key, value in data.items() if isinstance(data, dict) else ():
+        if not isinstance(key, str):
+            faults.append(Fault(path or "(top)", shown(key), "keys are text"))
+        elif _holds(value):
+            faults += _no_text_keys(value, f"{path}.{key}" if path else key)
+    return faults
+
+
+def _holds(value: Any) -> bool:
+    return isinstance(value, (dict, list, tuple))
 
 
 def network_from(data: Any) -> Network:
@@ -65,6 +94,8 @@ def network_from(data: Any) -> Network:
         With every fault found.
     """
     try:
+        if faults := _no_text_keys(data):
+            raise DescriptionError(faults)
         return Network.model_validate(data)
     except ValidationError as error:
         raise as_description_error(error, Network, "the description") from None
@@ -90,13 +121,9 @@ def load_with_simulation(path: str | Path) -> tuple[Network, Simulation | None]:
         raise UsageError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 text ({error})") from None
-    if path.suffix == ".toml":
-        data = _toml(text)
-    else:
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise DescriptionError([Fault("(file)", str(error), "JSON")], str(path)) from None
+    except ValueError as error:  # a NUL in the name
+        raise UsageError(f"{str(path)!r}: {error}") from None
+    data = _toml(text, str(path)) if path.suffix == ".toml" else _json(text, str(path))
     if not isinstance(data, dict):
         raise DescriptionError([Fault("(top)", shown(data), "a table of fields")], str(path))
     given = data.pop("simulation", None)
@@ -143,7 +170,8 @@ def to_toml(network: Network) -> str:
         pieces = [_compact(_with_units(network, piece)) for piece in getattr(network, key)]
         if pieces:
             data[key] = pieces
-    return tomli_w.dumps(data, multiline_strings=True)
+    # within multi-line text, TOML readers may change the ends of lines
+    return tomli_w.dumps(data, multiline_strings="\\r" not in canonical_json(network))
 
 
 def _compact(data: dict[str, Any]) -> dict[str, Any]:
