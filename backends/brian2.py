@@ -27,7 +27,7 @@ from netspec import connectivity as rules
 from netspec import distributions as dist
 from netspec import expressions as ex
 from netspec import realisation
-from netspec.backend import Backend, Entry, Ledger, Option, Outcome, Progress, RunRequest
+from netspec.backend import Backend, Entry, Option, Outcome, Progress, RunRequest
 from netspec.lowering import lower
 from netspec.network import Network, Projection, StepCurrent
 from netspec.streams import simulator_seed
@@ -60,7 +60,7 @@ class Brian2Backend(Backend):
         ),
     }
 
-    def ledger(self, request: RunRequest) -> Ledger:
+    def entries(self, request: RunRequest) -> list[Entry]:
         """Everything is exact: equations, rules and couplings are lowered as they are."""
         entries = []
         network = request.network
@@ -85,7 +85,7 @@ class Brian2Backend(Backend):
         for poisson in network.poisson_inputs:
             reason = "one Poisson number a neuron and step"
             entries.append(Entry(thing=f"poisson_inputs.{poisson.name}", reason=reason))
-        return Ledger(backend=self.name, entries=tuple(entries))
+        return entries
 
     def is_sum(self, request: RunRequest, projection: Projection) -> bool:
         """Return whether all pairs have one weight and one delay, so that spikes are summed."""

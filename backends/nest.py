@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from netspec import connectivity as rules
 from netspec import distributions as dist
 from netspec import realisation
-from netspec.backend import Backend, Entry, Ledger, Option, Outcome, Progress, RunRequest
+from netspec.backend import Backend, Entry, Option, Outcome, Progress, RunRequest
 from netspec.backends.nest_models import (
     IAF_BW_2001,
     IAF_PSC_EXP,
@@ -34,7 +34,7 @@ from netspec.streams import simulator_seed
 CHUNK_MS = 50.0  # of model time between two looks at the progress; part of the method, keep it
 BYTES_PER_SYNAPSE = {"static_synapse_hpc": 16, "static_synapse": 32}
 SOURCE_TABLE_BYTES = 8
-MAX_CONNECTIONS = 134_217_727  # per virtual process and synapse model
+
 
 
 class NestBackend(Backend):
@@ -60,7 +60,7 @@ class NestBackend(Backend):
 
     # -- before anything is built -------------------------------------------------------
 
-    def ledger(self, request: RunRequest) -> Ledger:
+    def entries(self, request: RunRequest) -> list[Entry]:
         """Answer for models, inputs, recorders and connectivity."""
         network = request.network
         entries: list[Entry] = []
@@ -93,7 +93,7 @@ class NestBackend(Backend):
                         reason=f"{', '.join(missing)} cannot be recorded from {native and native.theirs}",
                     )
                 )
-        return Ledger(backend=self.name, entries=tuple(entries))
+        return entries
 
     def _population_entries(self, request: RunRequest, population: str) -> list[Entry]:
         network, thing = request.network, f"populations.{population}"

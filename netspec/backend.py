@@ -25,6 +25,7 @@ import netspec
 from netspec.errors import BackendMissing, UnsupportedError, UsageError, choices, nearest
 from netspec.fields import Described, Identifier
 from netspec.network import Network
+from netspec.realisation import share_lifted
 from netspec.serialization import spec_hash
 from netspec.simulation import Simulation
 
@@ -225,9 +226,14 @@ class Backend(ABC):
                 allowed = choices(self.options[name].allowed)
                 raise UsageError(f"option {name} of {self.name}: given {value!r}; {allowed}")
 
-    @abstractmethod
     def ledger(self, request: RunRequest) -> Ledger:
         """Answer for everything that the network needs, without building it."""
+        entries = [*self.entries(request), *_canonical_delays(request)]
+        return Ledger(backend=self.name, entries=tuple(entries))
+
+    @abstractmethod
+    def entries(self, request: RunRequest) -> list[Entry]:
+        """Return the ledger's lines that are this backend's own."""
 
     @abstractmethod
     def memory(self, request: RunRequest) -> int:
@@ -236,6 +242,21 @@ class Backend(ABC):
     @abstractmethod
     def execute(self, request: RunRequest, progress: Progress) -> Outcome:
         """Build and simulate. Called in a child process of its own."""
+
+
+def _canonical_delays(request: RunRequest) -> list[Entry]:
+    """Name the delays that the canonical form lifts to one step, the same on every backend."""
+    entries, dt = [], request.simulation.dt
+    for projection in request.network.projections:
+        share = share_lifted(projection, dt)
+        if projection.delay is None:
+            reason = f"the smallest delay there is, one step of {dt:g} ms"
+        elif share > 0:
+            reason = f"{share:.2%} of the delays round to 0 steps and are one step of {dt:g} ms"
+        else:
+            continue
+        entries.append(Entry(thing=f"projections.{projection.name}.delay", reason=reason))
+    return entries
 
 
 def backend_names() -> list[str]:

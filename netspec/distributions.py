@@ -140,6 +140,23 @@ def typical(distribution: Distribution) -> float:
     return distribution.mean
 
 
+def share_below(distribution: Distribution, limit: float) -> float:
+    """Return the share of samples below `limit` (clipping included)."""
+    if isinstance(distribution, Normal) and distribution.sd > 0:
+        low, high = distribution.bounds()
+        if limit <= low or limit > high:
+            return float(limit > high)
+        free = distribution.model_copy(update={"low": None, "high": limit})
+        if distribution.clip == "bound":
+            return free.acceptance()
+        inside = distribution.model_copy(update={"high": limit})
+        return inside.acceptance() / distribution.acceptance()
+    low, high = extremes(distribution)
+    if high <= low:
+        return float(low < limit)
+    return min(1.0, max(0.0, (limit - low) / (high - low)))
+
+
 def sample(
     distribution: Distribution,
     size: int,

@@ -257,6 +257,16 @@ def _distinct_counts(
     return counts - np.bincount(blocks, minlength=len(sizes))
 
 
+def share_lifted(projection: Projection, dt: float) -> float:
+    """Return the share of a projection's delays that round to no step, and so become one."""
+    rule = projection.rule
+    if isinstance(rule, Explicit) and rule.delay:
+        return float(np.mean(np.asarray(rule.delay) < dt / 2))
+    if projection.delay is None:
+        return 0.0
+    return dist.share_below(projection.delay, dt / 2)
+
+
 def _bernoulli(p: float, space: int, generator: np.random.Generator) -> NDArray[np.int64]:
     """Return the sorted indices below `space` that are chosen with probability `p` each."""
     if p <= 0 or space == 0:

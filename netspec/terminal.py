@@ -1,0 +1,122 @@
+"""What the command line shows: tables, findings, progress."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from netspec import backend as contract
+from netspec.audit import Audit
+from netspec.results import Run
+
+console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+LOG_EVERY = 10.0  # seconds between two plain lines in a log
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; all columns but the first are aligned to the right if they hold numbers."""
+    shown = Table(title=title, title_justify="left", header_style="bold")
+    for index, column in enumerate(columns):
+        numeric = index > 0 and all(isinstance(row[index], (int, float)) for row in rows)
+        shown.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(_cell(value) for value in row))
+    console.print(shown)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("[", "\\[")
+
+
+def show_audit(audit: Audit) -> None:
+    """Print counts per projection, memory per backend and what looks wrong."""
+    table(
+        "Projections",
+        ("projection", "rule", "synapses", "in-degree", "out-degree"),
+        [(r.name, r.rule, round(r.synapses), r.indegree, r.outdegree) for r in audit.projections],
+    )
+    console.print(f"{audit.neurons:,} neurons, {audit.synapses:,.0f} synapses")
+    for backend, memory in audit.memory_mib.items():
+        console.print(f"  memory on {backend}: about {memory:,.0f} MiB")
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for finding in audit.findings:
+        grouped.setdefault((finding.level, finding.text), []).append(finding.path)
+    for (level, text), paths in grouped.items():
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        console.print(f"  {level}: {paths[0]}{more}: {text}", markup=False)
+
+
+def show_ledger(ledger: contract.Ledger) -> None:
+    """Print what a backend says to a network, equal answers together."""
+    grouped = Counter((e.status, e.name, e.reason, e.error) for e in ledger.entries)
+    rows = []
+    for (status, name, reason, error), count in grouped.items():
+        first = next(
+            e.thing for e in ledger.entries if (e.status, e.name, e.reason, e.error)
+            == (status, name, reason, error)
+        )  # fmt: skip
+        thing = first if count == 1 else f"{first} and {count - 1} more"
+        rows.append((thing, f"{status} {name}".strip(), f"{reason}. {error}".strip(". ")))
+    table(f"Ledger of {ledger.backend}", ("what", "how", "why"), rows)
+
+
+def show_run(run: Run, published: dict[str, float]) -> None:
+    """Print rates, wall times and where the file lies."""
+    rows: list[Sequence[object]] = []
+    for name, rate in run.rates().items():
+        reference = published.get(name)
+        spikes = run.spikes(name)
+        rows.append((name, spikes.size, len(spikes), rate, reference if reference else "-"))
+    table(
+        f"{run.manifest['name']} on {run.manifest['backend']}, seed {run.manifest['seed']}",
+        ("population", "neurons", "spikes", "rate (1/s)", "published"),
+        rows,
+    )
+    seconds = ", ".join(f"{k} {v:.2f}" for k, v in run.manifest["seconds"].items())
+    console.print(f"seconds: {seconds}")
+    console.print(f"peak memory: {run.manifest['peak_memory_mib']:,.0f} MiB")
+    for name in run.manifest["approximations"]:
+        console.print(f"approximation in use: {name}")
+    console.print(f"file: {run.file}", soft_wrap=True)
+
+
+@contextmanager
+def progress_bar(label: str, quiet: bool = False) -> Iterator[contract.Progress]:
+    """Yield a progress callback: a bar on a terminal, a line now and then in a log."""
+    if quiet:
+        yield lambda phase, fraction: None
+        return
+    if not sys.stderr.isatty():
+        yield _plain_lines(label)
+        return
+    columns: Any = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def update(phase: str, fraction: float) -> None:
+            if phase not in tasks:
+                tasks[phase] = bar.add_task(f"{label}: {phase}", total=1.0)
+            bar.update(tasks[phase], completed=fraction)
+
+        yield update
+
+
+def _plain_lines(label: str) -> contract.Progress:
+    last = [time.monotonic()]
+
+    def update(phase: str, fraction: float) -> None:
+        if time.monotonic() - last[0] >= LOG_EVERY:
+            last[0] = time.monotonic()
+            print(f"{label}: {phase} {fraction:.0%}", file=sys.stderr, flush=True)
+
+    return update

@@ -1,0 +1,75 @@
+"""Figures of the report, as PNG in base64."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from netspec.network import Network
+from netspec.results import Run
+
+RASTER_NEURONS = 1500  # shown at most, chosen evenly
+RASTER_MS = 600.0  # at the end of the run
+
+
+def _png(figure: Any) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def rates(summary: dict[str, Any]) -> str:
+    """Draw mean rates with every seed as a point, by population and backend."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.5))
+    axes = figure.subplots()
+    names, populations = summary["backends"], summary["populations"]
+    width = 0.8 / len(names)
+    for index, name in enumerate(names):
+        at = np.arange(len(populations)) + (index - (len(names) - 1) / 2) * width
+        entries = [row["rates"].get(name) for row in populations]
+        heights = [entry["mean"] if entry else 0.0 for entry in entries]
+        axes.bar(at, heights, width * 0.9, label=name, alpha=0.7)
+        for x, entry in zip(at, entries, strict=True):
+            seeds = entry["seeds"] if entry else []
+            axes.plot([x] * len(seeds), seeds, "k.", markersize=4)
+    for index, row in enumerate(populations):
+        if "published" in row:
+            axes.plot([index - 0.45, index + 0.45], [row["published"]] * 2, "k--", linewidth=1)
+    axes.set_xticks(range(len(populations)), [row["population"] for row in populations])
+    axes.set_ylabel("rate (spikes/s)")
+    axes.legend(frameon=False)
+    return _png(figure)
+
+
+def raster(network: Network, runs: Sequence[Run]) -> str:
+    """Draw the end of one run per backend, one below the other."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.2 * len(runs)))
+    all_axes = figure.subplots(len(runs), 1, squeeze=False)[:, 0]
+    total = sum(network.population(p).size for p in network.recorded())
+    stride = max(1, total // RASTER_NEURONS)
+    for axes, run in zip(all_axes, runs, strict=True):
+        base = 0
+        ticks = []
+        for population in run.populations:
+            spikes = run.spikes(population, warmup=True)
+            begin = max(0, spikes.end - round(RASTER_MS / spikes.dt))
+            spikes = spikes.window(begin, spikes.end)
+            shown = spikes.neurons % stride == 0
+            axes.plot(spikes.times[shown], base + spikes.neurons[shown], ",", rasterized=True)
+            ticks.append((base + spikes.size / 2, population))
+            base += spikes.size
+        axes.set_yticks([t for t, _ in ticks], [name for _, name in ticks])
+        axes.set_ylim(base, 0)
+        axes.set_xlim(spikes.begin * spikes.dt, spikes.end * spikes.dt)
+        axes.set_title(f"{run.manifest['backend']}, seed {run.manifest['seed']}", fontsize=10)
+    all_axes[-1].set_xlabel("time from the start of the warm-up (ms)")
+    figure.tight_layout()
+    return _png(figure)
