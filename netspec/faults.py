@@ -29,15 +29,12 @@ def faults_of(
     """Translate pydantic's errors into faults with paths, allowed values and nearest names."""
     faults: list[Fault] = []
     if isinstance(error, DescriptionError):
-        return [Fault(f"{prefix}.{f.path}", f.given, f.allowed, f.hint) for f in error.faults]
+        return [_below(prefix, fault) for fault in error.faults]
     for entry in error.errors():
         inner = entry.get("ctx", {}).get("error")
         path, fields = _path(entry["loc"], cls, prefix)
         if isinstance(inner, DescriptionError):
-            faults += [
-                Fault(f"{path}.{f.path}" if path else f.path, f.given, f.allowed, f.hint)
-                for f in inner.faults
-            ]
+            faults += [_below(path, fault) for fault in inner.faults]
             continue
         kind, last = entry["type"], str(entry["loc"][-1]) if entry["loc"] else ""
         allowed = _MESSAGES.get(kind, str(inner) if inner else entry["msg"].lower())
@@ -53,6 +50,14 @@ def faults_of(
         if not any(f.path == path and kind != "value_error" for f in faults):
             faults.append(Fault(path or "(top)", given, allowed, hint))
     return faults
+
+
+def _below(path: str, fault: Fault) -> Fault:
+    """Return a fault of a part as a fault of the whole."""
+    if not path:
+        return fault
+    here = path if fault.path == "(top)" else f"{path}.{fault.path}"
+    return Fault(here, fault.given, fault.allowed, fault.hint)
 
 
 def _path(loc: Sequence[int | str], cls: type[BaseModel], prefix: str) -> tuple[str, list[str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from netspec.backend import Progress, RunRequest, get_backend
-from netspec.circuits import microcircuit as _microcircuit
+from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
 from netspec.errors import BackendMissing, SimulationFailed
 from netspec.network import Network
 from netspec.results import Run
@@ -68,10 +68,10 @@ def run_all(
 def published_rates(network: Network) -> dict[str, float]:
     """Return published full-scale rates of a circuit's populations (spikes/s), if there are any."""
     sizes = {population.name: population.size for population in network.populations}
-    full = dict(zip(_microcircuit.POPULATIONS, _microcircuit.SIZES, strict=True))
+    full = dict(zip(POPULATIONS, SIZES, strict=True))
     if network.name != "microcircuit" or sizes != full:
         return {}
-    return dict(zip(_microcircuit.POPULATIONS, _microcircuit.FULL_SCALE_RATES, strict=True))
+    return dict(zip(POPULATIONS, FULL_SCALE_RATES, strict=True))
 
 
 def summarise(network: Network, backends: Sequence[str], done: Sequence[Finished]) -> dict[str, Any]:

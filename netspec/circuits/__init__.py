@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from netspec.circuits import microcircuit as _microcircuit
-from netspec.circuits import working_memory as _working_memory
+from netspec.circuits.microcircuit import VARIANTS as _MICROCIRCUIT
 from netspec.circuits.microcircuit import microcircuit
+from netspec.circuits.working_memory import VARIANTS as _WORKING_MEMORY
 from netspec.circuits.working_memory import Cue, working_memory
 from netspec.errors import UsageError, choices, nearest
 from netspec.network import Network
@@ -38,7 +38,7 @@ class Circuit:
     title: str
 
 
-def _sources(variants: dict[str, Any]) -> dict[str, str]:
+def _sources(variants: Mapping[str, Any]) -> dict[str, str]:
     return {name: variant.source for name, variant in variants.items()}
 
 
@@ -46,14 +46,14 @@ CIRCUITS = {
     "microcircuit": Circuit(
         "microcircuit",
         microcircuit,
-        _sources(_microcircuit.VARIANTS),
+        _sources(_MICROCIRCUIT),
         Simulation(dt=0.1, warmup=500.0, duration=1000.0),
         "Cortical microcircuit (Potjans & Diesmann 2014)",
     ),
     "working_memory": Circuit(
         "working_memory",
         working_memory,
-        _sources(_working_memory.VARIANTS),
+        _sources(_WORKING_MEMORY),
         Simulation(dt=0.05, warmup=500.0, duration=1000.0),
         "Spatial working-memory ring (Compte et al. 2000)",
     ),
