@@ -160,9 +160,7 @@ class _Group:
         for population in self.members:
             self.slices[population.name] = slice(self.size, self.size + population.size)
             self.size += population.size
-        given = {
-            p.name: realisation.parameters(network, p.name, simulation) for p in self.members
-        }
+        given = {p.name: realisation.parameters(network, p.name, simulation) for p in self.members}
         values: dict[str, list[Any]] = {}
         for population in self.members:
             own = given[population.name]
@@ -343,9 +341,7 @@ class _Simulation:
         same = projection.pre == projection.post
         skip_self = same and not projection.rule.allow_autapses  # type: ignore[union-attr]
         waiting: list[NDArray[np.int64] | None] = [None] * delay
-        pairs = rules.expected_count(
-            projection.rule, source.stop - source.start, len(target), same
-        )
+        pairs = rules.expected_count(projection.rule, source.stop - source.start, len(target), same)
         self.result.synapses[projection.name] = int(pairs)
 
         def deliver(step: int) -> None:
@@ -408,7 +404,9 @@ class _Simulation:
             self.result.synapses[projection.name] = len(drawn)
         if not total:
             return
-        synapses = self._synapses(pre.neurons, post.neurons, state, f"synapses_{pre.model.name}_{state}")
+        synapses = self._synapses(
+            pre.neurons, post.neurons, state, f"synapses_{pre.model.name}_{state}"
+        )
         i, j = np.empty(total, np.int32), np.empty(total, np.int32)
         weight, delay = np.empty(total), np.empty(total, np.int64)
         position = 0
@@ -509,9 +507,7 @@ class _Simulation:
             else:
                 levels, steps = np.array([current.amplitude]), [0]
 
-            def change(
-                level: float, values: NDArray[Any] = values, chosen: Any = chosen
-            ) -> None:
+            def change(level: float, values: NDArray[Any] = values, chosen: Any = chosen) -> None:
                 values[chosen] += level
 
             for step, level in zip(steps, levels, strict=True):
@@ -600,7 +596,9 @@ class _Simulation:
             if not recorder.variables:
                 continue
             group, where = self._group(recorder.target)
-            chosen = range(where.stop - where.start) if recorder.neurons is None else recorder.neurons
+            chosen = (
+                range(where.stop - where.start) if recorder.neurons is None else recorder.neurons
+            )
             every = self.simulation.steps(recorder.interval or self.dt, minimum=1)
             self.samplers[recorder.name] = b2.StateMonitor(
                 group.neurons,
@@ -678,7 +676,10 @@ class _Simulation:
                 continue
             synapses, where = self.parts[projection.name]
             (_, pre), (_, post) = self._group(projection.pre), self._group(projection.post)
-            merged = synapses.source is self.groups[str(self.network.population(projection.pre).model)].neurons
+            merged = (
+                synapses.source
+                is self.groups[str(self.network.population(projection.pre).model)].neurons
+            )
             i = np.asarray(synapses.i[:])[where] - (pre.start if merged else 0)
             j = np.asarray(synapses.j[:])[where] - (post.start if merged else 0)
             weight = np.asarray(synapses.w[:])[where]

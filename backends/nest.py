@@ -28,13 +28,12 @@ from netspec.backends.nest_models import (
     native_model,
     nmda_entries,
 )
-from netspec.network import CurrentInput, Network, Projection, StepCurrent
+from netspec.network import CurrentInput, Projection, StepCurrent
 from netspec.streams import simulator_seed
 
 CHUNK_MS = 50.0  # of model time between two looks at the progress; part of the method, keep it
 BYTES_PER_SYNAPSE = {"static_synapse_hpc": 16, "static_synapse": 32}
 SOURCE_TABLE_BYTES = 8
-
 
 
 class NestBackend(Backend):
@@ -69,17 +68,25 @@ class NestBackend(Backend):
         for projection in network.projections:
             entries.append(self._projection_entry(request, projection))
         for poisson in network.poisson_inputs:
-            entries.append(Entry(thing=f"poisson_inputs.{poisson.name}",
-                                 reason="one poisson_generator; every neuron has its own train"))  # fmt: skip
+            thing = f"poisson_inputs.{poisson.name}"
+            reason = "one poisson_generator; every neuron has its own train"
+            wrong = self._wrong_sign(request, poisson.target, poisson.receptor, (poisson.weight,) * 2)
+            entries.append(
+                Entry(thing=thing, status="unsupported", reason=wrong)
+                if wrong
+                else Entry(thing=thing, reason=reason)
+            )
         for current in (*network.current_inputs, *network.step_currents):
             entries += self._current_entries(request, current)
         for spikes in network.spike_inputs:
-            early = sum(request.simulation.steps(t) < 2 for t in spikes.times)
+            wrong = self._wrong_sign(request, spikes.target, spikes.receptor, (spikes.weight,) * 2)
+            if any(request.simulation.steps(t) < 2 for t in spikes.times):
+                wrong = "NEST cannot deliver an event before the second step"
             entries.append(
                 Entry(
                     thing=f"spike_inputs.{spikes.name}",
-                    status="unsupported" if early else "exact",
-                    reason="NEST cannot deliver an event before the second step" if early else "",
+                    status="unsupported" if wrong else "exact",
+                    reason=wrong,
                 )
             )
         for recorder in network.recorders:
@@ -113,13 +120,15 @@ class NestBackend(Backend):
         if np.any(np.asarray(given["V_reset"]) >= np.asarray(given["V_th"])):
             entries.append(Entry(thing=thing, status="unsupported", reason="V_reset >= V_th"))
         if np.any(np.abs(steps - np.round(steps)) > 1e-6):
-            entries.append(
-                Entry(
-                    thing=f"{thing}.parameters.t_ref",
-                    status="exact",
-                    reason="rounded to the grid",
+            reason = "rounded to the nearest step before NEST sees it, which would round up"
+            entries.append(Entry(thing=f"{thing}.parameters.t_ref", reason=reason))
+        initial = realisation.initial_values(network, population, request.simulation)
+        for name, value in initial.items():
+            if name not in native.settable and np.any(np.asarray(value) != 0):
+                reason = f"{native.theirs} starts with {name} = 0, nothing else can be set"
+                entries.append(
+                    Entry(thing=f"{thing}.initial.{name}", status="unsupported", reason=reason)
                 )
-            )
         if native is IAF_BW_2001:
             entries += self._conductance_entries(request, population, given)
         return entries
@@ -137,12 +146,16 @@ class NestBackend(Backend):
             entries.append(Entry(thing=thing, status="unsupported",
                                  reason=f"one value a population is needed for {', '.join(gating)}"))  # fmt: skip
             return entries
-        if given["I_e"]:
+        if np.any(given["I_e"]):
             entries.append(self._late(f"{thing}.I_e"))
         incoming = [c for c in network.continuous_projections if c.post == population]
         for projection in incoming:
             pre = native_model(network.model_of(projection.pre))
-            if projection.source != "s_NMDA" or projection.target != "g_NMDA" or pre is not IAF_BW_2001:
+            if (
+                projection.source != "s_NMDA"
+                or projection.target != "g_NMDA"
+                or pre is not IAF_BW_2001
+            ):
                 entries.append(
                     Entry(
                         thing=f"continuous_projections.{projection.name}",
@@ -167,7 +180,9 @@ class NestBackend(Backend):
             error="one step without the current",
         )
 
-    def _current_entries(self, request: RunRequest, current: CurrentInput | StepCurrent) -> list[Entry]:
+    def _current_entries(
+        self, request: RunRequest, current: CurrentInput | StepCurrent
+    ) -> list[Entry]:
         kind = "step_currents" if isinstance(current, StepCurrent) else "current_inputs"
         thing = f"{kind}.{current.name}"
         native = native_model(request.network.model_of(current.target))
@@ -182,25 +197,32 @@ class NestBackend(Backend):
 
     def _projection_entry(self, request: RunRequest, projection: Projection) -> Entry:
         thing = f"projections.{projection.name}"
-        model = request.network.model_of(projection.post)
-        native = native_model(model)
-        if native is IAF_PSC_EXP:
-            wrong = self._wrong_sign(projection)
-            given = realisation.parameters(request.network, projection.post, request.simulation)
-            if wrong and not np.array_equal(given["tau_syn_ex"], given["tau_syn_in"]):
-                return Entry(thing=thing, status="unsupported", reason=wrong)
+        weights = dist.extremes(projection.weight)
+        if isinstance(projection.rule, rules.Explicit) and projection.rule.weight:
+            weights = min(projection.rule.weight), max(projection.rule.weight)
+        wrong = self._wrong_sign(request, projection.post, projection.receptor, weights)
+        if wrong:
+            return Entry(thing=thing, status="unsupported", reason=wrong)
         if request.connectivity == "shared" or not self._has_native_rule(projection.rule):
             return Entry(thing=thing, reason="synapses drawn by netspec, handed over as arrays")
         return Entry(thing=thing, reason=f"native rule {projection.rule.kind}")
 
     @staticmethod
-    def _wrong_sign(projection: Projection) -> str:
-        low, high = dist.extremes(projection.weight)
-        if isinstance(projection.rule, rules.Explicit) and projection.rule.weight:
-            low, high = min(projection.rule.weight), max(projection.rule.weight)
-        if projection.receptor == "excitatory" and low < 0:
+    def _wrong_sign(
+        request: RunRequest, post: str, receptor: str, weights: tuple[float, float]
+    ) -> str:
+        """Say why weights between two bounds do not reach their receptor, if they do not."""
+        network, (low, high) = request.network, weights
+        if native_model(network.model_of(post)) is not IAF_PSC_EXP:
+            return ""
+        given = realisation.parameters(network, post, request.simulation)
+        apart = not np.array_equal(given["tau_syn_ex"], given["tau_syn_in"])
+        seen = {v for r in network.recorders if r.target == post for v in r.variables}
+        if not apart and not seen & {"I_syn_ex", "I_syn_in"}:
+            return ""  # with one time constant the two variables are as good as one
+        if receptor == "excitatory" and low < 0:
             return "NEST sends a negative weight to the inhibitory variable; give a low bound of 0"
-        if projection.receptor == "inhibitory" and high > 0:
+        if receptor == "inhibitory" and high > 0:
             return "NEST sends a positive weight to the excitatory variable; give a high bound of 0"
         return ""
 
@@ -216,7 +238,9 @@ class NestBackend(Backend):
         synapses = 0.0
         for projection in network.projections:
             pre, post = network.population(projection.pre), network.population(projection.post)
-            count = rules.expected_count(projection.rule, pre.size, post.size, pre.name == post.name)
+            count = rules.expected_count(
+                projection.rule, pre.size, post.size, pre.name == post.name
+            )
             synapses += count * (BYTES_PER_SYNAPSE[self._synapse_model(request, projection)] * 1.05)
             synapses += count * (SOURCE_TABLE_BYTES if request.readback else 2)
         for coupling in network.continuous_projections:
@@ -301,9 +325,13 @@ class _Simulation:
                 raise RuntimeError(f"no native model for {population.name}")
             theirs = native.theirs + ("_exact" if exact and native is IAF_BW_2001 else "")
             given = realisation.parameters(self.network, population.name, self.simulation)
+            # NEST rounds up what lies off the grid
+            given["t_ref"] = np.rint(np.asarray(given["t_ref"]) / self.dt) * self.dt
             values = {native.parameters[k]: v for k, v in given.items() if k in native.parameters}
             if native is IAF_BW_2001:
-                block = magnesium_block({k: float(given[k]) for k in ("Mg", "Mg_slope", "E_L", "V_th")})
+                block = magnesium_block(
+                    {k: float(given[k]) for k in ("Mg", "Mg_slope", "E_L", "V_th")}
+                )
                 values["conc_Mg2"] = block.concentration
                 values["gsl_error_tol"] = 1e-6
                 self.nmda_factor[population.name] = block.factor
@@ -311,13 +339,15 @@ class _Simulation:
             nodes = self.nest.Create(theirs, population.size, params=numbers)
             arrays = {k: v for k, v in values.items() if np.ndim(v)}
             initial = realisation.initial_values(self.network, population.name, self.simulation)
-            for ours, value in initial.items():
-                if ours in native.recordables and np.any(np.asarray(value) != 0):
-                    arrays[native.recordables[ours]] = value
+            arrays |= {native.recordables[ours]: initial[ours] for ours in native.settable}
             for name, value in arrays.items():
                 nodes.set({name: value if np.ndim(value) == 0 else np.asarray(value).tolist()})
             self.populations[population.name] = nodes
             self.natives[population.name] = native
+            if self.request.readback:
+                for ours in native.settable:
+                    found = np.atleast_1d(nodes.get(native.recordables[ours]))
+                    self.result.readback[f"initial/{population.name}/{ours}"] = found
 
     def _devices(self) -> None:
         nest, simulation = self.nest, self.simulation
@@ -350,13 +380,12 @@ class _Simulation:
         for coupling in network.continuous_projections:
             self._couple(coupling)
         for poisson in network.poisson_inputs:
-            delay = max(simulation_steps := self.simulation.steps(poisson.delay), 1) * self.dt
+            # what a generator sends arrives one step later; a long delay would cost memory
+            start = max(self.simulation.steps(poisson.delay) - 1, 0) * self.dt
             generator = nest.Create(
-                "poisson_generator",
-                params={"rate": poisson.rate * poisson.number,
-                        "start": max(simulation_steps - 1, 0) * self.dt if delay == self.dt else 0.0},
-            )  # fmt: skip
-            spec = self._synapse(poisson.target, poisson.receptor, poisson.weight, delay)
+                "poisson_generator", params={"rate": poisson.rate * poisson.number, "start": start}
+            )
+            spec = self._synapse(poisson.target, poisson.receptor, poisson.weight, self.dt)
             nest.Connect(generator, self.populations[poisson.target], "all_to_all", spec)
         self._inject_spikes()
         self._inject_generators()
@@ -462,7 +491,10 @@ class _Simulation:
             if "receptor_type" in spec:
                 spec["receptor_type"] = np.full(len(block), spec["receptor_type"])
             self.nest.Connect(
-                block.pre.astype(np.int64) + pre, block.post.astype(np.int64) + post, "one_to_one", spec
+                block.pre.astype(np.int64) + pre,
+                block.post.astype(np.int64) + post,
+                "one_to_one",
+                spec,
             )
 
     def _couple(self, coupling: Any) -> None:
@@ -563,6 +595,9 @@ class _Simulation:
             for _, population, neurons, level in (c for c in changes if c[0] == stop):
                 current[population][neurons] += level
                 self.populations[population].set({"I_e": current[population].tolist()})
+        if self.meters:
+            # a multimeter hands over what it sampled when the next slice of time begins
+            self.nest.Run(self.nest.min_delay)
         self.nest.Cleanup()
         self.result.seconds |= phases
 
@@ -572,10 +607,10 @@ class _Simulation:
         for name, recorder in self.recorders.items():
             events = recorder.events
             first = self.populations[name][0].global_id
-            self.result.spikes[name] = (
-                np.asarray(events["times"], np.int64),
-                (np.asarray(events["senders"], np.int64) - first).astype(np.uint32),
-            )
+            steps = np.asarray(events["times"], np.int64)
+            inside = steps <= self.simulation.total_steps
+            neurons = (np.asarray(events["senders"], np.int64) - first).astype(np.uint32)
+            self.result.spikes[name] = (steps[inside], neurons[inside])
         for recorder in self.network.recorders:
             if recorder.variables:
                 self._read_samples(recorder)
@@ -585,6 +620,7 @@ class _Simulation:
     def _read_samples(self, recorder: Any) -> None:
         events = self.meters[recorder.name].events
         order = np.lexsort((events["senders"], events["times"]))
+        order = order[np.asarray(events["times"])[order] <= self.simulation.total_steps]
         width = len(np.unique(events["senders"]))
         steps = np.asarray(events["times"])[order].reshape(-1, width)[:, 0]
         for ours in recorder.variables:
@@ -610,5 +646,10 @@ class _Simulation:
             weights = np.atleast_1d(data["weight"])
             order = np.lexsort((steps, weights, targets, sources))
             base = f"projections/{projection.name}"
-            for key, array in (("pre", sources), ("post", targets), ("weight", weights), ("delay", steps)):
+            for key, array in (
+                ("pre", sources),
+                ("post", targets),
+                ("weight", weights),
+                ("delay", steps),
+            ):
                 found[f"{base}/{key}"] = array[order]

@@ -30,6 +30,8 @@ class NativeModel:
         Our receptor -> their port; None where the sign of the weight decides.
     current_parameter : str or None
         Parameter that holds a constant current; None if only a device can inject one.
+    settable : tuple of str
+        Our state variables whose initial value can be set; the others start at zero.
     """
 
     ours: NeuronModel
@@ -38,6 +40,7 @@ class NativeModel:
     recordables: dict[str, str]
     receptors: dict[str, str | None]
     current_parameter: str | None
+    settable: tuple[str, ...]
 
 
 def _same(*names: str) -> dict[str, str]:
@@ -53,6 +56,7 @@ IAF_PSC_EXP = NativeModel(
     recordables=_same("V_m", "I_syn_ex", "I_syn_in"),
     receptors={"excitatory": None, "inhibitory": None},
     current_parameter="I_e",
+    settable=("V_m",),
 )
 # I_e, E_NMDA and Mg_slope have no counterpart: see `nmda_parameters` and the adapter's ledger
 IAF_BW_2001 = NativeModel(
@@ -69,6 +73,7 @@ IAF_BW_2001 = NativeModel(
     recordables={"V_m": "V_m", "g_AMPA": "s_AMPA", "g_GABA": "s_GABA"},
     receptors={"AMPA": "AMPA", "GABA": "GABA"},
     current_parameter=None,
+    settable=("V_m", "g_AMPA", "g_GABA"),
 )
 NATIVE = (IAF_PSC_EXP, IAF_BW_2001)
 

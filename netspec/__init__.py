@@ -32,8 +32,8 @@ from netspec.simulation import Simulation
 __all__ = [
     "ContinuousProjection",
     "CurrentInput",
-    "Network",
     "NetspecError",
+    "Network",
     "NeuronModel",
     "Parameter",
     "PoissonInput",

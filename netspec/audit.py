@@ -98,7 +98,9 @@ def audit(network: Network, simulation: Simulation, threads: int = 1) -> Audit:
     findings += _population_findings(network, simulation)
     findings += _drive_findings(network)
     findings += _nest_limit(network, rows, threads)
-    findings.sort(key=lambda finding: (finding.level != "warning", "no synapse" not in finding.text))
+    findings.sort(
+        key=lambda finding: (finding.level != "warning", "no synapse" not in finding.text)
+    )
     memory = {}
     for name in backend_names():
         backend = get_backend(name)
@@ -206,5 +208,3 @@ def _nest_limit(network: Network, rows: list[Row], threads: int) -> list[Finding
         for receptor, count in total.items()
         if count / threads > NEST_MAX_CONNECTIONS
     ]
-
-

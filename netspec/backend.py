@@ -77,9 +77,7 @@ class Ledger(Described):
         if unsupported:
             lines = "\n  - ".join(f"{e.thing}: {e.reason}" for e in unsupported)
             raise UnsupportedError(f"{self.backend} cannot run this network:\n  - {lines}")
-        open_ones = [
-            e for e in self.entries if e.status == "approximate" and e.name not in agreed
-        ]
+        open_ones = [e for e in self.entries if e.status == "approximate" and e.name not in agreed]
         if open_ones and "all" not in agreed:
             lines = "\n  - ".join(
                 f"{e.name} ({e.thing}): {e.reason}. {e.error}".rstrip(". ") for e in open_ones
@@ -279,7 +277,9 @@ def get_backend(name: str) -> Backend:
                 raise BackendMissing(f"the entry point {name!r} is no netspec backend")
             return backend
     known = backend_names()
-    raise BackendMissing(f"unknown backend {name!r}; {choices(known)}. {nearest(name, known)}".rstrip())
+    raise BackendMissing(
+        f"unknown backend {name!r}; {choices(known)}. {nearest(name, known)}".rstrip()
+    )
 
 
 def versions(backend: Backend) -> dict[str, str]:
@@ -289,4 +289,3 @@ def versions(backend: Backend) -> dict[str, str]:
         "numpy": np.__version__,
         backend.name: backend.status().version,
     }
-

@@ -20,6 +20,7 @@ PLAUSIBLE_WEIGHT = {"pA": (0.1, 2e4), "nS": (0.01, 200.0), "mV": (1e-3, 50.0), "
 PLAUSIBLE_CURRENT = {"pA": (0.1, 2e4)}
 PLAUSIBLE_DELAY = (0.01, 200.0)
 
+
 def check_pieces(
     pieces: Mapping[str, Sequence[Any]],
     models: Mapping[str, NeuronModel],
@@ -113,13 +114,18 @@ class _Check:
         return to_unit
 
     def plausible(
-        self, path: str, name: str, value: float, limits: tuple[float | None, float | None], unit: str
+        self,
+        path: str,
+        name: str,
+        value: float,
+        limits: tuple[float | None, float | None],
+        unit: str,
     ) -> None:
         low, high = limits
         if (low is None or value >= low) and (high is None or value <= high):
             return
         # addressed by name, which stays when pieces are reordered
-        address = f"{path.split('[')[0]}.{name}.{path.rsplit('].', 1)[-1]}"
+        address = f"{path.split('[', maxsplit=1)[0]}.{name}.{path.rsplit('].', 1)[-1]}"
         if address not in self.accept:
             self.fault(
                 path,

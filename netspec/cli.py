@@ -28,7 +28,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-CircuitOrFile = Annotated[str, typer.Argument(help="A circuit of the library, or a .toml or .json file.")]
+CircuitOrFile = Annotated[
+    str, typer.Argument(help="A circuit of the library, or a .toml or .json file.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Text = list[str] | None
 # Options that describe a circuit of the library; `circuit_command` gives them to a command.
@@ -45,7 +47,9 @@ CIRCUIT_OPTIONS: dict[str, tuple[Any, str]] = {
     "cue_start": (Text, "Ring: ms from the start of the warm-up."),
     "cue_duration": (Text, "Ring: ms."),
 }
-Set = Annotated[list[str] | None, typer.Option("--set", help="PATH=VALUE, any value of the network.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="PATH=VALUE, any value of the network.")
+]
 Dt = Annotated[str | None, typer.Option(help="Time step (ms).")]
 Warmup = Annotated[str | None, typer.Option(help="Simulated, not counted (ms).")]
 Duration = Annotated[str | None, typer.Option(help="Simulated and counted (ms).")]
@@ -54,7 +58,9 @@ Connectivity = Annotated[str, typer.Option(help="native or shared.")]
 Approximate = Annotated[
     list[str] | None, typer.Option(help="Approximations agreed to, by name (commas), or all.")
 ]
-BackendOption = Annotated[list[str] | None, typer.Option("--option", help="NAME=VALUE of the backend.")]
+BackendOption = Annotated[
+    list[str] | None, typer.Option("--option", help="NAME=VALUE of the backend.")
+]
 Out = Annotated[Path, typer.Option(help="Folder of result files.")]
 Force = Annotated[bool, typer.Option("--force", help="Run even if the result exists.")]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds of wall time per run.")]
@@ -75,7 +81,11 @@ def circuit_command(function: Callable[..., None]) -> Callable[..., None]:
         given = {name: values.pop(name) for name in CIRCUIT_OPTIONS}
         function(given=given, **values)
 
-    own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name != "given"]
+    own = [
+        p
+        for p in inspect.signature(function, eval_str=True).parameters.values()
+        if p.name != "given"
+    ]
     extra = [
         inspect.Parameter(
             name,
@@ -228,7 +238,10 @@ def list_circuits(as_json: Json = False) -> None:
     if as_json:
         _print_json(
             {
-                "circuits": {n: {"title": c.title, "variants": c.variants} for n, c in circuits.CIRCUITS.items()},
+                "circuits": {
+                    n: {"title": c.title, "variants": c.variants}
+                    for n, c in circuits.CIRCUITS.items()
+                },
                 "backends": backend_names(),
             }
         )
@@ -386,7 +399,9 @@ def validate(
         for name in names
     ]  # fmt: skip
     with progress_bar(network.name, quiet=as_json) as progress:
-        done = ensemble.run_all(requests, out, force=force, time_limit=time_limit, progress=progress)
+        done = ensemble.run_all(
+            requests, out, force=force, time_limit=time_limit, progress=progress
+        )
     summary = ensemble.summarise(network, names, done)
     page = report.write(out / f"{network.name}-report.html", network, done, summary)
     if as_json:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, StrictBool, model_validator
 
-from netspec.fields import Count, Described, Indices, Plain, Quantities, Quantity, quantity_type
+from netspec.fields import Count, Described, Indices, Plain, Quantities, Quantity, in_unit
 
 
 class FixedTotalNumber(Described):
@@ -38,7 +38,7 @@ class PairwiseBernoulli(Described):
     """Every pair is connected, once, with probability `p`."""
 
     kind: Literal["pairwise_bernoulli"] = "pairwise_bernoulli"
-    p: quantity_type("1", 0, 1)  # type: ignore[valid-type]
+    p: Annotated[float, in_unit("1", 0, 1)]
     allow_autapses: StrictBool = True
 
 
@@ -133,7 +133,7 @@ class RingKernel(Described):
     kind: Literal["ring"] = "ring"
     weight: Quantity
     J_plus: Plain
-    sigma: quantity_type("deg", 1e-3, 1e4)  # type: ignore[valid-type]
+    sigma: Annotated[float, in_unit("deg", 1e-3, 1e4)]
 
     @property
     def J_minus(self) -> float:  # noqa: N802  the field's name for it

@@ -106,9 +106,9 @@ def _shorthand(value: Any) -> Any:
     return value
 
 
+Kinds = Annotated[Constant | Uniform | Normal, Field(discriminator="kind")]
 Distribution = Annotated[
-    Annotated[Constant | Uniform | Normal, Field(discriminator="kind")],
-    BeforeValidator(_shorthand),
+    Kinds, BeforeValidator(_shorthand, json_schema_input_type=float | str | Kinds)
 ]
 
 

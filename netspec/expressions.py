@@ -95,7 +95,7 @@ def _tokens(text: str) -> list[tuple[str, str, int]]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
-            raise ExpressionError(f"cannot read {text[position:position + 12]!r} in {text!r}")
+            raise ExpressionError(f"cannot read {text[position : position + 12]!r} in {text!r}")
         kind = str(match.lastgroup)
         value = "^" if match[kind] == "**" else match[kind]
         if kind == "name" and value in ("and", "or", "not"):

@@ -73,7 +73,10 @@ def _path(loc: Sequence[int | str], cls: type[BaseModel], prefix: str) -> tuple[
             fields = list(here[0].model_fields) if here else fields
             continue
         inner = [
-            c for h in here if part in h.model_fields for c in _models(h.model_fields[part].annotation)
+            c
+            for h in here
+            if part in h.model_fields
+            for c in _models(h.model_fields[part].annotation)
         ]
         if not inner and here and part in {c.__name__ for c in here}:
             continue

@@ -19,7 +19,6 @@ from pydantic import (
     StrictStr,
     StringConstraints,
     ValidationError,
-    WithJsonSchema,
 )
 
 from netspec import units
@@ -54,17 +53,8 @@ def _name_of(value: Any) -> Any:
     return getattr(value, "name", value)
 
 
-def _schema(unit: str) -> WithJsonSchema:
-    return WithJsonSchema(
-        {
-            "anyOf": [{"type": "number"}, {"type": "string"}],
-            "description": f"a number in {unit}, or text with a unit",
-        }
-    )
-
-
-def quantity_type(unit: str, low: float = -1e30, high: float = 1e30) -> Any:
-    """Return the field type of a quantity in the canonical `unit`, between two bounds."""
+def in_unit(unit: str, low: float = -1e30, high: float = 1e30) -> PlainValidator:
+    """Return the validator of a quantity in a canonical `unit`, between two bounds."""
 
     def read(value: Any) -> float:
         result = units.quantity(value, unit)
@@ -72,32 +62,20 @@ def quantity_type(unit: str, low: float = -1e30, high: float = 1e30) -> Any:
             raise UnitError(f"given {value!r}, expected {low:g} to {high:g} {unit}")
         return result
 
-    return Annotated[float, PlainValidator(read), _schema(unit)]
-
-
-def _measured(value: Any) -> float:
-    result = units.measured(value)
-    if abs(result) > 1e30:  # weights are kept in single precision, which ends at 3e38
-        raise UnitError(f"given {shown(value)}, expected -1e30 to 1e30")
-    return result
+    return PlainValidator(read, json_schema_input_type=float | str)
 
 
 # A quantity whose unit follows from what it is connected to; see `units.Measured`. A plain
 # validator, because pydantic's own float validation would drop the remembered unit.
-Quantity = Annotated[float, PlainValidator(_measured), _schema("the canonical unit")]
-Plain = quantity_type("1")
-Milliseconds = quantity_type("ms")
-Hertz = quantity_type("Hz", 0, 1e9)
-Degrees = quantity_type("deg", -3600, 3600)
-Whole = Annotated[StrictInt, BeforeValidator(_integer)]
+Quantity = Annotated[float, PlainValidator(units.measured, json_schema_input_type=float | str)]
+Plain = Annotated[float, in_unit("1")]
+Milliseconds = Annotated[float, in_unit("ms")]
+Hertz = Annotated[float, in_unit("Hz", 0, 1e9)]
 Count = Annotated[StrictInt, BeforeValidator(_integer), Field(ge=0, le=2**40)]
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
 Identifier = Annotated[StrictStr, StringConstraints(pattern=NAME_PATTERN)]
-Reference = Annotated[
-    StrictStr, BeforeValidator(_name_of), StringConstraints(pattern=NAME_PATTERN)
-]
+Reference = Annotated[StrictStr, BeforeValidator(_name_of), StringConstraints(pattern=NAME_PATTERN)]
 Index = Annotated[StrictInt, BeforeValidator(_integer), Field(ge=0, lt=2**32)]
 Indices = Annotated[tuple[Index, ...], BeforeValidator(_sequence)]
 Quantities = Annotated[tuple[Quantity, ...], BeforeValidator(_sequence)]
-Times = Annotated[tuple[quantity_type("ms", 0, 1e9), ...], BeforeValidator(_sequence)]
-Numbers = Annotated[tuple[Plain, ...], BeforeValidator(_sequence)]
+Times = Annotated[tuple[Annotated[float, in_unit("ms", 0, 1e9)], ...], BeforeValidator(_sequence)]

@@ -92,7 +92,9 @@ class StepProgram:
         table = np.stack([rows[k] for k in varying], axis=1)
         unique, back = np.unique(table, axis=0, return_inverse=True)
         fixed = {k: float(v[0]) for k, v in rows.items() if k not in varying}  # or unused
-        each = [self._propagators({**fixed, **dict(zip(varying, row, strict=True))}) for row in unique]
+        each = [
+            self._propagators({**fixed, **dict(zip(varying, row, strict=True))}) for row in unique
+        ]
         return {
             name: np.array([found[name] for found in each])[back.ravel()]
             for name in self.constant_names
@@ -290,7 +292,9 @@ def _integrate(
         s.name: Operation(
             "/",
             (
-                _sum([k1[s.name], _product(two, k2[s.name]), _product(two, k3[s.name]), k4[s.name]]),
+                _sum(
+                    [k1[s.name], _product(two, k2[s.name]), _product(two, k3[s.name]), k4[s.name]]
+                ),
                 Number(6.0),
             ),
         )

@@ -11,7 +11,13 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictStr, ValidationError, ValidatorFunctionWrapHandler, model_validator
+from pydantic import (
+    Field,
+    StrictStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    model_validator,
+)
 
 from netspec.checks import check_pieces
 from netspec.connectivity import Kernel, Rule
@@ -293,7 +299,9 @@ class Network(Described):
         """
         if name not in self._by_name:
             known = list(self._by_name)
-            fault = Fault("population", repr(name), f"one of {', '.join(known)}", nearest(name, known))
+            fault = Fault(
+                "population", repr(name), f"one of {', '.join(known)}", nearest(name, known)
+            )
             raise DescriptionError([fault], f"a reference into network {self.name!r}")
         return self._by_name[name]
 
@@ -348,7 +356,9 @@ def _hoist_models(data: dict[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
             models[name] = None
             continue
         if model.name != name:
-            faults.append(Fault(f"models.{name}.name", repr(model.name), f"the table's name {name!r}"))
+            faults.append(
+                Fault(f"models.{name}.name", repr(model.name), f"the table's name {name!r}")
+            )
         models[name] = model
     if not isinstance(given, dict):
         faults.append(Fault("models", type(given).__name__, "a table of neuron models"))

@@ -17,7 +17,15 @@ from pydantic import BeforeValidator, StrictStr, model_validator
 
 from netspec import expressions as ex
 from netspec import units
-from netspec.errors import DescriptionError, ExpressionError, Fault, NetspecError, UnitError, nearest, shown
+from netspec.errors import (
+    DescriptionError,
+    ExpressionError,
+    Fault,
+    NetspecError,
+    UnitError,
+    nearest,
+    shown,
+)
 from netspec.fields import Described, Identifier, Quantity
 from netspec.units import Dimension
 
@@ -29,9 +37,50 @@ _LINE = re.compile(
 Unit = Literal["1", "ms", "mV", "pA", "nS", "pF", "GOhm", "1/ms", "1/mV"]
 # Names reach generated code, so the words of Python and C are taken too.
 RESERVED = frozenset(
-    "t dt i j N active refractory_steps auto bool break case char const continue default do "
-    "double else enum extern float for goto if inline int long register restrict return short "
-    "signed sizeof static struct switch typedef union unsigned void volatile while".split()
+    [
+        "t",
+        "dt",
+        "i",
+        "j",
+        "N",
+        "active",
+        "refractory_steps",
+        "auto",
+        "bool",
+        "break",
+        "case",
+        "char",
+        "const",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+    ]
 ) | {*keyword.kwlist, *ex.UNIT_NAMES}
 # of the temporaries of a step, see `netspec.lowering`
 RESERVED_PREFIXES = ("next_", "full_", "half_", "k1_", "k2_", "k3_", "k4_", "y2_", "y3_", "y4_")
@@ -143,7 +192,11 @@ class NeuronModel(Described):
     receptors: dict[Identifier, Identifier] = {}
     inputs: dict[Identifier, Unit] = {}
     parameters: dict[
-        Identifier, Annotated[Parameter, BeforeValidator(_parameter_shorthand)]
+        Identifier,
+        Annotated[
+            Parameter,
+            BeforeValidator(_parameter_shorthand, json_schema_input_type=float | str | Parameter),
+        ],
     ] = {}
     initial: dict[Identifier, Quantity | Identifier] = {}
     integrator: Literal["rk4", "rk2", "euler"] = "rk4"
@@ -218,7 +271,9 @@ class _Compiler:
             match = _LINE.fullmatch(text) if len(text) <= 2 * ex.MAX_LENGTH else None
             if match is None:
                 self.fault(
-                    "equations", shown(text), "a line reads 'dV_m/dt = ... : mV (unless refractory)'"
+                    "equations",
+                    shown(text),
+                    "a line reads 'dV_m/dt = ... : mV (unless refractory)'",
                 )
                 continue
             flag = (match["flag"] or "").strip("() ")
@@ -233,7 +288,9 @@ class _Compiler:
                 )
                 continue
             name = match["state"] or match["shortcut"]
-            found.append((name, match["unit"], match["rhs"].strip(), bool(match["state"]), bool(flag)))
+            found.append(
+                (name, match["unit"], match["rhs"].strip(), bool(match["state"]), bool(flag))
+            )
         return found
 
     def expression(self, path: str, text: str, wanted: Dimension | None) -> ex.Expr:

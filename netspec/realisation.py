@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from netspec import distributions as dist
 from netspec.connectivity import (
-    AllToAll,
     Explicit,
     FixedIndegree,
     FixedTotalNumber,
@@ -129,7 +128,9 @@ class _Drawing:
         if isinstance(self.rule, FixedTotalNumber):
             number = int(self.counts[index])
             if self.rule.allow_multapses:
-                codes = generator.integers(0, space, number, dtype) if number else np.empty(0, dtype)
+                codes = (
+                    generator.integers(0, space, number, dtype) if number else np.empty(0, dtype)
+                )
             else:
                 codes = _distinct(space, number, generator, dtype)
             codes.sort()

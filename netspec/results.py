@@ -129,11 +129,15 @@ class Run:
         """Return the mean rate of each recorded population over the duration, in spikes/s."""
         return {name: self.spikes(name).rate() for name in self.populations}
 
-    def samples(self, recorder: str, variable: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def samples(
+        self, recorder: str, variable: str
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return sampled times (ms, shape (n,)) and values (shape (n, neurons)) of a recorder."""
         key = f"samples/{recorder}/{variable}"
         if f"{key}/value" not in self._content:
-            known = sorted(k[8:-6] for k in self._content if k.startswith("samples/") and k.endswith("/value"))
+            known = sorted(
+                k[8:-6] for k in self._content if k.startswith("samples/") and k.endswith("/value")
+            )
             raise UsageError(f"no samples of {recorder}/{variable}; {choices(known)}")
         steps = self._content[f"{key}/step"]
         return steps * float(self.manifest["simulation"]["dt"]), self._content[f"{key}/value"]
@@ -267,8 +271,10 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     found: dict[str, NDArray[Any]] = {}
     with h5py.File(path, "r") as file:
         file.visititems(
-            lambda name, item: found.__setitem__(name, item[()])
-            if isinstance(item, h5py.Dataset) and name != "manifest"
-            else None
+            lambda name, item: (
+                found.__setitem__(name, item[()])
+                if isinstance(item, h5py.Dataset) and name != "manifest"
+                else None
+            )
         )
     return found

@@ -109,7 +109,9 @@ def run(
 def result_path(request: RunRequest, out: Path) -> Path:
     """Return the name of a request's result: a hash of everything that decides its content."""
     digest = request.content_hash(versions(get_backend(request.backend)))
-    name = f"{request.network.name}-{request.backend}-seed{request.simulation.seed}-{digest[:16]}.h5"
+    name = (
+        f"{request.network.name}-{request.backend}-seed{request.simulation.seed}-{digest[:16]}.h5"
+    )
     return out / name
 
 

@@ -32,7 +32,10 @@ def spec_hash(network: Network) -> str:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a description file."""
-    return Network.model_json_schema()
+    schema = Network.model_json_schema()
+    # a model in the table ``models`` takes its name from there
+    schema["$defs"]["NeuronModel"]["required"].remove("name")
+    return schema
 
 
 def from_json(text: str) -> Network:
@@ -288,5 +291,3 @@ def _assign(data: Any, path: str, parts: list[str], value: Any, faults: list[Fau
         _assign(data[key], path, rest, value, faults)
     else:
         data[key] = value
-
-

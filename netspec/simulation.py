@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, StrictInt, model_validator
 
 from netspec.errors import UsageError
-from netspec.fields import Described, Milliseconds, quantity_type
+from netspec.fields import Described, Milliseconds, in_unit
 
 
 class Simulation(Described):
@@ -26,7 +26,7 @@ class Simulation(Described):
         Keys every random stream of netspec and of the simulator.
     """
 
-    dt: quantity_type("ms", 1e-4, 10.0) = 0.1  # type: ignore[valid-type]
+    dt: Annotated[float, in_unit("ms", 1e-4, 10.0)] = 0.1
     warmup: Milliseconds = 500.0
     duration: Milliseconds = 1000.0
     seed: Annotated[StrictInt, Field(ge=0, lt=2**63)] = 1

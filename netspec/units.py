@@ -97,7 +97,7 @@ def _unit_name(name: str) -> tuple[Fraction, Dimension, bool]:
     name = {"Ohm": "ohm", "GOhm": "gigaohm", "MOhm": "megaohm", "°": "deg"}.get(name, name)
     try:
         quantity = _registry().Quantity(Fraction(1), name).to_base_units()
-    except Exception as error:  # noqa: BLE001  pint raises its own family and Python's
+    except Exception as error:
         raise UnitError(f"unknown unit {name!r}") from error
     powers = {k.strip("[]"): Fraction(v) for k, v in quantity.dimensionality.items()}
     mass, length = powers.pop("mass", Fraction(0)), powers.pop("length", Fraction(0))

@@ -74,7 +74,9 @@ def published_rates(network: Network) -> dict[str, float]:
     return dict(zip(POPULATIONS, FULL_SCALE_RATES, strict=True))
 
 
-def summarise(network: Network, backends: Sequence[str], done: Sequence[Finished]) -> dict[str, Any]:
+def summarise(
+    network: Network, backends: Sequence[str], done: Sequence[Finished]
+) -> dict[str, Any]:
     """Return rates by population and backend over seeds, and the ring's bump.
 
     For two backends the difference of means is given in units of the seed spread,
@@ -181,4 +183,3 @@ def bump_table(summary: dict[str, Any]) -> tuple[list[str], list[list[object]]]:
         for row in summary["bump"]
     ]
     return ["run", "E (1/s)", "I (1/s)", "vector length", "angle (deg)"], rows
-

@@ -224,7 +224,9 @@ def microcircuit(
     if drive not in ("poisson", "dc"):
         raise UsageError(f"unknown drive {drive!r}; allowed: poisson, dc")
     if initial not in ("original", "optimized", "pygenn"):
-        raise UsageError(f"unknown initial values {initial!r}; {choices(('original', 'optimized', 'pygenn'))}")
+        raise UsageError(
+            f"unknown initial values {initial!r}; {choices(('original', 'optimized', 'pygenn'))}"
+        )
     k = connectivity_scale
     sizes = [max(1, round(neuron_scale * size)) for size in SIZES]
     populations, projections, poisson = [], [], []

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from netspec.connectivity import AllToAll, RingKernel, UniformKernel
 from netspec.distributions import Constant, Uniform
 from netspec.errors import UsageError, choices, nearest
-from netspec.fields import Described, Milliseconds, quantity_type
+from netspec.fields import Described, Milliseconds, in_unit
 from netspec.network import (
     ContinuousProjection,
     Network,
@@ -30,8 +31,22 @@ from netspec.network import (
 REFERENCE_SIZE = 2048  # excitatory neurons for which the conductances are given
 
 # [C00] Methods; the same in [ND]
-EXCITATORY = {"C_m": 500.0, "g_L": 25.0, "E_L": -70.0, "V_th": -50.0, "V_reset": -60.0, "t_ref": 2.0}
-INHIBITORY = {"C_m": 200.0, "g_L": 20.0, "E_L": -70.0, "V_th": -50.0, "V_reset": -60.0, "t_ref": 1.0}
+EXCITATORY = {
+    "C_m": 500.0,
+    "g_L": 25.0,
+    "E_L": -70.0,
+    "V_th": -50.0,
+    "V_reset": -60.0,
+    "t_ref": 2.0,
+}
+INHIBITORY = {
+    "C_m": 200.0,
+    "g_L": 20.0,
+    "E_L": -70.0,
+    "V_th": -50.0,
+    "V_reset": -60.0,
+    "t_ref": 1.0,
+}
 REVERSAL = {"E_AMPA": 0.0, "E_NMDA": 0.0, "E_GABA": -70.0}
 EXTERNAL_WEIGHT = {"E": 3.1, "I": 2.38}  # nS per event
 EXTERNAL_INPUTS = 1000
@@ -109,9 +124,9 @@ class Cue(Described):
         ms, from the start of the warm-up.
     """
 
-    angle: quantity_type("deg", -360, 360) = 180.0  # type: ignore[valid-type]
-    strength: quantity_type("pA") = 70.0  # type: ignore[valid-type]
-    width: quantity_type("deg", 0, 360) = 40.0  # type: ignore[valid-type]
+    angle: Annotated[float, in_unit("deg", -360, 360)] = 180.0
+    strength: Annotated[float, in_unit("pA")] = 70.0
+    width: Annotated[float, in_unit("deg", 0, 360)] = 40.0
     start: Milliseconds = 100.0
     duration: Milliseconds = 200.0
 
@@ -147,7 +162,9 @@ def working_memory(
     chosen = VARIANTS[variant]
     size = chosen.size if size is None else size
     if size < 4 or size % 4:
-        raise UsageError(f"size {size}: expected a multiple of 4 (there are N/4 inhibitory neurons)")
+        raise UsageError(
+            f"size {size}: expected a multiple of 4 (there are N/4 inhibitory neurons)"
+        )
     factor = chosen.conductance_factor * REFERENCE_SIZE / size
     gating = {"tau_NMDA": chosen.tau_NMDA, "tau_AMPA": chosen.tau_AMPA, "tau_x": chosen.tau_x,
               "tau_GABA": 10.0, "alpha": 0.5, "Mg": 1.0, "Mg_slope": chosen.Mg_slope}  # fmt: skip

@@ -1,0 +1,50 @@
+# make demo    set up, run both circuits on NEST and Brian2, say where the report lies
+# make test    set up, pass the tests
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+OUT    ?= runs/demo
+
+.PHONY: demo test test-long lint circuits clean
+.DEFAULT_GOAL := demo
+
+$(VENV)/ready: pyproject.toml Makefile
+	sh scripts/system-packages.sh $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[all,dev]'
+	touch $@
+
+demo: $(VENV)/ready
+	$(BIN)/netspec doctor
+	$(BIN)/netspec validate microcircuit --variant pygenn --scale 0.1 \
+	    --backends nest,brian2 --seeds 3 --out $(OUT)
+	$(BIN)/netspec validate working_memory --backends nest,brian2 --seeds 1 \
+	    --cue-angle 180 --cue-strength 70pA --cue-width 40 --cue-start 600 --cue-duration 200 \
+	    --warmup 500 --duration 1500 --approximate all --out $(OUT)
+	@echo
+	@echo "The reports: $(abspath $(OUT))/microcircuit-report.html"
+	@echo "             $(abspath $(OUT))/working_memory-report.html"
+
+test: $(VENV)/ready
+	$(BIN)/python -m pytest -m "not long" $(PYTEST_ARGS)
+
+test-long: $(VENV)/ready
+	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
+
+# mypy and import-linter see the package as it is installed: backends/ is netspec.backends there
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	rm -rf build/lint
+	$(BIN)/python -m pip install --quiet --no-deps --target build/lint .
+	MYPYPATH=build/lint $(BIN)/mypy -p netspec
+	PYTHONPATH=build/lint $(BIN)/lint-imports
+
+# the TOML files of the two circuits, from their builders
+circuits: $(VENV)/ready
+	$(BIN)/netspec show microcircuit --toml > netspec/circuits/microcircuit.toml
+	$(BIN)/netspec show working_memory --toml > netspec/circuits/working_memory.toml
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,197 @@
+"""What the benchmark scripts share: child processes, the machine, the table and the JSON point."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+Result = dict[str, Any]
+PACKAGES = ("numpy", "scipy", "cython", "nest-simulator", "brian2", "microcircuit", "neurodynex",
+            "netspec-snn")  # fmt: skip
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    """Return a parser with the options that all scripts have."""
+    result = argparse.ArgumentParser(description=doc.splitlines()[0])
+    add = result.add_argument
+    add("--repeats", type=positive, default=3, help="measured pairs (default 3)")
+    add("--reference-python", default=sys.executable, metavar="PYTHON",
+        help="interpreter that has the reference package (default: this one)")  # fmt: skip
+    add("--folder", type=Path, default=ROOT / "docs" / "benchmarks", help="of the JSON point")
+    add("--child", nargs=2, metavar=("SETTINGS", "RESULT"), help=argparse.SUPPRESS)
+    return result
+
+
+def positive(text: str) -> int:
+    """Read a whole number above zero."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("expected 1 or more")
+    return int(text)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that matter, as far as installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def peak_memory_mib() -> float:
+    """Return the peak resident memory of this process (VmHWM)."""
+    status = Path("/proc/self/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return round(int(line.split()[1]) / 1024, 1)
+
+
+def machine() -> Result:
+    """Describe the machine, and how busy it is."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    memory = Path("/proc/meminfo").read_text().splitlines()[0].split()[1]
+    return {
+        "cpu": cpu[0] if cpu else "unknown",
+        "cores": os.cpu_count(),
+        "cores_usable": len(os.sched_getaffinity(0)),
+        "memory_gib": round(int(memory) / 2**20, 1),
+        "system": platform.system() + " " + platform.machine(),
+        "load_before": round(os.getloadavg()[0], 2),
+    }
+
+
+def in_child(script: str, python: str, settings: Result) -> Result:
+    """Run ``script --child`` under an interpreter and return the result that it wrote.
+
+    The wall time of the whole process is added to it, as ``seconds["process"]``.
+    """
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
+        request, answer = Path(scratch) / "settings.json", Path(scratch) / "result.json"
+        request.write_text(json.dumps(settings))
+        started = time.perf_counter()
+        child = subprocess.run(
+            [python, str(Path(script).resolve()), "--child", str(request), str(answer)],
+            cwd=scratch, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+        seconds = time.perf_counter() - started
+        if child.returncode or not answer.exists():
+            tail = "\n".join(child.stdout.decode(errors="replace").splitlines()[-25:])
+            raise SystemExit(f"the reference ended with status {child.returncode}:\n{tail}")
+        result: Result = json.loads(answer.read_text())
+    result["seconds"]["process"] = seconds
+    return result
+
+
+def answer_child(child: list[str], measure: Callable[[Result], Result]) -> None:
+    """Be the child: measure with the settings given, and write the result."""
+    settings, answer = child
+    result = measure(json.loads(Path(settings).read_text()))
+    result |= {"peak_memory_mib": peak_memory_mib(), "versions": versions()}
+    Path(answer).write_text(json.dumps(result))
+
+
+def measure_pairs(
+    options: argparse.Namespace,
+    ours: Callable[[Result], Result],
+    theirs: Callable[[Result], Result],
+    settings: Result,
+    first: Result,
+) -> list[Result]:
+    """Measure both sides in turn, with seeds 1, 2, ...
+
+    The run of each side that comes first, with the settings `first`, is not measured: it
+    compiles, and brings files into memory.
+    """
+    options.machine = machine()
+    sides = {"ours": ours, "reference": theirs}
+    for side, measure in sides.items():
+        print(f"  {side}: a short run that is not measured", file=sys.stderr, flush=True)
+        measure(settings | first | {"seed": 1})
+    pairs = []
+    for seed in range(1, options.repeats + 1):
+        pair: Result = {"seed": seed}
+        for side, measure in sides.items():
+            pair[side] = measure(settings | {"seed": seed})
+            times = ", ".join(f"{name} {s:.2f}" for name, s in pair[side]["seconds"].items())
+            print(f"  pair {seed}, {side}: {times} s", file=sys.stderr, flush=True)
+        pairs.append(pair)
+    return pairs
+
+
+def report(script: str, options: argparse.Namespace, pairs: list[Result], notes: list[str]) -> None:
+    """Print the table and write the JSON point."""
+    here = options.machine
+    print(
+        f"\n{here['cpu']}, {here['cores_usable']} cores, load {here['load_before']}; "
+        f"medians of {len(pairs)} pairs; ratio = reference / ours, by pair\n\n"
+        f"{'':28}{'ours':>12}{'reference':>12}{'ratio (min-max)':>24}"
+    )
+    sides = ("ours", "reference")
+    versions_of = {}
+    for pair in pairs:
+        for side in sides:
+            versions_of[side] = pair[side].pop("versions")
+            pair[side]["values"]["peak memory (MiB)"] = pair[side].pop("peak_memory_mib")
+    summary: Result = {"seconds": {}, "values": {}}
+    for group, rows in summary.items():
+        for key in (k for k in pairs[0]["ours"][group] if k in pairs[0]["reference"][group]):
+            both = [[pair[side][group][key] for pair in pairs] for side in sides]
+            row = rows[key] = dict(zip(sides, map(statistics.median, both), strict=True))
+            text = "".join(f"{value:12.5g}" for value in row.values())
+            if group == "seconds":
+                ratios = [theirs / own for own, theirs in zip(*both, strict=True)]
+                row |= {"ratio": statistics.median(ratios), "ratios": ratios}
+                spread = f"{row['ratio']:.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+                text = f"{text}{spread:>24}"
+            print(f"{key + ' (s)' * (group == 'seconds'):28}{text}")
+    print("".join(f"- {note}\n" for note in notes))
+    hidden = ("folder", "child", "reference_python", "machine")
+    settings = {key: value for key, value in vars(options).items() if key not in hidden}
+    words = [
+        f"--{key.replace('_', '-')}" + ("" if value is True else f" {value}")
+        for key, value in settings.items()
+        if value is not False
+    ]
+    name, now = Path(script).stem, datetime.datetime.now(datetime.UTC)
+    point = {
+        "benchmark": name,
+        "date": now.isoformat(timespec="seconds"),
+        "command": " ".join([f"python benchmarks/{name}.py", *words]),
+        "machine": here,
+        "versions": versions_of,
+        "settings": settings,
+        "notes": notes,
+        "medians": summary,
+        "pairs": pairs,
+    }
+    options.folder.mkdir(parents=True, exist_ok=True)
+    path, number = options.folder / f"{name}-{now:%Y-%m-%d}.json", 2
+    while path.exists():  # a measurement is never overwritten
+        path, number = options.folder / f"{name}-{now:%Y-%m-%d}-{number}.json", number + 1
+    path.write_text(json.dumps(_rounded(point), indent=1) + "\n")
+    print(f"written: {path.name}")
+
+
+def _rounded(value: Any) -> Any:
+    """Round every float to six digits."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
