@@ -39,7 +39,7 @@ lint: $(VENV)/ready
 	rm -rf build/lint
 	$(BIN)/python -m pip install --quiet --no-deps --target build/lint .
 	MYPYPATH=build/lint $(BIN)/mypy -p netspec
-	PYTHONPATH=build/lint $(BIN)/lint-imports
+	cd build/lint && ../../$(BIN)/lint-imports --config ../../pyproject.toml
 
 # the TOML files of the two circuits, from their builders
 circuits: $(VENV)/ready

@@ -29,7 +29,7 @@ from netspec import expressions as ex
 from netspec import realisation
 from netspec.backend import Backend, Entry, Option, Outcome, Progress, RunRequest
 from netspec.lowering import lower
-from netspec.network import Network, Projection, StepCurrent
+from netspec.network import Network, Projection
 from netspec.streams import simulator_seed
 
 SCHEDULE = ["start", "groups", "synapses", "thresholds", "resets", "end"]
@@ -494,29 +494,23 @@ class _Simulation:
 
         return circulant
 
-    def _current_changes(self) -> dict[int, list[Any]]:
-        """Return step -> functions that change currents; constant ones are set at once."""
-        changes: dict[int, list[Any]] = {}
-        for current in (*self.network.current_inputs, *self.network.step_currents):
-            group, where = self._group(current.target)
-            values = group.array(current.port)[where]
-            chosen: Any = slice(None) if current.neurons is None else np.unique(current.neurons)
-            if isinstance(current, StepCurrent):
-                levels = np.diff([0.0, *current.amplitudes])
-                steps = [self.simulation.steps(t) for t in current.times]
+    def _current_changes(self) -> dict[int, list[Callable[[], None]]]:
+        """Return step -> functions that change currents; those of step 0 are called at once."""
+        changes: dict[int, list[Callable[[], None]]] = {}
+        for change in realisation.current_changes(self.network, self.simulation):
+            group, where = self._group(change.population)
+
+            def apply(
+                values: NDArray[Any] = group.array(change.port)[where],
+                neurons: NDArray[Any] = change.neurons,
+                level: float = change.level,
+            ) -> None:
+                values[neurons] += level
+
+            if change.step == 0:
+                apply()
             else:
-                levels, steps = np.array([current.amplitude]), [0]
-
-            def change(level: float, values: NDArray[Any] = values, chosen: Any = chosen) -> None:
-                values[chosen] += level
-
-            for step, level in zip(steps, levels, strict=True):
-                if step == 0:
-                    change(float(level))
-                else:
-                    changes.setdefault(step, []).append(
-                        lambda change=change, level=float(level): change(level)
-                    )
+                changes.setdefault(change.step, []).append(apply)
         return changes
 
     def _poisson(self) -> None:

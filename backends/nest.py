@@ -70,14 +70,20 @@ class NestBackend(Backend):
         for poisson in network.poisson_inputs:
             thing = f"poisson_inputs.{poisson.name}"
             reason = "one poisson_generator; every neuron has its own train"
-            wrong = self._wrong_sign(request, poisson.target, poisson.receptor, (poisson.weight,) * 2)
+            wrong = self._wrong_sign(
+                request, poisson.target, poisson.receptor, (poisson.weight,) * 2
+            )
             entries.append(
                 Entry(thing=thing, status="unsupported", reason=wrong)
                 if wrong
                 else Entry(thing=thing, reason=reason)
             )
-        for current in (*network.current_inputs, *network.step_currents):
-            entries += self._current_entries(request, current)
+        entries += [
+            entry
+            for currents in (network.current_inputs, network.step_currents)
+            for current in currents
+            for entry in self._current_entries(request, current)
+        ]
         for spikes in network.spike_inputs:
             wrong = self._wrong_sign(request, spikes.target, spikes.receptor, (spikes.weight,) * 2)
             if any(request.simulation.steps(t) < 2 for t in spikes.times):
@@ -139,12 +145,12 @@ class NestBackend(Backend):
         network, thing = request.network, f"populations.{population}.parameters"
         entries = []
         if np.any(np.asarray(given["E_AMPA"]) != np.asarray(given["E_NMDA"])):
-            entries.append(Entry(thing=f"{thing}.E_NMDA", status="unsupported",
-                                 reason="iaf_bw_2001 has one reversal potential for AMPA and NMDA"))  # fmt: skip
+            reason = "iaf_bw_2001 has one reversal potential for AMPA and NMDA"
+            entries.append(Entry(thing=f"{thing}.E_NMDA", status="unsupported", reason=reason))
         gating = ("Mg", "Mg_slope", "tau_x", "tau_NMDA", "alpha", "E_L", "V_th")
         if any(np.ndim(given[name]) for name in gating):
-            entries.append(Entry(thing=thing, status="unsupported",
-                                 reason=f"one value a population is needed for {', '.join(gating)}"))  # fmt: skip
+            reason = f"one value a population is needed for {', '.join(gating)}"
+            entries.append(Entry(thing=thing, status="unsupported", reason=reason))
             return entries
         if np.any(given["I_e"]):
             entries.append(self._late(f"{thing}.I_e"))
@@ -176,7 +182,8 @@ class NestBackend(Backend):
             thing=thing,
             status="approximate",
             name="late-current",
-            reason="iaf_bw_2001 takes currents from a generator only, which acts from the second step",
+            reason="iaf_bw_2001 takes currents from a generator only, "
+            "which acts from the second step",
             error="one step without the current",
         )
 
@@ -277,6 +284,7 @@ class _Simulation:
         self.recorders: dict[str, Any] = {}
         self.meters: dict[str, Any] = {}
         self.nmda_factor: dict[str, float] = {}
+        self.changes = realisation.current_changes(request.network, request.simulation)
 
     def outcome(self) -> Outcome:
         with self._phase("create"):
@@ -484,10 +492,8 @@ class _Simulation:
             if not len(block):
                 continue
             ones = np.ones(len(block))
-            spec = self._synapse(
-                projection.post, projection.receptor, ones * block.weight, ones * block.delay * self.dt,
-                model,
-            )  # fmt: skip
+            weight, delay = ones * block.weight, ones * block.delay * self.dt
+            spec = self._synapse(projection.post, projection.receptor, weight, delay, model)
             if "receptor_type" in spec:
                 spec["receptor_type"] = np.full(len(block), spec["receptor_type"])
             self.nest.Connect(
@@ -526,29 +532,12 @@ class _Simulation:
 
     # -- currents -----------------------------------------------------------------------
 
-    def _current_steps(self) -> list[tuple[int, str, NDArray[np.int64], float]]:
-        """Return (step, population, neurons, change of the current) of all current inputs."""
-        changes = []
-        for current in (*self.network.current_inputs, *self.network.step_currents):
-            size = self.network.population(current.target).size
-            neurons = np.arange(size) if current.neurons is None else np.array(current.neurons)
-            if isinstance(current, StepCurrent):
-                levels = np.diff([0.0, *current.amplitudes])
-                steps = [self.simulation.steps(t) for t in current.times]
-            else:
-                levels, steps = np.array([current.amplitude]), [0]
-            changes += [
-                (step, current.target, np.unique(neurons), float(level))
-                for step, level in zip(steps, levels, strict=True)
-            ]
-        return sorted(changes, key=lambda change: change[0])
-
     def _inject_generators(self) -> None:
         """Give a dc_generator to what has no I_e; each change of a current is one."""
-        for step, population, neurons, level in self._current_steps():
-            if self.natives[population].current_parameter is None and level:
+        for change in self.changes:
+            if self.natives[change.population].current_parameter is None and change.level:
                 # acts one step after its start
-                self._dc(population, neurons, level, max(step - 1, 0))
+                self._dc(change.population, change.neurons, change.level, max(change.step - 1, 0))
         for population in self.network.populations:
             given = realisation.parameters(self.network, population.name, self.simulation)
             if self.natives[population.name].current_parameter is None and np.any(given["I_e"]):
@@ -567,7 +556,7 @@ class _Simulation:
 
     def _simulate(self) -> None:
         simulation = self.simulation
-        changes = [c for c in self._current_steps() if self.natives[c[1]].current_parameter]
+        changes = [c for c in self.changes if self.natives[c.population].current_parameter]
         current = {
             population.name: np.broadcast_to(
                 np.asarray(
@@ -579,7 +568,7 @@ class _Simulation:
         }
         chunk = max(1, round(CHUNK_MS / self.dt))
         stops = {*range(chunk, simulation.total_steps, chunk), simulation.total_steps,
-                 simulation.warmup_steps, *(c[0] for c in changes)}  # fmt: skip
+                 simulation.warmup_steps, *(c.step for c in changes)}  # fmt: skip
         step = 0
         phases = {"warmup": 0.0, "simulate": 0.0}
         for stop in sorted(stops):
@@ -592,9 +581,10 @@ class _Simulation:
                 phases[phase] += time.perf_counter() - started
                 step = stop
                 self.progress("simulate", step / simulation.total_steps)
-            for _, population, neurons, level in (c for c in changes if c[0] == stop):
-                current[population][neurons] += level
-                self.populations[population].set({"I_e": current[population].tolist()})
+            for change in (c for c in changes if c.step == stop):
+                own = current[change.population]
+                own[change.neurons] += change.level
+                self.populations[change.population].set({"I_e": own.tolist()})
         if self.meters:
             # a multimeter hands over what it sampled when the next slice of time begins
             self.nest.Run(self.nest.min_delay)

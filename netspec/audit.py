@@ -178,12 +178,11 @@ def _population_findings(network: Network, simulation: Simulation) -> list[Findi
 
 
 def _drive_findings(network: Network) -> list[Finding]:
-    driven = {
-        piece.target
-        for piece in (*network.poisson_inputs, *network.current_inputs, *network.step_currents,
-                      *network.spike_inputs)
-    }  # fmt: skip
-    driven |= {projection.post for projection in network.projections}
+    driven = {projection.post for projection in network.projections}
+    driven |= {poisson.target for poisson in network.poisson_inputs}
+    driven |= {spikes.target for spikes in network.spike_inputs}
+    driven |= {current.target for current in network.current_inputs}
+    driven |= {current.target for current in network.step_currents}
     driven |= {coupling.post for coupling in network.continuous_projections}
     return [
         Finding("note", f"populations.{population.name}", "nothing is connected to it")
@@ -202,8 +201,8 @@ def _nest_limit(network: Network, rows: list[Row], threads: int) -> list[Finding
             "warning",
             "projections",
             f"NEST holds at most {NEST_MAX_CONNECTIONS} connections per virtual process and "
-            f"synapse model; {count:.0f} {receptor} ones need {int(count / NEST_MAX_CONNECTIONS) + 1} "
-            f"threads or more, given {threads}",
+            f"synapse model; {count:.0f} {receptor} ones need "
+            f"{int(count / NEST_MAX_CONNECTIONS) + 1} threads or more, given {threads}",
         )
         for receptor, count in total.items()
         if count / threads > NEST_MAX_CONNECTIONS

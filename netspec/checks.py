@@ -245,9 +245,9 @@ class _Check:
         if source is not None:
             states = source.units_of_states
             self.member(f"{path}.source", piece.source, states, f"a state of {source.name}")
-        if piece.kernel.kind == "ring" and pre is not None and post is not None:
-            if pre.size != post.size:
-                self.fault(f"{path}.kernel", f"sizes {pre.size} and {post.size}", "equal sizes")
+        ring = piece.kernel.kind == "ring" and pre is not None and post is not None
+        if ring and pre.size != post.size:
+            self.fault(f"{path}.kernel", f"sizes {pre.size} and {post.size}", "equal sizes")
         if target is None or not self.member(
             f"{path}.target", piece.target, target.inputs, f"an input of {target.name}"
         ):
@@ -294,7 +294,8 @@ class _Check:
     def check_recorders(self, path: str, piece: Any) -> Any:
         population, model = self.model(f"{path}.target", piece.target)
         self.neurons(f"{path}.neurons", piece.neurons, population)
-        for name in piece.variables if model is not None else ():
+        if model is not None:
             states = model.units_of_states
-            self.member(f"{path}.variables", name, states, f"a state variable of {model.name}")
+            for name in piece.variables:
+                self.member(f"{path}.variables", name, states, f"a state variable of {model.name}")
         return piece

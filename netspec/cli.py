@@ -65,8 +65,13 @@ Out = Annotated[Path, typer.Option(help="Folder of result files.")]
 Force = Annotated[bool, typer.Option("--force", help="Run even if the result exists.")]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds of wall time per run.")]
 
-_CUE = {"cue_angle": ("angle", "deg"), "cue_strength": ("strength", "pA"), "cue_width": ("width", "deg"),
-        "cue_start": ("start", "ms"), "cue_duration": ("duration", "ms")}  # fmt: skip
+_CUE = {
+    "cue_angle": ("angle", "deg"),
+    "cue_strength": ("strength", "pA"),
+    "cue_width": ("width", "deg"),
+    "cue_start": ("start", "ms"),
+    "cue_duration": ("duration", "ms"),
+}
 _BUILDER = {
     "microcircuit": ("variant", "scale", "neuron_scale", "connectivity_scale", "drive"),
     "working_memory": ("variant", "size", *_CUE),
@@ -79,7 +84,12 @@ def circuit_command(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def command(**values: Any) -> None:
         given = {name: values.pop(name) for name in CIRCUIT_OPTIONS}
-        function(given=given, **values)
+        try:
+            function(given=given, **values)
+        except KeyboardInterrupt:
+            kept = "interrupted: finished runs are kept; the same command goes on from there"
+            print(kept, file=sys.stderr)
+            raise typer.Exit(130) from None
 
     own = [
         p
@@ -189,7 +199,7 @@ def _request(
         network=network,
         simulation=simulation,
         backend=backend.name,
-        connectivity=connectivity,  # type: ignore[arg-type]
+        connectivity=connectivity,
         threads=threads or backend.default_threads(),
         approximations=tuple(name for name in names if name),
         options=options,
@@ -420,7 +430,7 @@ def validate(
 def main() -> NoReturn:
     """Run the command line; every netspec error becomes one message and its exit code."""
     try:
-        app(standalone_mode=False)
+        app()
         code = 0
     except NetspecError as error:
         code = error.exit_code
@@ -429,25 +439,7 @@ def main() -> NoReturn:
             _print_json({"error": str(error), "kind": type(error).__name__, "faults": faults})
         else:
             print(f"error: {error}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print(
-            "interrupted: finished runs are kept; the same command goes on from there",
-            file=sys.stderr,
-        )
-        code = 130
-    except Exception as error:
-        code = _usage_code(error)
     sys.exit(code)
-
-
-def _usage_code(error: Exception) -> int:
-    """Show an error of the command line parser; anything else is a bug and is raised."""
-    if hasattr(error, "show") and hasattr(error, "exit_code"):
-        error.show()
-        return int(error.exit_code)
-    if isinstance(error, typer.Exit | typer.Abort):
-        return getattr(error, "exit_code", 1)
-    raise error
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ class UniformKernel(Described):
 
     def values(self, size: int) -> NDArray[np.float64]:
         """Return the weights by distance, shape (size,)."""
-        return np.full(size, self.weight)
+        return np.full(size, self.weight, np.float64)
 
 
 class RingKernel(Described):
@@ -147,7 +147,8 @@ class RingKernel(Described):
         steps = np.arange(size)
         distance = 360.0 * np.minimum(steps, size - steps) / size
         bump = np.exp(-0.5 * (distance / self.sigma) ** 2)
-        return self.weight * (self.J_minus + (self.J_plus - self.J_minus) * bump)
+        profile: NDArray[np.float64] = self.J_minus + (self.J_plus - self.J_minus) * bump
+        return self.weight * profile
 
 
 Kernel = Annotated[UniformKernel | RingKernel, Field(discriminator="kind")]

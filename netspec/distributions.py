@@ -102,7 +102,7 @@ class Normal(Described):
 def _shorthand(value: Any) -> Any:
     """Let a bare number or quantity stand for a constant."""
     if isinstance(value, (str, int, float, np.number)) and not isinstance(value, bool):
-        return Constant(value=value)  # type: ignore[arg-type]
+        return Constant(value=value)
     return value
 
 

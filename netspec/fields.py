@@ -65,9 +65,16 @@ def in_unit(unit: str, low: float = -1e30, high: float = 1e30) -> PlainValidator
     return PlainValidator(read, json_schema_input_type=float | str)
 
 
+def _measured(value: Any) -> float:
+    result = units.measured(value)
+    if abs(result) > 1e30:  # weights are kept in single precision, which ends at 3e38
+        raise UnitError(f"given {shown(value)}, expected -1e30 to 1e30")
+    return result
+
+
 # A quantity whose unit follows from what it is connected to; see `units.Measured`. A plain
 # validator, because pydantic's own float validation would drop the remembered unit.
-Quantity = Annotated[float, PlainValidator(units.measured, json_schema_input_type=float | str)]
+Quantity = Annotated[float, PlainValidator(_measured, json_schema_input_type=float | str)]
 Plain = Annotated[float, in_unit("1")]
 Milliseconds = Annotated[float, in_unit("ms")]
 Hertz = Annotated[float, in_unit("Hz", 0, 1e9)]

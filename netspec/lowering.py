@@ -144,14 +144,15 @@ def _linear_states(model: NeuronModel) -> tuple[str, ...]:
     while True:
         outside = everything - set(chosen)
         variables = frozenset(chosen) | inputs
-
-        def fits(state: State, outside: frozenset[str], variables: frozenset[str]) -> bool:
-            used = ex.names(state.rhs)
-            # a state that goes on while the one it depends on is held has two sets of propagators
-            on_held = any(chosen[n].held and not state.held for n in used if n in chosen)
-            return not used & outside and ex.is_affine(state.rhs, variables) and not on_held
-
-        keep = {n: s for n, s in chosen.items() if fits(s, frozenset(outside), variables)}
+        held = {name for name, state in chosen.items() if state.held}
+        # a state that goes on while the one it depends on is held would need two propagators
+        keep = {
+            name: state
+            for name, state in chosen.items()
+            if not ex.names(state.rhs) & outside
+            and ex.is_affine(state.rhs, variables)
+            and (state.held or not ex.names(state.rhs) & held)
+        }
         if len(keep) == len(chosen):
             return tuple(state.name for state in model.dynamics.states if state.name in chosen)
         chosen = keep
@@ -266,7 +267,7 @@ def _integrate(
             slopes[state.name] = Name(f"{stage}_{state.name}")
         return slopes
 
-    def moved(stage: str, slopes: dict[str, Expr], span: float) -> dict[str, Expr]:
+    def moved(stage: str, slopes: Mapping[str, Expr], span: float) -> dict[str, Expr]:
         values: dict[str, Expr] = {}
         for state in others:
             step = _product(Number(span), slopes[state.name])

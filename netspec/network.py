@@ -34,7 +34,7 @@ from netspec.fields import (
     Quantity,
     Reference,
     Times,
-    quantity_type,
+    in_unit,
 )
 from netspec.neurons import LIBRARY, NeuronModel
 
@@ -132,7 +132,7 @@ class PoissonInput(Described):
     rate: Hertz
     number: Count = 1
     weight: Quantity
-    delay: quantity_type("ms", 0, 1e9) = 0.0  # type: ignore[valid-type]
+    delay: Annotated[float, in_unit("ms", 0, 1e9)] = 0.0
 
 
 class CurrentInput(Described):
@@ -205,7 +205,7 @@ class Recorder(Described):
     spikes: Annotated[bool, Field(strict=True)] = True
     variables: tuple[Identifier, ...] = ()
     neurons: Indices | None = None
-    interval: quantity_type("ms", 1e-4, 1e9) | None = None  # type: ignore[valid-type]
+    interval: Annotated[float, in_unit("ms", 1e-4, 1e9)] | None = None
 
 
 # The lists of a network, in the order in which they are written.
@@ -366,28 +366,28 @@ def _hoist_models(data: dict[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
     populations = list(populations) if isinstance(populations, (list, tuple)) else populations
     for index, population in enumerate(populations if isinstance(populations, list) else ()):
         is_dict = isinstance(population, dict)
-        model = population.get("model") if is_dict else getattr(population, "model", None)
-        if isinstance(model, NeuronModel):
-            if models.setdefault(model.name, model) != model:
+        used = population.get("model") if is_dict else getattr(population, "model", None)
+        if isinstance(used, NeuronModel):
+            if models.setdefault(used.name, used) != used:
                 faults.append(
-                    Fault(f"populations[{index}].model", repr(model.name), "one model per name")
+                    Fault(f"populations[{index}].model", repr(used.name), "one model per name")
                 )
             populations[index] = (
-                {**population, "model": model.name}
+                {**population, "model": used.name}
                 if is_dict
-                else population.model_copy(update={"model": model.name})
+                else population.model_copy(update={"model": used.name})
             )
-        elif isinstance(model, str) and model not in models:
-            if model in LIBRARY:
-                models[model] = LIBRARY[model]
+        elif isinstance(used, str) and used not in models:
+            if used in LIBRARY:
+                models[used] = LIBRARY[used]
             else:
                 known = sorted({*models, *LIBRARY})
                 faults.append(
                     Fault(
                         f"populations[{index}].model",
-                        repr(model),
+                        repr(used),
                         f"a model of the file or the library: {', '.join(known)}",
-                        nearest(model, known),
+                        nearest(used, known),
                     )
                 )
     data["populations"] = populations

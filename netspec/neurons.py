@@ -264,8 +264,8 @@ class _Compiler:
     def lines(self) -> list[tuple[str, str, str, bool, bool]]:
         """Return (name, unit, right side, is a state, is held) for every equation."""
         found = []
-        for text in self.model.equations.splitlines():
-            text = text.split("#")[0].strip()
+        for line in self.model.equations.splitlines():
+            text = line.split("#")[0].strip()
             if not text:
                 continue
             match = _LINE.fullmatch(text) if len(text) <= 2 * ex.MAX_LENGTH else None
@@ -389,7 +389,7 @@ class _Compiler:
 def _parameters(**rows: tuple[float, str, float | None, float | None]) -> dict[str, Parameter]:
     """Write a table of (default, unit, low, high) as parameters."""
     return {
-        name: Parameter(default=default, unit=unit, low=low, high=high)  # type: ignore[arg-type]
+        name: Parameter(default=default, unit=unit, low=low, high=high)
         for name, (default, unit, low, high) in rows.items()
     }
 
@@ -399,7 +399,8 @@ iaf_psc_exp = NeuronModel(
     description="Leaky integrate-and-fire neuron with exponential synaptic currents "
     "(NEST's iaf_psc_exp; Tsodyks, Uziel & Markram 2000).",
     equations="""
-        dV_m/dt = -(V_m - E_L)/tau_m + (I_syn_ex + I_syn_in + I_e + I_stim)/C_m : mV (unless refractory)
+        I = I_syn_ex + I_syn_in + I_e + I_stim : pA
+        dV_m/dt = -(V_m - E_L)/tau_m + I/C_m : mV (unless refractory)
         dI_syn_ex/dt = -I_syn_ex/tau_syn_ex : pA
         dI_syn_in/dt = -I_syn_in/tau_syn_in : pA
     """,
@@ -431,7 +432,8 @@ iaf_cond_nmda = NeuronModel(
         I_AMPA = g_AMPA*(V_m - E_AMPA) : pA
         I_GABA = g_GABA*(V_m - E_GABA) : pA
         I_NMDA = g_NMDA*(V_m - E_NMDA)/(1 + Mg*exp(-Mg_slope*V_m)/3.57) : pA
-        dV_m/dt = (-g_L*(V_m - E_L) - I_AMPA - I_GABA - I_NMDA + I_e + I_stim)/C_m : mV (unless refractory)
+        I = -I_AMPA - I_GABA - I_NMDA + I_e + I_stim : pA
+        dV_m/dt = (-g_L*(V_m - E_L) + I)/C_m : mV (unless refractory)
         dg_AMPA/dt = -g_AMPA/tau_AMPA : nS
         dg_GABA/dt = -g_GABA/tau_GABA : nS
         dx_NMDA/dt = -x_NMDA/tau_x : 1

@@ -30,7 +30,7 @@ from netspec.connectivity import (
     expected_count,
 )
 from netspec.errors import DescriptionError, Fault
-from netspec.network import Network, Projection
+from netspec.network import CurrentInput, Network, Projection, StepCurrent
 from netspec.simulation import Simulation
 from netspec.streams import stream
 
@@ -184,7 +184,8 @@ class _Drawing:
 
     def weight(self, index: int, count: int, chosen: NDArray[Any]) -> NDArray[np.float32] | float:
         if isinstance(self.rule, Explicit) and self.rule.weight is not None:
-            return np.asarray(self.rule.weight, np.float32)[chosen]
+            given: NDArray[np.float32] = np.asarray(self.rule.weight, np.float32)[chosen]
+            return given
         if isinstance(self.projection.weight, dist.Constant):
             return self.projection.weight.value
         generator = self.stream("weight", index)
@@ -217,7 +218,7 @@ def to_steps(delay: NDArray[Any], dt: float, projection: str) -> NDArray[np.uint
         path = f"projections.{projection}.delay"
         fault = Fault(path, f"{steps.max():g} steps", f"at most {MAX_DELAY_STEPS} steps")
         raise DescriptionError([fault], "the network at this time step")
-    return steps.astype(np.uint16)
+    return np.asarray(steps, np.uint16)
 
 
 def _distinct(
@@ -282,8 +283,8 @@ def _bernoulli(p: float, space: int, generator: np.random.Generator) -> NDArray[
         steps = np.cumsum(np.minimum(gaps, space + 1)) + position
         found.append(steps)
         position = int(steps[-1])
-    codes = np.concatenate(found)
-    return codes[codes < space]
+    codes: NDArray[np.int64] = np.concatenate(found)
+    return codes[: int(np.searchsorted(codes, space))]
 
 
 def synapse_blocks(
@@ -337,6 +338,37 @@ def _drawn(
             generator = stream(simulation.seed, population, f"{field}.{name}")
             result[name] = dist.sample(value, size, generator)
     return result
+
+
+@dataclass(frozen=True)
+class CurrentChange:
+    """From the step that begins at `step` on, neurons feel `level` more at an input."""
+
+    step: int
+    population: str
+    port: str
+    neurons: NDArray[np.int64]
+    level: float
+
+
+def current_changes(network: Network, simulation: Simulation) -> list[CurrentChange]:
+    """Return constant and stepped currents as changes, in order of time."""
+    changes = []
+
+    def add(current: CurrentInput | StepCurrent, step: int, level: float) -> None:
+        size = network.population(current.target).size
+        neurons = np.arange(size) if current.neurons is None else np.unique(current.neurons)
+        target, port = current.target, current.port
+        changes.append(CurrentChange(step, target, port, neurons.astype(np.int64), level))
+
+    for current in network.current_inputs:
+        add(current, 0, current.amplitude)
+    for stepped in network.step_currents:
+        before = 0.0
+        for time, amplitude in zip(stepped.times, stepped.amplitudes, strict=True):
+            add(stepped, simulation.steps(time), amplitude - before)
+            before = amplitude
+    return sorted(changes, key=lambda change: change.step)
 
 
 def parameters(

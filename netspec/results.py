@@ -57,7 +57,7 @@ class SpikeData:
     @property
     def times(self) -> NDArray[np.float64]:
         """Spike times in ms from the start of the warm-up, shape (n,)."""
-        return self.steps * self.dt
+        return np.multiply(self.steps, self.dt, dtype=np.float64)
 
     @property
     def duration(self) -> float:
@@ -75,7 +75,8 @@ class SpikeData:
 
     def train(self, neuron: int) -> NDArray[np.float64]:
         """Return the spike times of one neuron in ms."""
-        return self.times[self.neurons == neuron]
+        chosen: NDArray[np.float64] = self.times[self.neurons == neuron]
+        return chosen
 
 
 @dataclass(frozen=True)
@@ -206,8 +207,7 @@ def _write(path: Path, manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]
             options = {} if plain else {"fletcher32": True, "chunks": True, "compression": "lzf"}
             file.create_dataset(name, data=array, **options)
         text = json.dumps(manifest, sort_keys=True)
-        file.create_dataset("manifest", data=np.frombuffer(text.encode(), np.uint8), fletcher32=True,
-                            chunks=True)  # fmt: skip
+        file.create_dataset("manifest", data=np.frombuffer(text.encode(), np.uint8))
     digest, size = _digest(path)
     header = json.dumps({"format": MAGIC, "bytes": size, "sha256": digest}) + "\n"
     with path.open("r+b") as raw:

@@ -97,7 +97,7 @@ def run(
         network=network,
         simulation=simulation if seed is None else simulation.at_seed(seed),
         backend=backend,
-        connectivity=connectivity,  # type: ignore[arg-type]
+        connectivity=connectivity,
         threads=threads or get_backend(backend).default_threads(),
         approximations=tuple(approximations),
         options=dict(options or {}),

@@ -230,7 +230,7 @@ def check_dimension(value: float, unit: str) -> float:
     """Return `value` as a plain float, checking a remembered dimension against `unit`."""
     if not isinstance(value, Measured):
         return float(value)
-    size, dimension = canonical_size(unit)
+    dimension = canonical_size(unit)[1]
     if value.dimension != dimension:
         raise UnitError(f"given {value.text!r} in {value.dimension}, expected {unit}")
     return float(value) if unit in COHERENT else quantity(value.text, unit)

@@ -97,10 +97,10 @@ class Variant:
 
 
 def weight_of_psp(psp: float) -> float:
-    """Return the weight in pA whose PSP peaks at `psp` mV ([INM6] helpers, Hanuschkin et al. 2010)."""
+    """Return the weight in pA whose PSP peaks at `psp` mV (Hanuschkin et al. 2010, eq. 5)."""
     tau_m, tau_s, c_m = NEURON["tau_m"], NEURON["tau_syn_ex"], NEURON["C_m"]
     ratio = (tau_m / tau_s) ** (1 / (tau_s - tau_m))
-    return psp * c_m * (tau_s - tau_m) / (tau_m * tau_s * (ratio**tau_m - ratio**tau_s))
+    return float(psp * c_m * (tau_s - tau_m) / (tau_m * tau_s * (ratio**tau_m - ratio**tau_s)))
 
 
 VARIANTS = {
