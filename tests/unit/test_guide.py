@@ -1,0 +1,36 @@
+"""What the documentation shows is what happens."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from netspec import circuits, serialization
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "guide.md").read_text()
+
+
+@pytest.mark.parametrize("name", list(circuits.CIRCUITS))
+def test_the_shipped_toml_files_are_the_builders(name):
+    network = serialization.load(ROOT / "netspec" / "circuits" / f"{name}.toml")
+    built = circuits.circuit(name).build()
+    assert network == built
+    assert serialization.spec_hash(network) == serialization.spec_hash(built)
+
+
+def test_the_python_of_the_guide_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", GUIDE, re.S):
+        exec(block, names)
+    assert names["voltage"].shape == (4000, 1)
+    assert names["voltage"].max() > -50
+    assert names["run"].rates()["cell"] > 10
+
+
+def test_the_toml_of_the_guide_is_a_network():
+    (block,) = re.findall(r"```toml\n(.*?)```", GUIDE, re.S)
+    data = serialization.from_toml(block.split("[simulation]")[0])
+    assert [p.name for p in data.populations] == ["cell"]
+    assert data.models["adex"].dynamics.states[0].held
