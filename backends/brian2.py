@@ -36,6 +36,7 @@ SCHEDULE = ["start", "groups", "synapses", "thresholds", "resets", "end"]
 # Brian2's defaults allow reordering of sums (-ffast-math); the step program is to be kept as it is
 COMPILER_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-std=c++11"]
 SMALL = 2_000_000  # neuron steps, below which compiling takes longer than it gains
+RARE = 0.3  # Poisson events per neuron and step, below which events are drawn, not numbers
 BYTES_PER_SYNAPSE = 60
 
 
@@ -83,8 +84,21 @@ class Brian2Backend(Backend):
             form = "circulant product by FFT" if coupling.kernel.kind == "ring" else "one sum"
             entries.append(Entry(thing=f"continuous_projections.{coupling.name}", reason=form))
         for poisson in network.poisson_inputs:
-            reason = "one Poisson number a neuron and step"
+            reason = "one Poisson number a neuron and step, or their sum, spread over the neurons"
             entries.append(Entry(thing=f"poisson_inputs.{poisson.name}", reason=reason))
+        for kind in ("current_inputs", "step_currents"):
+            for current in getattr(network, kind):
+                reason = f"added to {current.port}"
+                entries.append(Entry(thing=f"{kind}.{current.name}", reason=reason))
+        for spikes in network.spike_inputs:
+            early = any(request.simulation.steps(t) < 1 for t in spikes.times)
+            entries.append(
+                Entry(
+                    thing=f"spike_inputs.{spikes.name}",
+                    status="unsupported" if early else "exact",
+                    reason="an event at time 0 is due before the first step" if early else "",
+                )
+            )
         return entries
 
     def is_sum(self, request: RunRequest, projection: Projection) -> bool:
@@ -236,7 +250,7 @@ class _Simulation:
         # where each projection's synapses are: (Synapses object, slice)
         self.parts: dict[str, tuple[Any, slice]] = {}
         seed = simulator_seed(self.simulation.seed)
-        self.generator = np.random.Generator(np.random.Philox(seed))
+        self.generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed)))
         brian2.seed(seed)
 
     def outcome(self) -> Outcome:
@@ -295,6 +309,9 @@ class _Simulation:
                 initial = realisation.initial_values(self.network, population.name, self.simulation)
                 for variable, value in initial.items():
                     group.array(variable)[where] = value
+                    if self.request.readback:
+                        found = np.array(group.array(variable)[where])
+                        self.result.readback[f"initial/{population.name}/{variable}"] = found
             step = group.neurons.run_regularly(group.step(), when="groups", dt=self.dt * self.b2.ms)
             self.objects += [group.neurons, step]
 
@@ -514,7 +531,7 @@ class _Simulation:
         return changes
 
     def _poisson(self) -> None:
-        """Add Poisson events: one number a neuron and step for each receptor and start."""
+        """Add Poisson events: rare ones as events, others as one number a neuron and step."""
         kinds: dict[tuple[str, str, int, int], dict[str, Any]] = {}
         for poisson in self.network.poisson_inputs:
             population = self.network.population(poisson.target)
@@ -522,6 +539,11 @@ class _Simulation:
             state = group.model.receptors[poisson.receptor]
             start = self.simulation.steps(poisson.delay)
             mean = poisson.rate * poisson.number * self.dt * 1e-3
+            if mean < RARE:
+                self.deliveries.append(
+                    self._rare_events(group.array(state)[where], mean, poisson.weight, start)
+                )
+                continue
             layer = 0  # a second input to the same neurons draws numbers of its own
             while (key := (str(population.model), state, start, layer)) in kinds and (
                 kinds[key]["mean"][where].any()
@@ -547,6 +569,31 @@ class _Simulation:
             )
             self.objects.append(operation)
 
+    def _rare_events(
+        self, values: NDArray[Any], mean: float, weight: float, start: int
+    ) -> Callable[[int], None]:
+        """Return a function that adds Poisson events of `mean` per neuron and step.
+
+        The events of a population are a Poisson number of events at neurons chosen uniformly,
+        which is the same as independent numbers for all neurons, and far fewer draws.
+        """
+        size, block = len(values), max(1, int(1e5 / max(mean * len(values), 1)))
+        generator = self.generator.spawn(1)[0]
+        targets, bounds = np.empty(0, np.int64), [0] * (block + 1)
+
+        def deliver(step: int) -> None:
+            nonlocal targets, bounds
+            at = (step - start) % block
+            if step < start:
+                return
+            if at == 0:
+                counts = generator.poisson(mean * size, block)
+                targets = generator.integers(0, size, counts.sum())
+                bounds = [0, *np.cumsum(counts).tolist()]
+            np.add.at(values, targets[bounds[at] : bounds[at + 1]], weight)
+
+        return deliver
+
     def _given_spikes(self) -> None:
         """Add the events of `SpikeInput` at the end of the step that they are due in."""
         due: dict[int, list[tuple[NDArray[Any], int, float]]] = {}
@@ -555,8 +602,6 @@ class _Simulation:
             values = group.array(group.model.receptors[source.receptor])[where]
             for t, neuron in zip(source.times, source.neurons, strict=True):
                 step = self.simulation.steps(t)
-                if step < 1:
-                    raise RuntimeError(f"spike_inputs.{source.name}: an event at 0 ms")
                 due.setdefault(step - 1, []).append((values, neuron, source.weight))
         if due:
 
@@ -625,6 +670,14 @@ class _Simulation:
             done += steps
         if self._timestep()[0] != simulation.total_steps:
             raise RuntimeError("Brian2 made another number of steps than asked for")
+        for group in self.groups.values():
+            for state in group.model.dynamics.states:
+                wrong = np.flatnonzero(~np.isfinite(group.array(state.name)))
+                if wrong.size:
+                    raise FloatingPointError(
+                        f"{state.name} of {wrong.size} neurons of {group.model.name} is no finite "
+                        "number at the end: a smaller time step, or clip() in the equations"
+                    )
         for name, sampler in self.samplers.items():
             recorder = next(r for r in self.network.recorders if r.name == name)
             every = simulation.steps(recorder.interval or self.dt, minimum=1)
