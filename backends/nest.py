@@ -32,6 +32,7 @@ from netspec.network import CurrentInput, Projection, StepCurrent
 from netspec.streams import simulator_seed
 
 CHUNK_MS = 50.0  # of model time between two looks at the progress; part of the method, keep it
+FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current can act
 BYTES_PER_SYNAPSE = {"static_synapse_hpc": 16, "static_synapse": 32}
 SOURCE_TABLE_BYTES = 8
 
@@ -153,7 +154,7 @@ class NestBackend(Backend):
             entries.append(Entry(thing=thing, status="unsupported", reason=reason))
             return entries
         if np.any(given["I_e"]):
-            entries.append(self._late(f"{thing}.I_e"))
+            entries.append(self._late(f"{thing}.I_e", 0))
         incoming = [c for c in network.continuous_projections if c.post == population]
         for projection in incoming:
             pre = native_model(network.model_of(projection.pre))
@@ -177,14 +178,14 @@ class NestBackend(Backend):
         return entries
 
     @staticmethod
-    def _late(thing: str) -> Entry:
+    def _late(thing: str, step: int) -> Entry:
         return Entry(
             thing=thing,
             status="approximate",
             name="late-current",
             reason="iaf_bw_2001 takes currents from a generator only, "
-            "which acts from the second step",
-            error="one step without the current",
+            "whose current does not act before the third step",
+            error=f"{FIRST_DC_STEP - step} steps without the current",
         )
 
     def _current_entries(
@@ -198,8 +199,9 @@ class NestBackend(Backend):
         if native is None or native.current_parameter:
             return [Entry(thing=thing, reason="through I_e, set between two calls of Run")]
         first = min(current.times, default=1.0) if isinstance(current, StepCurrent) else 0.0
-        if request.simulation.steps(first) < 1:
-            return [self._late(thing)]
+        step = request.simulation.steps(first)
+        if step < FIRST_DC_STEP:
+            return [self._late(thing, step)]
         return [Entry(thing=thing, reason="dc_generator, started a step early")]
 
     def _projection_entry(self, request: RunRequest, projection: Projection) -> Entry:

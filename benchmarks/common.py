@@ -125,7 +125,7 @@ def measure_pairs(
         measure(settings | first | {"seed": 1})
     pairs = []
     for seed in range(1, options.repeats + 1):
-        pair: Result = {"seed": seed}
+        pair: Result = {"seed": seed, "load": round(os.getloadavg()[0], 2)}
         for side, measure in sides.items():
             pair[side] = measure(settings | {"seed": seed})
             times = ", ".join(f"{name} {s:.2f}" for name, s in pair[side]["seconds"].items())

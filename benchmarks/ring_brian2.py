@@ -166,8 +166,8 @@ def main() -> None:
         first={"duration": 20.0},
     )
     notes = [
-        "'build + simulate': simulate_wm() and our phases from create to read (which hold the "
-        "import of Brian2; that of the reference is not in it)",
+        "'build + simulate': simulate_wm() as a whole, and our phases from create to read; "
+        "neither holds the import of Brian2, 'process' holds everything",
         "'simulate': the loop over steps; ours holds Brian2's preparation of a second run too",
         "spikes recorded on both sides; the reference's voltage monitors are left out"
         + ("" if options.keep_rate_monitors else ", and its rate monitors"),

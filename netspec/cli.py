@@ -200,7 +200,7 @@ def _request(
         simulation=simulation,
         backend=backend.name,
         connectivity=connectivity,
-        threads=threads or backend.default_threads(),
+        threads=backend.default_threads() if threads is None else threads,
         approximations=tuple(name for name in names if name),
         options=options,
     )
@@ -279,7 +279,7 @@ def show(
     if as_toml:
         print(serialization.to_toml(network))
         return
-    found = audit(network, simulation, threads or 1)
+    found = audit(network, simulation, 1 if threads is None else max(threads, 1))
     if as_json:
         _print_json(
             {
@@ -399,7 +399,9 @@ def validate(
     network, simulation = _adjusted(
         network, simulation, sets, {"dt": dt, "warmup": warmup, "duration": duration}
     )
-    names = [name.strip() for name in backends.split(",") if name.strip()]
+    names = list(dict.fromkeys(name.strip() for name in backends.split(",") if name.strip()))
+    if not names:
+        raise UsageError(f"--backends {backends!r}: expected names, with commas between")
     requests = [
         _request(
             get_backend(name), network, simulation.at_seed(seed), connectivity,

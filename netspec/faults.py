@@ -67,6 +67,8 @@ def _path(loc: Sequence[int | str], cls: type[BaseModel], prefix: str) -> tuple[
         if isinstance(part, int):
             path += f"[{part}]"
             continue
+        if part == "constrained-str":  # pydantic's name for one branch of a union
+            continue
         tagged = [c for c in here if getattr(c.model_fields.get("kind"), "default", None) == part]
         if tagged or (not any(part in c.model_fields for c in here) and "[" in part):
             here = tagged or here

@@ -31,7 +31,7 @@ class Described(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, /, **fields: Any) -> None:  # a field may be called self, by mistake
         # users meet netspec's own error, with every fault in it, instead of pydantic's
         try:
             super().__init__(**fields)

@@ -22,7 +22,7 @@ from pydantic import (
 from netspec.checks import check_pieces
 from netspec.connectivity import Kernel, Rule
 from netspec.distributions import Distribution
-from netspec.errors import DescriptionError, Fault, nearest
+from netspec.errors import DescriptionError, Fault, nearest, shown
 from netspec.faults import faults_of
 from netspec.fields import (
     Count,
@@ -339,7 +339,8 @@ def _names(pieces: Any) -> list[str]:
     if not isinstance(pieces, Iterable) or isinstance(pieces, (str, dict)):
         return []
     found = (p.get("name") if isinstance(p, dict) else getattr(p, "name", None) for p in pieces)
-    return [name for name in found if isinstance(name, str)]
+    # longer ones are no names, and would fill the messages of those that refer to them
+    return [name for name in found if isinstance(name, str) and len(name) <= 64]
 
 
 def _hoist_models(data: dict[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
@@ -385,7 +386,7 @@ def _hoist_models(data: dict[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
                 faults.append(
                     Fault(
                         f"populations[{index}].model",
-                        repr(used),
+                        shown(used),
                         f"a model of the file or the library: {', '.join(known)}",
                         nearest(used, known),
                     )

@@ -98,7 +98,7 @@ def run(
         simulation=simulation if seed is None else simulation.at_seed(seed),
         backend=backend,
         connectivity=connectivity,
-        threads=threads or get_backend(backend).default_threads(),
+        threads=get_backend(backend).default_threads() if threads is None else threads,
         approximations=tuple(approximations),
         options=dict(options or {}),
         readback=readback,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from netspec.neurons import LIBRARY
 from netspec.simulation import Simulation
 
 MAX_FILE_BYTES = 256 * 2**20
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def canonical_json(network: Network) -> str:
@@ -70,22 +72,23 @@ def _toml(text: str, subject: str) -> Any:
         raise DescriptionError([Fault("(file)", str(error), "TOML")], subject) from None
 
 
-def _no_text_keys(data: Any, path: str = "") -> list[Fault]:
-    """Return a fault for every key of a table that is no text (possible only in Python)."""
-    if isinstance(data, (list, tuple)):
-        entries = [(f"{path}[{i}]", entry) for i, entry in enumerate(data) if _holds(entry)]
-        return [fault for where, entry in entries for fault in _no_text_keys(entry, where)]
+def _not_plain(data: Any, path: str = "") -> list[Fault]:
+    """Return a fault for every key that is no text and every text that no file can hold."""
+    if isinstance(data, str):
+        found = _SURROGATES.search(data)
+        return [] if found is None else [Fault(path or "(top)", shown(data), "Unicode text")]
     faults: list[Fault] = []
-    for key, value in data.items() if isinstance(data, dict) else ():
-        if not isinstance(key, str):
-            faults.append(Fault(path or "(top)", shown(key), "keys are text"))
-        elif _holds(value):
-            faults += _no_text_keys(value, f"{path}.{key}" if path else key)
+    if isinstance(data, (list, tuple)):
+        for index, value in enumerate(data):
+            if isinstance(value, (str, dict, list, tuple)):
+                faults += _not_plain(value, f"{path}[{index}]")
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            if not isinstance(key, str) or _SURROGATES.search(key):
+                faults.append(Fault(path or "(top)", shown(key), "keys are Unicode text"))
+            elif isinstance(value, (str, dict, list, tuple)):
+                faults += _not_plain(value, f"{path}.{key}" if path else key)
     return faults
-
-
-def _holds(value: Any) -> bool:
-    return isinstance(value, (dict, list, tuple))
 
 
 def network_from(data: Any) -> Network:
@@ -97,11 +100,11 @@ def network_from(data: Any) -> Network:
         With every fault found.
     """
     try:
-        if faults := _no_text_keys(data):
+        if faults := _not_plain(data):
             raise DescriptionError(faults)
-        return Network.model_validate(data)
-    except ValidationError as error:
-        raise as_description_error(error, Network, "the description") from None
+        if not isinstance(data, dict):
+            raise DescriptionError([Fault("(top)", shown(data), "a table of fields")])
+        return Network(**data)
     except RecursionError:
         raise DescriptionError([Fault("(top)", "data nested too deep", "a network")]) from None
 

@@ -162,7 +162,8 @@ def number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise UnitError(f"given {shown(value)}, expected a number")
     try:
-        result = value if isinstance(value, Measured) else float(value)
+        # + 0.0 makes -0.0 the same value as 0.0, also in the hash
+        result = value if isinstance(value, Measured) else float(value) + 0.0
     except OverflowError as error:
         raise UnitError(f"given {shown(value)}, expected a finite number") from error
     if not math.isfinite(result):

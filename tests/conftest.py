@@ -1,6 +1,23 @@
-"""Settings for all tests: every example that hypothesis draws is the same in every run."""
+"""Settings for all tests, and the conformance suite's backends, marks and count.
 
+A test that takes the fixture `backend` runs once for every adapter that is installed. What a
+backend does not do is marked, and the mark is strict: a cell that begins to work must lose it.
+
+``notimpl``  nobody has written it yet
+``notyet``   the simulator cannot do it yet
+``never``    it cannot be done, as a matter of principle
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+import netspec
+from netspec.backend import backend_names, get_backend
+from netspec.errors import UnsupportedError
+from netspec.simulation import Simulation
 
 settings.register_profile(
     "netspec",
@@ -10,3 +27,133 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("netspec")
+
+REQUIRED = ("nest", "brian2")  # a suite that did not run them has not passed
+CONFORMANCE = Path(__file__).parent / "conformance"
+MARKS = {
+    "notimpl": "not written yet",
+    "notyet": "the simulator cannot do it yet",
+    "never": "impossible in principle",
+}
+OUTCOMES = ("passed", "failed", "xfailed", "skipped")
+
+
+def pytest_configure(config):
+    for name, meaning in MARKS.items():
+        text = f"{name}(backends, reason, raises=UnsupportedError): {meaning}; a strict xfail"
+        config.addinivalue_line("markers", text)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        backend = getattr(item, "callspec", None) and item.callspec.params.get("backend")
+        if backend is None:
+            continue
+        if CONFORMANCE in item.path.parents:
+            item.user_properties.append(("backend", backend))
+        for mark in (mark for name in MARKS for mark in item.iter_markers(name)):
+            _expect_failure(item, backend, mark.name, *mark.args, **mark.kwargs)
+
+
+def _expect_failure(item, backend, kind, backends, reason, raises=UnsupportedError):
+    names = [backends] if isinstance(backends, str) else backends
+    unknown = set(names) - {*backend_names(), *REQUIRED}
+    if unknown:
+        raise pytest.UsageError(f"{item.nodeid}: mark {kind} names {', '.join(sorted(unknown))}")
+    if backend in names:
+        mark = pytest.mark.xfail(reason=f"{kind}: {reason}", raises=raises, strict=True)
+        item.add_marker(mark)
+
+
+@pytest.fixture(scope="session", params=backend_names())
+def backend(request):
+    """Give the name of a backend whose simulator is installed."""
+    status = get_backend(request.param).status()
+    if not status.available:
+        pytest.skip(f"{request.param} is not installed. {status.how_to_get}")
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory):
+    """Give the folder of result files; tests that ask for the same run share it."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="session")
+def simulate(backend, results):
+    """Give a function that runs a network for a duration (ms), from time zero on."""
+
+    def run(network, duration, dt=0.1, seed=1, **options):
+        simulation = Simulation(dt=dt, warmup=0.0, duration=duration, seed=seed)
+        options = {"threads": 1, "out": results, **options}
+        return netspec.run(network, backend, simulation, **options)
+
+    return run
+
+
+# -- how many tests ran, by backend -----------------------------------------------------------
+
+
+def _by_backend(reporter):
+    """Return backend -> (outcome -> tests), and (backend, what was measured) -> largest value."""
+    counts, measured = {name: Counter() for name in (*REQUIRED, *backend_names())}, {}
+    for outcome, reports in reporter.stats.items():
+        counted = "failed" if outcome == "error" else outcome
+        for report in reports if counted in OUTCOMES else ():
+            properties = dict(getattr(report, "user_properties", ()))
+            backend = properties.pop("backend", None)
+            if backend is None:
+                continue
+            counts[backend][counted] += 1
+            for what, value in properties.items():
+                key = backend, what
+                measured[key] = max(measured.get(key, value), value)
+    return counts, measured
+
+
+def _whole_suite(config):
+    """Return whether the folder of conformance tests was to run as a whole."""
+    option = config.option
+    if option.keyword or option.collectonly or option.deselect or option.maxfail:
+        return False
+    if getattr(option, "lf", False) or getattr(option, "stepwise", False):
+        return False
+    named = [config.invocation_params.dir / str(arg) for arg in config.args]
+    return any(path == CONFORMANCE or path in CONFORMANCE.parents for path in named)
+
+
+def _left_out(session):
+    """Return the required backends of which no conformance test ran, if that is a failure."""
+    chosen = any(CONFORMANCE in item.path.parents for item in getattr(session, "items", ()))
+    if not chosen or not _whole_suite(session.config):
+        return []
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    counts, _ = _by_backend(reporter)
+    ran = ("passed", "failed", "xfailed")
+    return [name for name in REQUIRED if not any(counts[name][outcome] for outcome in ran)]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    left_out = _left_out(session)
+    session.config.stash[LEFT_OUT] = left_out
+    if left_out and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+LEFT_OUT = pytest.StashKey[list]()
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    counts, measured = _by_backend(terminalreporter)
+    if not any(counts.values()):
+        return
+    terminalreporter.section("conformance")
+    for name, count in counts.items():
+        text = ", ".join(f"{count[outcome]} {outcome}" for outcome in OUTCOMES)
+        terminalreporter.write_line(f"{name}: {text}")
+    for (name, what), value in sorted(measured.items()):
+        terminalreporter.write_line(f"{name}: {what}: {value:.2g}")
+    for name in config.stash.get(LEFT_OUT, []):
+        terminalreporter.write_line(f"{name} is required, and no conformance test ran it", red=True)

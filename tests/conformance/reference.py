@@ -1,0 +1,249 @@
+"""The oracle: SciPy's solution of a network's equations, in the canonical order of time.
+
+Nothing here knows a simulator or the lowering of equations to steps. To go from t to t + dt:
+(1) integrate the differential equations, inputs and continuous coupling as they are at t;
+(2) add the events that are due at t + dt; (3) test the threshold, label the spike t + dt,
+reset, and hold the held states for round(t_ref / dt) steps.
+
+All neurons of a network (of one model) are one system of equations. It is integrated in pieces
+that end where anything happens: an event, a spike, the end of a refractory period, a change
+of an input; with continuous coupling, at every step.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from netspec import realisation
+from netspec.expressions import evaluate
+from netspec.network import Network, StepCurrent
+from netspec.simulation import Simulation
+
+CHUNK = 100  # steps of the longest piece
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Values at the end of every step, after the reset, and spikes.
+
+    Attributes
+    ----------
+    values : dict
+        (population, state variable) -> ndarray of shape (steps, neurons).
+    spikes : dict
+        Population -> list with the steps of every neuron's spikes.
+    """
+
+    values: dict[tuple[str, str], np.ndarray]
+    spikes: dict[str, list[list[int]]]
+
+
+def on_grid(time: float, dt: float) -> int:
+    """Return the nearest step; a half goes up."""
+    return int(np.floor(time / dt + 0.5 + 1e-9))
+
+
+def solve(network: Network, dt: float, steps: int, seed: int = 1, rtol: float = 1e-12) -> Solution:
+    """Solve a network of one neuron model without random input.
+
+    Parameters
+    ----------
+    network : Network
+    dt : float
+        In ms.
+    steps : int
+    seed : int
+        Of parameters and initial values that are drawn, and of synapses.
+    rtol : float
+        Relative and absolute tolerance of the integration.
+    """
+    return _solve(network.model_dump_json(), dt, steps, seed, rtol)
+
+
+@lru_cache(maxsize=64)
+def _solve(text: str, dt: float, steps: int, seed: int, rtol: float) -> Solution:
+    return _System(Network.model_validate_json(text), dt, steps, seed, rtol).solution()
+
+
+class _System:
+    def __init__(self, network: Network, dt: float, steps: int, seed: int, rtol: float) -> None:
+        if len(network.models) != 1 or network.poisson_inputs:
+            raise ValueError("the oracle takes one neuron model and no random input")
+        self.network, self.dt, self.steps, self.rtol = network, dt, steps, rtol
+        self.simulation = Simulation(dt=dt, warmup=0.0, duration=steps * dt, seed=seed)
+        (self.model,) = network.models.values()
+        self.states = self.model.dynamics.states
+        self.offsets = network.offsets()
+        self.size = sum(p.size for p in network.populations)
+        self.parameters = self.row(realisation.parameters)
+        initial = self.row(realisation.initial_values)
+        self.y = {state.name: initial[state.name].copy() for state in self.states}
+        t_ref = self.parameters[self.model.refractory] if self.model.refractory else 0.0
+        self.rest = np.broadcast_to(np.rint(np.asarray(t_ref) / dt).astype(int), self.size)
+        self.left = np.zeros(self.size, int)  # held steps to go
+        self.inputs = {name: np.zeros((steps, self.size)) for name in self.model.inputs}
+        self.changes = {steps}
+        self.currents()
+        self.events: list[tuple[int, int, str, float]] = []  # step, neuron, state, weight
+        self.given_events()
+        self.targets = self.synapses()
+        self.couplings = [self.matrix(c) for c in network.continuous_projections]
+
+    def row(self, drawn) -> dict[str, np.ndarray]:
+        """Return one value for every neuron of the network."""
+        parts = [drawn(self.network, p.name, self.simulation) for p in self.network.populations]
+        sizes = [p.size for p in self.network.populations]
+        return {
+            name: np.concatenate(
+                [np.broadcast_to(part[name], n) for part, n in zip(parts, sizes, strict=True)]
+            )
+            for name in parts[0]
+        }
+
+    def currents(self) -> None:
+        for current in (*self.network.current_inputs, *self.network.step_currents):
+            first = self.offsets[current.target]
+            size = self.network.population(current.target).size
+            chosen = range(size) if current.neurons is None else sorted(set(current.neurons))
+            columns = first + np.array(chosen)
+            levels = [(0.0, getattr(current, "amplitude", 0.0))]
+            if isinstance(current, StepCurrent):
+                levels = list(zip(current.times, current.amplitudes, strict=True))
+            course = np.zeros(self.steps)
+            for time, level in levels:
+                course[on_grid(time, self.dt) :] = level
+                self.changes.add(on_grid(time, self.dt))
+            self.inputs[current.port][:, columns] += course[:, None]
+
+    def given_events(self) -> None:
+        for source in self.network.spike_inputs:
+            state = self.model.receptors[source.receptor]
+            for time, neuron in zip(source.times, source.neurons, strict=True):
+                who = self.offsets[source.target] + neuron
+                self.events.append((on_grid(time, self.dt), who, state, source.weight))
+        heapq.heapify(self.events)
+
+    def synapses(self) -> dict[int, list[tuple[int, str, float, int]]]:
+        """Return neuron -> (target, state, weight, delay in steps) of all its synapses."""
+        found: dict[int, list[tuple[int, str, float, int]]] = {}
+        for projection in self.network.projections:
+            drawn = realisation.synapses(self.network, projection, self.simulation)
+            state = self.model.receptors[projection.receptor]
+            pre = drawn.pre.astype(int) + self.offsets[projection.pre]
+            post = drawn.post.astype(int) + self.offsets[projection.post]
+            for i, j, w, d in zip(pre, post, drawn.weights(), drawn.delays(), strict=True):
+                found.setdefault(int(i), []).append((int(j), state, float(w), int(d)))
+        return found
+
+    def matrix(self, coupling) -> tuple[str, str, np.ndarray]:
+        """Return (source state, target input, dense matrix over all neurons)."""
+        kernel = coupling.kernel
+        n_post, n_pre = (self.network.population(p).size for p in (coupling.post, coupling.pre))
+        i, j = np.indices((n_post, n_pre))
+        weights = np.full((n_post, n_pre), kernel.weight)
+        if kernel.kind == "ring":
+            angle = 360 / n_post * np.abs(i - j)
+            bump = np.exp(-(np.minimum(angle, 360 - angle) ** 2) / (2 * kernel.sigma**2))
+            weights *= kernel.J_minus + (kernel.J_plus - kernel.J_minus) * bump
+        dense = np.zeros((self.size, self.size))
+        rows, columns = self.offsets[coupling.post], self.offsets[coupling.pre]
+        dense[rows : rows + n_post, columns : columns + n_pre] = weights
+        return coupling.source, coupling.target, dense
+
+    def solution(self) -> Solution:
+        history = {state.name: np.empty((self.steps, self.size)) for state in self.states}
+        spikes: list[list[int]] = [[] for _ in range(self.size)]
+        step = 0
+        while step < self.steps:
+            stop = self.next_stop(step)
+            grid = self.integrate(step, stop)
+            if self.events and self.events[0][0] == stop:
+                self.deliver(stop, grid)
+            above = self.above(grid) & (self.left == 0)[:, None]
+            firing = above.any(axis=0)
+            if firing.any():
+                stop = step + 1 + int(np.argmax(firing))
+            count = stop - step
+            self.left = np.maximum(self.left - count, 0)
+            self.y = {name: values[:, count - 1].copy() for name, values in grid.items()}
+            for name, values in grid.items():
+                history[name][step:stop] = values[:, :count].T
+            if firing.any():
+                neurons = np.flatnonzero(above[:, count - 1])
+                self.reset(neurons)
+                self.send(stop, neurons, spikes)
+                for name, values in self.y.items():
+                    history[name][stop - 1] = values
+            step = stop
+        return self.cut(history, spikes)
+
+    def next_stop(self, step: int) -> int:
+        if self.couplings:
+            return step + 1
+        stops = [step + CHUNK, *(c for c in self.changes if c > step)]
+        stops += [step + int(n) for n in np.unique(self.left) if n]
+        if self.events and self.events[0][0] <= step:
+            raise ValueError("the oracle takes no event at time zero")
+        return min(stops + [event[0] for event in self.events[:1]])
+
+    def integrate(self, step: int, stop: int) -> dict[str, np.ndarray]:
+        """Return state -> values at the ends of the steps from `step` to `stop`."""
+        fixed = dict(self.parameters)
+        fixed |= {name: values[step].copy() for name, values in self.inputs.items()}
+        for source, target, dense in self.couplings:
+            fixed[target] += dense @ self.y[source]
+        active = (self.left == 0).astype(float)
+        names = [state.name for state in self.states]
+
+        def slope(_, flat):
+            values = {**fixed, **dict(zip(names, flat.reshape(len(names), -1), strict=True))}
+            rows = [evaluate(s.rhs, values) * (active if s.held else 1.0) for s in self.states]
+            return np.concatenate([np.broadcast_to(row, self.size) for row in rows])
+
+        start = np.concatenate([self.y[name] for name in names])
+        times = np.arange(1, stop - step + 1) * self.dt
+        found = solve_ivp(
+            slope, (0, times[-1]), start, "DOP853", times, rtol=self.rtol, atol=self.rtol
+        )
+        if not found.success:
+            raise ArithmeticError(found.message)
+        return dict(zip(names, found.y.reshape(len(names), self.size, -1), strict=True))
+
+    def deliver(self, stop: int, grid: dict[str, np.ndarray]) -> None:
+        # a spike on the way there would end the piece before: see `solution`
+        above = self.above(grid)[:, :-1] & (self.left == 0)[:, None]
+        if above.any():
+            return
+        while self.events and self.events[0][0] == stop:
+            _, neuron, state, weight = heapq.heappop(self.events)
+            grid[state][neuron, -1] += weight
+
+    def above(self, grid: dict[str, np.ndarray]) -> np.ndarray:
+        columns = {name: values[:, None] for name, values in self.parameters.items()}
+        return evaluate(self.model.dynamics.threshold, {**columns, **grid})
+
+    def reset(self, neurons: np.ndarray) -> None:
+        before = {name: values[neurons] for name, values in (self.parameters | self.y).items()}
+        for name, tree in self.model.dynamics.reset:
+            self.y[name][neurons] = evaluate(tree, before)
+        self.left[neurons] = self.rest[neurons]
+
+    def send(self, step: int, neurons: np.ndarray, spikes: list[list[int]]) -> None:
+        for neuron in map(int, neurons):
+            spikes[neuron].append(step)
+            for target, state, weight, delay in self.targets.get(neuron, ()):
+                heapq.heappush(self.events, (step + delay, target, state, weight))
+
+    def cut(self, history: dict[str, np.ndarray], spikes: list[list[int]]) -> Solution:
+        values, trains = {}, {}
+        for population in self.network.populations:
+            first = self.offsets[population.name]
+            where = slice(first, first + population.size)
+            values |= {(population.name, n): v[:, where] for n, v in history.items()}
+            trains[population.name] = spikes[where]
+        return Solution(values, trains)

@@ -1,0 +1,232 @@
+"""L0: what the simulator holds, read back from it: parameters, initial values, synapses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from parts import choices, conductance, network, neuron
+from scipy import stats
+
+from netspec import Projection, Simulation, realisation
+from netspec.connectivity import expected_count
+from netspec.distributions import Constant, Uniform
+
+DT = 0.1
+SIZE = 120
+SIMULATION = Simulation(dt=DT, warmup=0.0, duration=1.0, seed=1)
+NORMAL = {"kind": "normal", "mean": 87.8, "sd": 20.0}
+DELAY = {"kind": "normal", "mean": 1.5, "sd": 0.75}
+NO_MULTAPSES, NO_AUTAPSES = {"allow_multapses": False}, {"allow_autapses": False}
+PAIRS = np.random.default_rng(5).integers(0, 9, (2, 250))  # of 81 pairs most occur again
+
+# projection: (from itself, receptor, rule, weight, delay)
+PROJECTIONS = {
+    "total": (False, "excitatory", {"kind": "fixed_total_number", "number": 20000},
+              {**NORMAL, "low": 60.0, "high": 110.0}, {**DELAY, "low": 0.05}),
+    "total_distinct": (False, "inhibitory",
+                       {"kind": "fixed_total_number", "number": 5000, **NO_MULTAPSES},
+                       {**NORMAL, "mean": -351.2, "high": 0.0},
+                       {**DELAY, "low": 0.0, "high": 2.5, "clip": "bound"}),
+    "total_recurrent": (True, "excitatory",
+                        {"kind": "fixed_total_number", "number": 20000, **NO_AUTAPSES},
+                        {**NORMAL, "low": 80.0, "clip": "bound"}, 1.5),
+    "indegree": (False, "excitatory", {"kind": "fixed_indegree", "indegree": 70},
+                 {"kind": "uniform", "low": 10.0, "high": 20.0},
+                 {"kind": "uniform", "low": 0.0, "high": 1.0}),
+    "indegree_recurrent": (True, "excitatory", {"kind": "fixed_indegree", "indegree": 40,
+                                                **NO_MULTAPSES, **NO_AUTAPSES}, 87.8, 1.5),
+    "bernoulli": (False, "inhibitory", {"kind": "pairwise_bernoulli", "p": 0.3},
+                  {"kind": "uniform", "low": -400.0, "high": -300.0}, None),
+    "bernoulli_recurrent": (True, "excitatory", {"kind": "pairwise_bernoulli", "p": 0.3,
+                                                 **NO_AUTAPSES}, 0.1, 0.34),
+    "all": (False, "excitatory", {"kind": "all_to_all"}, {**NORMAL, "low": 0.0}, 0.8),
+    "all_alike": (False, "excitatory", {"kind": "all_to_all"}, 87.8, 0.8),
+    "all_recurrent": (True, "inhibitory", {"kind": "all_to_all", **NO_AUTAPSES},
+                      {"kind": "uniform", "low": -3.0, "high": -1.0}, {**DELAY, "low": 0.5}),
+    "one_to_one": (False, "excitatory", {"kind": "one_to_one"}, {**NORMAL, "low": 1.0}, 6.3),
+    "explicit": (False, "excitatory",
+                 {"kind": "explicit", "pre": PAIRS[0], "post": PAIRS[1],
+                  "weight": np.linspace(0.1, 90.0, 250), "delay": np.linspace(0.01, 9.0, 250)},
+                 1.0, None),
+}  # fmt: skip
+STATISTICAL = [name for name in PROJECTIONS if name != "explicit"]
+
+
+def structure():
+    """Return one network with every rule; each projection has a target of its own."""
+    uniform, normal = {"kind": "uniform"}, {"kind": "normal"}
+    drawn = neuron(
+        "source",
+        SIZE,
+        initial={"V_m": {**normal, "mean": -58.0, "sd": 10.0}},
+        C_m={**normal, "mean": 250.0, "sd": 25.0, "low": 100.0},
+        tau_m={**uniform, "low": 8.0, "high": 12.0},
+        V_th={**normal, "mean": -50.0, "sd": 1.0},
+        t_ref={"kind": "constant", "value": 1.9},
+        I_e={**uniform, "low": -10.0, "high": 10.0},
+    )
+    gated = conductance(
+        "gated",
+        SIZE,
+        initial={"V_m": {**uniform, "low": -70.0, "high": -60.0}, "g_AMPA": 2.5},
+        C_m={**normal, "mean": 400.0, "sd": 50.0, "low": 200.0},
+        g_L={**uniform, "low": 15.0, "high": 30.0},
+        tau_GABA=8.5,
+        E_GABA={**uniform, "low": -80.0, "high": -65.0},
+    )
+    projections, targets = [], []
+    for name, (recurrent, receptor, rule, weight, delay) in PROJECTIONS.items():
+        targets.append(neuron(f"at_{name}", SIZE, V_th=0.0))
+        projections.append(
+            Projection(name=name, pre=targets[-1] if recurrent else drawn, post=targets[-1],
+                       receptor=receptor, rule=rule, weight=weight, delay=delay)
+        )  # fmt: skip
+    for receptor, weight in (("AMPA", {"kind": "uniform", "low": 0.1, "high": 3.0}), ("GABA", 1.3)):
+        projections.append(
+            Projection(name=f"to_{receptor}", pre="source", post="gated", receptor=receptor,
+                       rule={"kind": "fixed_indegree", "indegree": 5}, weight=weight, delay=0.7)
+        )  # fmt: skip
+    described = network("structure", [drawn, gated, *targets], projections=projections)
+    return described, {projection.name: projection for projection in described.projections}
+
+
+NETWORK, DESCRIBED = structure()
+
+
+@pytest.fixture(scope="module")
+def read(simulate, backend):
+    """Give a function that returns the run with shared or native connectivity, read back."""
+
+    def run(connectivity):
+        # a sum over all pairs holds no synapses that could be read
+        options = {key: value for given in choices(backend, "all_to_all")
+                   for key, value in given.items() if value == "synapses"}  # fmt: skip
+        return simulate(NETWORK, 1.0, connectivity=connectivity, readback=True, options=options)
+
+    return run
+
+
+def synapses(run, projection):
+    """Return (pre, post, weight, delay in steps) as the simulator holds them."""
+    keys = ("pre", "post", "weight", "delay")
+    return [run.readback(f"projections/{projection}/{key}") for key in keys]
+
+
+@pytest.mark.parametrize("population", ["source", "gated", "at_total"])
+def test_parameters_are_those_of_the_description(read, population):
+    run = read("shared")
+    expected = realisation.parameters(NETWORK, population, SIMULATION)
+    prefix = f"parameters/{population}/"
+    names = {k[len("readback/") + len(prefix) :] for k in run._content if prefix in k}
+    assert names >= {"V_th", "V_reset"} and names <= set(expected)
+    for name in names:
+        found = np.broadcast_to(run.readback(prefix + name), SIZE)
+        # some simulators keep potentials relative to E_L, which costs the last bit
+        np.testing.assert_allclose(found, np.broadcast_to(expected[name], SIZE), rtol=1e-15,
+                                   atol=2e-14, err_msg=name)  # fmt: skip
+
+
+@pytest.mark.parametrize("population", ["source", "gated", "at_total"])
+def test_initial_values_are_those_of_the_description(read, population):
+    run = read("native")
+    expected = realisation.initial_values(NETWORK, population, SIMULATION)
+    prefix = f"initial/{population}/"
+    names = {k[len("readback/") + len(prefix) :] for k in run._content if prefix in k}
+    assert names >= {name for name, value in expected.items() if np.any(value)}
+    for name in names:
+        found = np.broadcast_to(run.readback(prefix + name), SIZE)
+        np.testing.assert_allclose(found, np.broadcast_to(expected[name], SIZE), rtol=1e-15,
+                                   atol=2e-14, err_msg=name)  # fmt: skip
+
+
+@pytest.mark.parametrize("projection", DESCRIBED)
+def test_shared_synapses_are_those_of_netspec_bit_for_bit(read, projection):
+    drawn = realisation.synapses(NETWORK, DESCRIBED[projection], SIMULATION)
+    order = np.lexsort((drawn.delays(), drawn.weights(), drawn.post, drawn.pre))
+    expected = [a[order] for a in (drawn.pre, drawn.post, drawn.weights(), drawn.delays())]
+    run = read("shared")
+    for found, wanted in zip(synapses(run, projection), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    assert run.manifest["synapses"][projection] == len(drawn) > 0
+
+
+def test_explicit_synapses_are_the_same_in_native_connectivity(read):
+    for found, wanted in zip(
+        synapses(read("native"), "explicit"), synapses(read("shared"), "explicit"), strict=True
+    ):
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("projection", STATISTICAL)
+def test_native_counts_and_degrees_follow_the_rule(read, projection):
+    recurrent, _, rule, _, _ = PROJECTIONS[projection]
+    run = read("native")
+    pre, post, _, _ = synapses(run, projection)
+    assert run.manifest["synapses"][projection] == len(pre)
+    expected = expected_count(DESCRIBED[projection].rule, SIZE, SIZE, recurrent)
+    outdegree, indegree = (np.bincount(side, minlength=SIZE) for side in (pre, post))
+    assert len(outdegree) == len(indegree) == SIZE
+    if rule["kind"] == "pairwise_bernoulli":
+        assert abs(len(pre) - expected) < 4 * np.sqrt(expected * (1 - rule["p"]))
+    else:
+        assert len(pre) == expected
+    if rule["kind"] in ("fixed_indegree", "all_to_all", "one_to_one"):
+        assert np.ptp(indegree) == 0
+    else:
+        assert_spread_like_random(indegree, rule)
+    if rule["kind"] not in ("all_to_all", "one_to_one"):
+        assert_spread_like_random(outdegree, rule)
+    if not rule.get("allow_autapses", True):
+        assert not (pre == post).any()
+    several = len(pre) - len(np.unique(pre * SIZE + post))
+    if rule.get("allow_multapses") is False or rule["kind"] not in (
+        "fixed_total_number", "fixed_indegree",
+    ):  # fmt: skip
+        assert several == 0
+    else:
+        assert several > 1000
+
+
+def assert_spread_like_random(degrees, rule):
+    """Compare the spread of degrees over neurons with that of independent pairs, at 4 sigma."""
+    mean = degrees.mean()
+    again = "p" not in rule and rule.get("allow_multapses", True)  # a pair may be drawn again
+    variance = mean * (1 - (1 if again else mean) / SIZE)
+    assert abs(degrees.var(ddof=1) / variance - 1) < 4 * np.sqrt(2 / (SIZE - 1))
+
+
+@pytest.mark.parametrize("quantity", ["weight", "delay"])
+@pytest.mark.parametrize("projection", STATISTICAL)
+def test_native_weights_and_delays_have_the_moments_of_their_distribution(
+    read, projection, quantity
+):
+    found = synapses(read("native"), projection)[2 if quantity == "weight" else 3]
+    values = quantiles(getattr(DESCRIBED[projection], quantity))
+    if quantity == "delay":
+        values = np.maximum(np.floor(values / DT + 0.5 + 1e-9), 1)
+    if np.ptp(values) == 0:
+        assert (found == values[0]).all()
+        return
+    assert values.min() - 1e-3 <= found.min() and found.max() <= values.max() + (
+        quantity == "delay"
+    )
+    mean, variance, n = values.mean(), values.var(), len(found)
+    fourth = ((values - mean) ** 4).mean()
+    assert abs(found.mean() - mean) < 4 * np.sqrt(variance / n)
+    assert abs(found.var() - variance) < 4 * np.sqrt((fourth - variance**2) / n)
+
+
+def quantiles(distribution):
+    """Return values that stand for equal shares of a distribution, by SciPy."""
+    share = (np.arange(200_000) + 0.5) / 200_000
+    if distribution is None:
+        return np.full_like(share, DT)
+    if isinstance(distribution, Constant):
+        return np.full_like(share, distribution.value)
+    if isinstance(distribution, Uniform):
+        return distribution.low + share * (distribution.high - distribution.low)
+    low, high = distribution.bounds()
+    if distribution.clip == "bound":
+        return np.clip(stats.norm.ppf(share, distribution.mean, distribution.sd), low, high)
+    edges = ((b - distribution.mean) / distribution.sd for b in (low, high))
+    return stats.truncnorm.ppf(share, *edges, distribution.mean, distribution.sd)

@@ -1,0 +1,165 @@
+"""The command line: a bad description or option is one message and exit code 2, never a traceback."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+import tomli_w
+from mutations import BASES, FULL, mutated
+from typer.testing import CliRunner
+
+from netspec.errors import DescriptionError, NetspecError
+from netspec.serialization import network_from, spec_hash, to_toml
+
+if find_spec("netspec.cli") is None:
+    pytest.skip("netspec.cli does not exist", allow_module_level=True)
+
+from netspec.cli import app, main
+
+
+@pytest.fixture
+def netspec(monkeypatch, capsys):
+    """Run the command in this process; return exit code, output and errors."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["netspec", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return left.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture
+def full(tmp_path):
+    path = tmp_path / "full.toml"
+    path.write_text(to_toml(network_from(FULL)))
+    return path
+
+
+def test_a_good_description_is_fine(netspec, full):
+    code, out, err = netspec("check", full)
+    assert code == 0, err
+    assert spec_hash(network_from(FULL)) in out
+
+
+def test_all_faults_are_printed(netspec, full):
+    full.write_text(full.read_text().replace("250.0 pF", "250 nF").replace('"excitatory"', '"exitatory"'))
+    code, out, err = netspec("check", full)
+    assert code == 2
+    assert out == ""
+    assert err.count("\n  - ") > 2
+    assert "populations[0].parameters.C_m: given 250000 pF" in err
+    assert "did you mean" in err
+
+
+def test_faults_as_json(netspec, full):
+    full.write_text(full.read_text().replace("250.0 pF", "250 mV"))
+    code, out, _ = netspec("check", full, "--json")
+    assert code == 2
+    (fault,) = json.loads(out)["faults"]
+    assert fault["path"] == "populations[0].parameters.C_m"
+
+
+@pytest.mark.parametrize("suffix", ["toml", "json"])
+def test_mutated_files_exit_with_2_or_0(tmp_path, netspec, suffix):
+    dump = {"toml": tomli_w.dumps, "json": json.dumps}[suffix]
+    path, choose, codes = tmp_path / f"mutated.{suffix}", random.Random(1), []
+    for _ in range(120):
+        try:
+            text = dump(mutated(choose.choice(BASES[:3] if suffix == "json" else [FULL]), choose))
+            path.write_text(text)
+        except (TypeError, ValueError, AttributeError):  # the format cannot say this
+            continue
+        code, out, err = netspec("check", path)
+        assert code in (0, 2)
+        assert err.startswith("error: ") == (code == 2)
+        assert (out == "") == (code == 2)
+        codes.append(code)
+    assert codes.count(2) > 40
+    assert codes.count(0) > 0
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0", b"\xff\xfe", b"name = ", b"[" * 10000, b"a = " + b"9" * 5000, b"{}"]
+)
+def test_files_of_something_else(tmp_path, netspec, content):
+    for name in ("a.toml", "a.json"):
+        path = tmp_path / name
+        path.write_bytes(content)
+        code, _, err = netspec("check", path)
+        assert code == 2
+        assert err.startswith("error: ")
+
+
+def test_the_app_raises_netspec_errors_only(tmp_path):
+    runner, path = CliRunner(), tmp_path / "x.toml"
+    path.write_text("name = 3")
+    assert isinstance(runner.invoke(app, ["check", str(path)]).exception, DescriptionError)
+    found = runner.invoke(app, ["check", str(tmp_path / "none.toml")])
+    assert isinstance(found.exception, NetspecError)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check"],
+        ["check", "none.toml"],
+        ["check", "/"],
+        ["check", "a\nb.toml"],
+        ["check", "microcirciut"],
+        ["chek", "x"],
+        ["show", "microcircuit", "--variant", "nest"],
+        ["show", "microcircuit", "--scale", "2"],
+        ["show", "microcircuit", "--scale", "nan"],
+        ["show", "microcircuit", "--scale", "small"],
+        ["show", "microcircuit", "--size", "16"],
+        ["show", "working_memory", "--size", "10"],
+        ["show", "working_memory", "--cue-angle", "90 mV"],
+        ["show", "microcircuit", "--scale", "0.01", "--set", "populations.L4.size=3"],
+        ["show", "microcircuit", "--scale", "0.01", "--set", "no equals sign"],
+        ["show", "microcircuit", "--scale", "0.01", "--set", "accept=[["],
+        ["show", "microcircuit", "--color", "red"],
+        ["run", "microcircuit", "--scale", "0.01", "--dt", "0.1 pA", "--dry-run"],
+        ["run", "microcircuit", "--scale", "0.01", "--duration", "-5", "--dry-run"],
+        ["run", "microcircuit", "--scale", "0.01", "--duration", "1e300", "--dry-run"],
+        ["run", "microcircuit", "--scale", "0.01", "--seed", "-1", "--dry-run"],
+        ["run", "microcircuit", "--scale", "0.01", "--set", "simulation.seed=one", "--dry-run"],
+        ["run", "microcircuit", "--scale", "0.01", "--threads", "-1", "--dry-run"],
+        ["run", "microcircuit", "--scale", "0.01", "--connectivity", "none", "--dry-run"],
+        ["run", "microcircuit", "--scale", "0.01", "--option", "speed=high", "--dry-run"],
+        ["validate", "microcircuit", "--scale", "0.01", "--seeds", "0"],
+        ["run", "microcircuit", "--scale", "0.01", "--threads", "0", "--dry-run"],
+        ["validate", "microcircuit", "--scale", "0.01", "--backends", ","],
+    ],
+)
+def test_a_wrong_call_exits_with_2(netspec, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = netspec(*arguments)
+    assert code == 2
+    assert out == ""
+    assert err
+
+
+def test_an_unknown_backend_exits_with_3(netspec, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = netspec("run", "working_memory", "--size", "16", "--backend", "nset")
+    assert code == 3
+    assert "did you mean 'nest'" in err
+
+
+def test_the_module_is_the_command(tmp_path):
+    (tmp_path / "bad.toml").write_text("name = 'n'\npopulations = 3\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "netspec.cli", "check", "bad.toml"],
+        cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: bad.toml has 1 fault:\n  - populations: given 3")
