@@ -311,6 +311,8 @@ class _Compiler:
 
     def written_out(self, path: str, tree: ex.Expr, shortcuts: dict[str, ex.Expr]) -> ex.Expr:
         """Return the expression without shortcuts; a fault if that makes it too large."""
+        if not ex.names(tree) & shortcuts.keys():
+            return tree
         try:
             return ex.limited(ex.substitute(tree, shortcuts))
         except ExpressionError as error:

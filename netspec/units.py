@@ -30,7 +30,7 @@ class Dimension(NamedTuple):
 
     def times(self, other: Dimension, power: Fraction | int = 1) -> Dimension:
         """Return the dimension of ``self * other**power``."""
-        return Dimension(*(Fraction(a + b * power) for a, b in zip(self, other, strict=True)))
+        return Dimension(*(a + b * power for a, b in zip(self, other, strict=True)))
 
     def __str__(self) -> str:
         for unit, dimension in COHERENT.items():

@@ -49,6 +49,13 @@ FULL = {
     "accept": [],
 }  # fmt: skip
 
+# the same without a model of its own, which takes most of the time
+QUICK = {
+    **{key: value for key, value in FULL.items() if key not in ("models", "current_inputs")},
+    "populations": FULL["populations"][:2],
+    "projections": FULL["projections"][:3],
+}
+
 BASES: list[dict[str, Any]] = [
     FULL,
     json.loads(canonical_json(network_from(FULL))),
@@ -67,12 +74,12 @@ def _deep(levels: int) -> Any:
 JUNK: list[Any] = [
     None, True, False, 0, -1, 1, 3, 2**31, 2**63, -(10**400), 10**4000, 0.5, -0.0, 1e-320, 1e308,
     float("nan"), float("inf"), -float("inf"), "", " ", "x", "E", "V_m", "iaf_psc_exp", "5", "5 pF",
-    "1e9 V", "-3 mV", "1 nS/ms", "2 furlong", "1e999 pA", "nan", "x" * 5000, "\u202eü\u0000", "\ud800",
-    "__import__('os').system('true')", "dx/dt = 1 : 1", "a = a : 1", "(" * 3000, "V_m > ", "{}",
+    "1e9 V", "-3 mV", "1 nS/ms", "2 furlong", "1e999 pA", "nan", "x" * 5000, "\ud800",
+    "\u202eü\u0000", "__import__('os').system('true')", "dx/dt = 1 : 1", "a = a : 1", "(" * 3000, "V_m > ", "{}",
     [], {}, [[]], [None], [1, 2, 3], ["E"], [{}], {"kind": "normal"}, {"kind": "constant"},
     {"kind": "constant", "value": "1 pA"}, {"kind": 3}, {"kind": "uniform", "low": 2, "high": 1},
-    {"kind": "all_to_all"}, {"value": 3}, {"a": {"b": {"c": []}}}, {1: 2}, {"": {}}, b"bytes", 1j, {1},
-    object(), int, _deep(50),
+    {"kind": "all_to_all"}, {"value": 3}, {"a": {"b": {"c": []}}}, {1: 2}, {"": {}}, {1}, b"bytes",
+    1j, object(), int, _deep(50),
 ]  # fmt: skip
 
 
@@ -106,8 +113,9 @@ def mutated(base: dict[str, Any], choose: random.Random) -> Any:
         elif what == "double" and isinstance(container, list):
             container.insert(key, copy.deepcopy(value))
         elif what == "rename" and isinstance(container, dict):
-            other = choose.choice([f"{key}_", str(key)[:-1], str(key).upper(), "", f"{key}é", "self", "kind"])
-            container[other] = container.pop(key)
+            text = str(key)
+            others = [f"{text}_", text[:-1], text.upper(), "", f"{text}é", "self", "kind"]
+            container[choose.choice(others)] = container.pop(key)
         elif what == "swap":
             other, at = choose.choice(places)
             if not isinstance(value, (dict, list)) and not isinstance(other[at], (dict, list)):

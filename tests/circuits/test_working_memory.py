@@ -146,7 +146,10 @@ def test_with_v_in_volt_the_magnesium_block_is_almost_constant():
 
 def test_membrane_parameters():
     network = working_memory()
-    rows = {"E": (500.0, 25.0, -70.0, -50.0, -60.0, 2.0), "I": (200.0, 20.0, -70.0, -50.0, -60.0, 1.0)}
+    rows = {
+        "E": (500.0, 25.0, -70.0, -50.0, -60.0, 2.0),
+        "I": (200.0, 20.0, -70.0, -50.0, -60.0, 1.0),
+    }
     for name, row in rows.items():
         fields = ("C_m", "g_L", "E_L", "V_th", "V_reset", "t_ref")
         assert tuple(value(network, name, field) for field in fields) == row
@@ -162,9 +165,11 @@ def test_inhibition_reaches_all_but_itself():
     assert set(found["I_E"].delays()) == {1}
 
 
-@pytest.mark.parametrize("options", [{"variant": "compte"}, {"size": 0}, {"size": 10}, {"size": -4}])
+@pytest.mark.parametrize(
+    "options", [{"variant": "compte"}, {"size": 0}, {"size": 10}, {"size": -4}]
+)
 def test_a_wrong_option_is_a_usage_error(options):
-    with pytest.raises(UsageError, match="allowed|expected"):
+    with pytest.raises(UsageError, match=r"allowed|expected"):
         working_memory(**options)
 
 

@@ -207,12 +207,15 @@ class _System:
 
         start = np.concatenate([self.y[name] for name in names])
         times = np.arange(1, stop - step + 1) * self.dt
+        grid = None if len(times) == 1 else times  # a single step needs no interpolation
         found = solve_ivp(
-            slope, (0, times[-1]), start, "DOP853", times, rtol=self.rtol, atol=self.rtol
-        )
+            slope, (0, times[-1]), start, "DOP853", grid,
+            rtol=self.rtol, atol=self.rtol, first_step=self.dt,
+        )  # fmt: skip
         if not found.success:
             raise ArithmeticError(found.message)
-        return dict(zip(names, found.y.reshape(len(names), self.size, -1), strict=True))
+        values = found.y[:, -len(times) :].reshape(len(names), self.size, -1)
+        return dict(zip(names, values, strict=True))
 
     def deliver(self, stop: int, grid: dict[str, np.ndarray]) -> None:
         # a spike on the way there would end the piece before: see `solution`

@@ -1,4 +1,4 @@
-"""The command line: a bad description or option is one message and exit code 2, never a traceback."""
+"""The command line: a bad description is one message and exit code 2, never a traceback."""
 
 import json
 import os
@@ -50,7 +50,8 @@ def test_a_good_description_is_fine(netspec, full):
 
 
 def test_all_faults_are_printed(netspec, full):
-    full.write_text(full.read_text().replace("250.0 pF", "250 nF").replace('"excitatory"', '"exitatory"'))
+    text = full.read_text().replace("250.0 pF", "250 nF")
+    full.write_text(text.replace('"excitatory"', '"exitatory"'))
     code, out, err = netspec("check", full)
     assert code == 2
     assert out == ""
@@ -71,7 +72,7 @@ def test_faults_as_json(netspec, full):
 def test_mutated_files_exit_with_2_or_0(tmp_path, netspec, suffix):
     dump = {"toml": tomli_w.dumps, "json": json.dumps}[suffix]
     path, choose, codes = tmp_path / f"mutated.{suffix}", random.Random(1), []
-    for _ in range(120):
+    for _ in range(60):
         try:
             text = dump(mutated(choose.choice(BASES[:3] if suffix == "json" else [FULL]), choose))
             path.write_text(text)
@@ -82,7 +83,7 @@ def test_mutated_files_exit_with_2_or_0(tmp_path, netspec, suffix):
         assert err.startswith("error: ") == (code == 2)
         assert (out == "") == (code == 2)
         codes.append(code)
-    assert codes.count(2) > 40
+    assert codes.count(2) > 20
     assert codes.count(0) > 0
 
 
@@ -158,7 +159,7 @@ def test_the_module_is_the_command(tmp_path):
     (tmp_path / "bad.toml").write_text("name = 'n'\npopulations = 3\n")
     done = subprocess.run(
         [sys.executable, "-m", "netspec.cli", "check", "bad.toml"],
-        cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, timeout=60,
+        cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stdout == ""

@@ -1,5 +1,6 @@
 """The language of equations: read, print, evaluate, check, and nothing else."""
 
+import contextlib
 import math
 import operator
 import shutil
@@ -168,10 +169,8 @@ def test_what_is_not_in_the_language_is_refused(text):
 
 @given(st.text(max_size=80) | st.text("xy01.+-*/^()<=>!, andort", max_size=40))
 def test_no_text_raises_anything_but_an_expression_error(text):
-    try:
+    with contextlib.suppress(ExpressionError):
         ex.to_source(ex.parse(text))
-    except ExpressionError:
-        pass
 
 
 @pytest.mark.parametrize(
@@ -180,7 +179,7 @@ def test_no_text_raises_anything_but_an_expression_error(text):
      "2^" * 100 + "2", "exp(" * 70 + "x" + ")" * 70, "not " * 100 + "x < y", "(" * 1999],
 )  # fmt: skip
 def test_depth_and_length_are_limited(text):
-    with pytest.raises(ExpressionError, match="deep|longer|at most"):
+    with pytest.raises(ExpressionError, match=r"deep|longer|at most"):
         ex.parse(text)
 
 

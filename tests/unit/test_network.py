@@ -138,7 +138,8 @@ def test_a_broken_population_is_not_reported_again_by_those_that_refer_to_it():
         ({"continuous_projections": [{"name": "c", "pre": "G", "post": "E", "source": "s_NMDA",
                                       "target": "I_stim", "kernel": {
                                           "kind": "ring", "weight": 1.0, "J_plus": 1.6,
-                                          "sigma": "20 deg"}}]}, "continuous_projections[0].kernel"),
+                                          "sigma": "20 deg"}}]},
+         "continuous_projections[0].kernel"),
         ({"poisson_inputs": [{"name": "P", "target": "E", "receptor": "excitatory", "rate": 8.0,
                               "number": 2**30, "weight": 87.8}]}, "poisson_inputs[0].rate"),
         ({"poisson_inputs": [{"name": "P", "target": "E", "receptor": "excitatory", "rate": 8.0,

@@ -97,7 +97,8 @@ def test_explicit_synapses_keep_their_own_weights_and_delays():
     rule = {"kind": "explicit", "pre": [2, 0, 2, 2], "post": [1, 5, 0, 1],
             "weight": ["0.01 nA", 20, 30, 40], "delay": [0.3, "0.2 ms", 0.0, 0.14]}  # fmt: skip
     s = draw(rule)
-    rows = sorted(zip(s.pre.tolist(), s.post.tolist(), s.weight.tolist(), s.delay.tolist()))
+    columns = (column.tolist() for column in (s.pre, s.post, s.weight, s.delay))
+    rows = sorted(zip(*columns, strict=True))
     assert rows == [(0, 5, 20.0, 2), (2, 0, 30.0, 1), (2, 1, 10.0, 3), (2, 1, 40.0, 1)]
 
 
@@ -133,6 +134,16 @@ def test_blocks_and_threads_do_not_change_what_is_promised(rule, small_blocks):
         assert len(np.unique(codes)) == len(codes)
     weights = np.concatenate([block.weight for block in one])
     assert len(np.unique(weights)) > 0.99 * len(weights), "blocks have streams of their own"
+
+
+@pytest.mark.parametrize("rule", [RULES[1], RULES[5]], ids=["fixed_total_number", "bernoulli"])
+def test_blocks_have_pairs_of_their_own(rule, small_blocks):
+    built = network(rule)
+    blocks = list(real.synapse_blocks(built, built.projections[0], SIMULATION))
+    rows = blocks[1].pre.min() - blocks[0].pre.min()
+    first, second = ({*zip(b.pre - k * rows, b.post, strict=True)} for k, b in enumerate(blocks[:2]))
+    # of pairs that are chosen with p = 0.4, as many are chosen again
+    assert len(first & second) / len(first) == pytest.approx(0.4, abs=0.15)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: "-".join(map(str, r.values())))
@@ -219,7 +230,8 @@ def test_weights_are_truncated_normal():
     s = draw({"kind": "fixed_total_number", "number": 20000}, weight=weight)
     assert s.weight.dtype == np.float32
     assert stats.kstest(s.weight, stats.truncnorm(-1.25, 1.75, 50.0, 40.0).cdf).pvalue > 1e-3
-    bound = draw({"kind": "fixed_total_number", "number": 20000}, weight={**weight, "clip": "bound"})
+    weight["clip"] = "bound"
+    bound = draw({"kind": "fixed_total_number", "number": 20000}, weight=weight)
     assert np.mean(bound.weight == 0.0) == pytest.approx(stats.norm.cdf(-1.25), abs=0.01)
     assert np.mean(bound.weight == 120.0) == pytest.approx(stats.norm.sf(1.75), abs=0.01)
 
@@ -236,7 +248,8 @@ def test_delays_are_truncated_normal_in_whole_steps():
 
 
 @pytest.mark.parametrize(
-    ("delay", "steps"), [(0.01, 1), (0.04, 1), (0.14, 1), (0.15, 2), (1.5, 15), (1.55, 16), (None, 1)]
+    ("delay", "steps"),
+    [(0.01, 1), (0.04, 1), (0.14, 1), (0.15, 2), (1.5, 15), (1.55, 16), (None, 1)],
 )
 def test_delays_round_half_up_to_at_least_one_step(delay, steps):
     built = draw({"kind": "one_to_one"}, n_pre=2, n_post=2, delay=delay)

@@ -102,7 +102,14 @@ def test_any_flipped_bit_is_found(whole, tmp_path):
 def test_any_byte_of_the_header_counts(whole, tmp_path):
     content = whole.read_bytes()
     for place in range(content.index(b"\n") + 2):
-        damaged(whole, tmp_path, content[:place] + b"7" * (content[place] != 55) + content[place + 1:])
+        other = b"8" if content[place : place + 1] == b"7" else b"7"
+        damaged(whole, tmp_path, content[:place] + other + content[place + 1 :])
+
+
+def test_white_space_of_the_header_counts(whole, tmp_path):
+    content = whole.read_bytes()
+    for place in (content.index(b" "), 4095):
+        damaged(whole, tmp_path, content[:place] + b"\t" + content[place + 1 :])
 
 
 def test_any_truncation_is_found(whole, tmp_path):
@@ -116,7 +123,9 @@ def test_appended_bytes_are_found(whole, tmp_path, more):
     damaged(whole, tmp_path, whole.read_bytes() + more)
 
 
-@pytest.mark.parametrize("content", [b"", b"[" * 8192, b"\xff" * 8192, b"{}".ljust(8192), b"1" * 8192])
+@pytest.mark.parametrize(
+    "content", [b"", b"[" * 8192, b"\xff" * 8192, b"{}".ljust(8192), b"1" * 8192]
+)
 def test_other_files_are_no_results(whole, tmp_path, content):
     damaged(whole, tmp_path, content)
 

@@ -1,5 +1,6 @@
 """Quantities: conversions are exact, and a wrong unit is named."""
 
+import contextlib
 from decimal import Decimal
 
 import pytest
@@ -81,7 +82,7 @@ def test_junk_is_a_unit_error(text):
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, [], {}, 1j, float("nan"), float("inf"), b"1 pA", pytest.param(10**5000, id="huge")],
+    [None, True, [], {}, 1j, float("nan"), float("inf"), b"1", pytest.param(10**5000, id="huge")],
 )
 def test_what_is_no_finite_number_is_refused(value):
     for read in (units.measured, lambda v: units.quantity(v, "pA")):
@@ -91,10 +92,8 @@ def test_what_is_no_finite_number_is_refused(value):
 
 @given(st.text(max_size=60) | st.from_regex(r"[0-9.]{1,4} ?[a-zA-Z*/^0-9-]{0,12}", fullmatch=True))
 def test_no_text_raises_anything_but_a_unit_error(text):
-    try:
+    with contextlib.suppress(UnitError):
         assert isinstance(units.measured(text), float)
-    except UnitError:
-        pass
 
 
 def test_degrees_are_not_radians():
