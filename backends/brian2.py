@@ -16,6 +16,7 @@ in the synapses slot, and their delays are one step shorter in exchange.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -52,7 +53,7 @@ class Brian2Backend(Backend):
         "codegen": Option(
             "auto",
             ("auto", "cython", "numpy"),
-            "auto: numpy for tiny runs, where compiling takes longer than it gains",
+            "auto: numpy without a C++ compiler, and for tiny runs, which compiling would slow down",
         ),
         "all_to_all": Option(
             "sum",
@@ -283,7 +284,8 @@ class _Simulation:
         target = self.backend.option(self.request, "codegen")
         if target == "auto":
             neurons = sum(population.size for population in self.network.populations)
-            target = "numpy" if neurons * self.simulation.total_steps < SMALL else "cython"
+            small = neurons * self.simulation.total_steps < SMALL
+            target = "numpy" if small or shutil.which("g++") is None else "cython"
         b2.prefs.codegen.target = target
         b2.prefs.codegen.cpp.extra_compile_args_gcc = COMPILER_FLAGS
         b2.prefs.codegen.loop_invariant_optimisations = False

@@ -9,6 +9,9 @@ is set between calls of ``Run``, so they act from the very step on; where a mode
 from __future__ import annotations
 
 import contextlib
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -57,6 +60,18 @@ class NestBackend(Backend):
             "lean: static_synapse_hpc where it can be, 16 bytes; full: static_synapse, 32 bytes",
         ),
     }
+
+    def details(self) -> dict[str, str]:
+        """Ask NEST, in a process of its own, how it was built."""
+        code = (
+            "import json, nest; b = nest.build_info; print(json.dumps([b['have_mpi'], b['built']]))"
+        )
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+        try:
+            mpi, built = json.loads(run.stdout.splitlines()[-1])
+        except (ValueError, IndexError):
+            return {"import": f"fails with status {run.returncode}"}
+        return {"MPI": "yes" if mpi else "no", "built": built}
 
     # -- before anything is built -------------------------------------------------------
 

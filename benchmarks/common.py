@@ -184,14 +184,14 @@ def report(script: str, options: argparse.Namespace, pairs: list[Result], notes:
     path, number = options.folder / f"{name}-{now:%Y-%m-%d}.json", 2
     while path.exists():  # a measurement is never overwritten
         path, number = options.folder / f"{name}-{now:%Y-%m-%d}-{number}.json", number + 1
-    path.write_text(json.dumps(_rounded(point), indent=1) + "\n")
+    path.write_text(json.dumps(rounded(point), indent=1) + "\n")
     print(f"written: {path.name}")
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """Round every float to six digits."""
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return float(f"{value:.6g}") if isinstance(value, float) else value

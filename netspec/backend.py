@@ -142,7 +142,6 @@ class Status:
     available: bool
     version: str
     how_to_get: str
-    details: dict[str, str] = field(default_factory=dict)
 
 
 Spikes = tuple[NDArray[np.int64], NDArray[np.uint32]]
@@ -201,6 +200,10 @@ class Backend(ABC):
         except metadata.PackageNotFoundError:
             version = "unknown"
         return Status(True, version, self.how_to_get)
+
+    def details(self) -> dict[str, str]:
+        """Return what ``netspec doctor`` says of an installed simulator; may start a process."""
+        return {}
 
     def default_threads(self) -> int:
         """Return the processors that this process may use, or one."""

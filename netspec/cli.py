@@ -211,18 +211,26 @@ def doctor(as_json: Json = False) -> None:
     """Say which simulators are installed, and how to get the others."""
     import os
     import platform
+    import shutil
 
     from netspec.terminal import console, table
 
-    found = {name: get_backend(name).status() for name in backend_names()}
+    found: dict[str, dict[str, Any]] = {}
+    for name in backend_names():
+        backend = get_backend(name)
+        status = backend.status()
+        found[name] = {**vars(status), "details": backend.details() if status.available else {}}
     machine = {
         "netspec": __version__,
         "python": platform.python_version(),
         "system": platform.platform(),
         "processors": os.cpu_count(),
+        "C++ compiler": shutil.which("g++") or "none (Brian2 then runs without compiling, slowly)",
+        "mpirun": shutil.which("mpirun") or "none",
+        "NVIDIA GPU": "nvidia-smi found" if shutil.which("nvidia-smi") else "none found",
     }
     if as_json:
-        _print_json({"machine": machine, "backends": {k: vars(v) for k, v in found.items()}})
+        _print_json({"machine": machine, "backends": found})
         return
     for key, value in machine.items():
         console.print(f"{key}: {value}")
@@ -230,14 +238,16 @@ def doctor(as_json: Json = False) -> None:
         "Simulators",
         ("backend", "version", "notes"),
         [
-            (n, s.version if s.available else "missing", _notes(s) if s.available else s.how_to_get)
-            for n, s in found.items()
+            (
+                name,
+                entry["version"] if entry["available"] else "missing",
+                ", ".join(f"{key}: {value}" for key, value in entry["details"].items())
+                if entry["available"]
+                else entry["how_to_get"],
+            )
+            for name, entry in found.items()
         ],
     )
-
-
-def _notes(status: Any) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in status.details.items())
 
 
 @app.command("list")

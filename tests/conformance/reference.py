@@ -62,7 +62,9 @@ def solve(network: Network, dt: float, steps: int, seed: int = 1, rtol: float = 
     rtol : float
         Relative and absolute tolerance of the integration.
     """
-    return _solve(network.model_dump_json(), dt, steps, seed, rtol)
+    # what is recorded does not matter to the solution
+    bare = network.model_copy(update={"recorders": ()})
+    return _solve(bare.model_dump_json(), dt, steps, seed, rtol)
 
 
 @lru_cache(maxsize=64)

@@ -109,7 +109,7 @@ def allowed(run, names, expected):
     if names == ["nmda-delay"]:  # one step, of an input that is constant within steps
         return 1e-3 + np.abs(np.diff(expected, axis=0)).max()
     # at any one time, s is wrong by more than its mean: it does not rise but jumps
-    return 0.15 * np.abs(expected - expected[0]).max()
+    return 0.1 * np.abs(expected - expected[0]).max()
 
 
 def test_an_approximation_of_nmda_runs_only_if_it_is_agreed_to(simulate, backend):
@@ -149,16 +149,14 @@ def test_v_m_of_receivers_is_that_of_scipy_as_far_as_the_ledger_says(
 
 def test_the_mean_effect_of_a_train_is_that_of_scipy_as_far_as_the_ledger_says(simulate, backend):
     expected = solution(gates())
-    # one whole interval of each train, in steps
-    windows = {"slow": (112, 1112), "fast": (1108, 1358)}
+    interval = slice(1108, 1358)  # the last whole one between two spikes
+    assert {1108, 1358} <= set(expected.spikes["from_fast"][0])
     for run, names in runs(simulate, backend, gates()):
-        for name, rate in RATES.items():
-            begin, end = windows[name]
-            found = sampled(run, f"to_{name}", "V_m")[begin:end].mean() + 70
-            ratio = found / (expected.values[f"to_{name}", "V_m"][begin:end].mean() + 70)
-            named = figures(run).get(rate, 0.0) if names else 0.0
-            allowance = ALLOWED[names[0]] if names else 1e-3
-            assert abs(ratio - 1 - named) < allowance, (names, rate)
+        found = sampled(run, "to_fast", "V_m")[interval].mean() + 70
+        ratio = found / (expected.values["to_fast", "V_m"][interval].mean() + 70)
+        named = figures(run).get(RATES["fast"], 0.0) if names else 0.0
+        allowance = ALLOWED[names[0]] if names else 1e-3
+        assert abs(ratio - 1 - named) < allowance, names
 
 
 def test_gating_saturates(simulate, backend):
@@ -167,10 +165,10 @@ def test_gating_saturates(simulate, backend):
     for run, _ in runs(simulate, backend, gates()):
         v = sampled(run, "to_saturated", "V_m")[:, 0] + 70
         # with s at 1 for all the time, g is the weight
-        assert 0.9 < v[late].mean() / (expected.values["to_saturated", "V_m"][late].mean() + 70)
+        assert v[late].mean() > 0.9 * (expected.values["to_saturated", "V_m"][late].mean() + 70)
         assert np.ptp(v[late]) < 0.05 * v[late].mean()
     fast = expected.values["from_saturated", "s_NMDA"]
-    assert 0.9 < fast[late].mean() and fast.max() < 1
+    assert fast[late].mean() > 0.9 and fast.max() < 1
 
 
 @pytest.mark.notimpl(["nest"], "iaf_bw_2001 lets nobody record the gating that it sends")
@@ -179,7 +177,7 @@ def test_s_nmda_is_that_of_scipy_and_never_above_one(simulate):
     run = simulate(described, STEPS * 0.1, approximations=["all"])
     expected = solution(described)
     assert difference(run, expected, "x_NMDA") < 1e-9
-    assert difference(run, expected, "s_NMDA") < 2e-4
+    assert difference(run, expected, "s_NMDA") < 5e-4
     assert sampled(run, "from_saturated", "s_NMDA").max() < 1
     # summation: every spike of the fast train adds to what is left of the last one
     s = sampled(run, "from_fast", "s_NMDA")[:, 0]
@@ -188,7 +186,7 @@ def test_s_nmda_is_that_of_scipy_and_never_above_one(simulate):
     assert (np.diff(peaks) > 0).all() and (np.diff(peaks, 2) < 0).all()
 
 
-def test_a_ring_receives_what_a_dense_matrix_product_says(simulate, backend, record_property):
+def test_a_ring_receives_what_a_dense_matrix_product_says(simulate, backend):
     expected = solution(ring())
     senders = [i for i, train in enumerate(expected.spikes["ring"]) if train]
     assert senders == [3, 4, 9]
@@ -203,4 +201,4 @@ def test_a_ring_receives_what_a_dense_matrix_product_says(simulate, backend, rec
         # 3.5 is the centre: its neighbours on both sides are alike as long as only 3 and 4 send
         np.testing.assert_allclose(v[:200, 2], v[:200, 5], rtol=0, atol=1e-9)
         np.testing.assert_allclose(v[:200, 0], v[:200, 7], rtol=0, atol=1e-9)
-        assert v[199, 2] > v[199, 0] + 0.1
+        assert v[199, 2] + 70 > 1.5 * (v[199, 0] + 70) > 0.05

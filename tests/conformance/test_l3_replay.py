@@ -1,0 +1,79 @@
+"""L3: a small recurrent network with the same synapses and input on every backend."""
+
+from __future__ import annotations
+
+import pytest
+import reference
+from parts import choices, difference, network, neuron, trains
+
+from netspec import Projection, SpikeInput
+
+STEPS = 1000
+SEED = 7
+
+
+def recurrent():
+    """Forty neurons with drawn parameters, synapses, weights and delays; given spikes drive."""
+    drawn = {
+        "I_e": {"kind": "uniform", "low": 300.0, "high": 480.0},
+        "t_ref": {"kind": "uniform", "low": 1.0, "high": 3.0},
+        "V_th": {"kind": "normal", "mean": -50.0, "sd": 1.0},
+    }
+    start = {"V_m": {"kind": "normal", "mean": -58.0, "sd": 5.0}}
+    populations = [neuron("E", 32, start, **drawn), neuron("I", 8, start, **drawn)]
+    rules = {
+        "E": {"kind": "fixed_indegree", "indegree": 8},
+        "I": {"kind": "pairwise_bernoulli", "p": 0.5},
+    }
+    projections = [
+        Projection(
+            name=f"{pre}{post}",
+            pre=pre,
+            post=post,
+            receptor="excitatory" if pre == "E" else "inhibitory",
+            rule=rules[pre],
+            weight={"kind": "normal", "mean": 120.0, "sd": 12.0, "low": 0.0}
+            if pre == "E"
+            else {"kind": "normal", "mean": -400.0, "sd": 40.0, "high": 0.0},
+            delay={"kind": "normal", "mean": 1.5, "sd": 0.75, "low": 0.05},
+        )
+        for pre in "EI"
+        for post in "EI"
+    ]
+    times = [10.0 + 0.9 * k for k in range(90)]
+    given = SpikeInput(name="given", target="E", receptor="excitatory", weight=600.0,
+                       times=times, neurons=[(7 * k) % 32 for k in range(90)])  # fmt: skip
+    return network("replay", populations, ("V_m",), projections=projections, spike_inputs=[given])
+
+
+@pytest.fixture(scope="module")
+def expected():
+    solution = reference.solve(recurrent(), 0.1, STEPS, SEED)
+    assert sum(len(t) for trains in solution.spikes.values() for t in trains) > 100
+    return solution
+
+
+def test_a_shared_network_makes_the_spikes_of_scipy(simulate, expected, record_property):
+    run = simulate(recurrent(), STEPS * 0.1, seed=SEED, connectivity="shared")
+    for population, found in expected.spikes.items():
+        assert trains(run, population) == found, population
+    largest = difference(run, expected, "V_m")
+    record_property("largest difference of V_m, 40 connected neurons (mV)", largest)
+    assert largest < 1e-6
+
+
+def test_compiled_and_interpreted_code_make_the_same_spikes(simulate, backend, expected):
+    for options in choices(backend, "codegen"):
+        run = simulate(recurrent(), STEPS * 0.1, seed=SEED, connectivity="shared", options=options)
+        for population, found in expected.spikes.items():
+            assert trains(run, population) == found, (options, population)
+
+
+def test_the_same_seed_makes_the_same_run_and_another_seed_another(simulate, backend, expected):
+    def spikes(seed, **more):
+        run = simulate(recurrent(), STEPS * 0.1, seed=seed, connectivity="native", **more)
+        return [trains(run, name) for name in ("E", "I")]
+
+    first = spikes(SEED)
+    assert spikes(SEED, force=True) == first
+    assert spikes(SEED + 1) != first
