@@ -16,6 +16,7 @@ in the synapses slot, and their delays are one step shorter in exchange.
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ class Brian2Backend(Backend):
         "codegen": Option(
             "auto",
             ("auto", "cython", "numpy"),
-            "auto: numpy without a C++ compiler, and for tiny runs, which compiling would slow down",
+            "auto: numpy for tiny runs, which compiling would slow down, or without a compiler",
         ),
         "all_to_all": Option(
             "sum",
@@ -161,6 +162,10 @@ def _plain_pairs(projection: Projection) -> bool:
     return isinstance(rule, (rules.FixedTotalNumber, rules.FixedIndegree)) and (
         rule.allow_multapses and (rule.allow_autapses or projection.pre != projection.post)
     )
+
+
+def _add(values: NDArray[Any], change: realisation.CurrentChange) -> None:
+    values[change.neurons] += change.level
 
 
 class _Group:
@@ -518,14 +523,7 @@ class _Simulation:
         changes: dict[int, list[Callable[[], None]]] = {}
         for change in realisation.current_changes(self.network, self.simulation):
             group, where = self._group(change.population)
-
-            def apply(
-                values: NDArray[Any] = group.array(change.port)[where],
-                neurons: NDArray[Any] = change.neurons,
-                level: float = change.level,
-            ) -> None:
-                values[neurons] += level
-
+            apply = functools.partial(_add, group.array(change.port)[where], change)
             if change.step == 0:
                 apply()
             else:

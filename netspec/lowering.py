@@ -12,7 +12,7 @@ Inputs are constant within a step. Held states do not move while ``active`` is 0
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -51,6 +51,8 @@ class StepProgram:
         States advanced exactly.
     constant_names : tuple of str
         Propagators, whose values `constants` computes from the parameters.
+    hoisted : tuple of (str, Expr)
+        Constants made of parameters alone: reciprocals of what is divided by.
     """
 
     model: NeuronModel
@@ -58,6 +60,7 @@ class StepProgram:
     statements: tuple[Statement, ...]
     linear: tuple[str, ...]
     constant_names: tuple[str, ...]
+    hoisted: tuple[tuple[str, Expr], ...] = ()
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -75,13 +78,17 @@ class StepProgram:
         return int(steps) if steps.ndim == 0 else steps
 
     def constants(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the propagators: numbers, or arrays where a parameter varies over neurons.
+        """Return all constants: numbers, or arrays where a parameter varies over neurons.
 
         Parameters
         ----------
         parameters : mapping
             Parameter -> float or ndarray of shape (neurons,).
         """
+        found = {name: ex.evaluate(tree, parameters) for name, tree in self.hoisted}
+        return found | self._all_propagators(parameters)
+
+    def _all_propagators(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         rows = {k: np.atleast_1d(np.asarray(v, float)) for k, v in parameters.items()}
         # one matrix exponential for each combination of values that the linear states see
         rhs = {state.name: state.rhs for state in self.model.dynamics.states}
@@ -222,6 +229,8 @@ def _lower(model: NeuronModel, dt: float) -> StepProgram:
     reach = _reaches(model, linear)
     states = {state.name: state for state in model.dynamics.states}
     others = [state for name, state in states.items() if name not in linear]
+    hoisted: dict[Expr, str] = {}
+    others = [replace(s, rhs=_without_division(s.rhs, model, hoisted)) for s in others]
     constants: list[str] = []
     statements: list[Statement] = []
 
@@ -251,7 +260,23 @@ def _lower(model: NeuronModel, dt: float) -> StepProgram:
         _integrate(model.integrator, dt, others, [n for n in linear if n in used], assign)
     for state in (*others, *(states[name] for name in linear)):
         assign(state.name, Name(f"next_{state.name}"), local=False)
-    return StepProgram(model, dt, tuple(statements), linear, tuple(constants))
+    found = tuple((name, tree) for tree, name in hoisted.items())
+    return StepProgram(model, dt, tuple(statements), linear, tuple(constants), found)
+
+
+def _without_division(tree: Expr, model: NeuronModel, hoisted: dict[Expr, str]) -> Expr:
+    """Multiply by the reciprocal, computed once, of everything that is made of parameters."""
+    if not isinstance(tree, (Operation, ex.Call)):
+        return tree
+    args = tuple(_without_division(child, model, hoisted) for child in tree.args)
+    if isinstance(tree, ex.Call):
+        return ex.Call(tree.function, args)
+    divisor = tree.args[-1]
+    if tree.op == "/" and ex.names(divisor) <= {*model.parameters, *ex.UNIT_NAMES}:
+        reciprocal = Operation("/", (Number(1.0), divisor))
+        name = hoisted.setdefault(reciprocal, f"const_{len(hoisted)}")
+        return _product(args[0], Name(name))
+    return Operation(tree.op, args)
 
 
 def _integrate(

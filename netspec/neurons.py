@@ -83,7 +83,10 @@ RESERVED = frozenset(
     ]
 ) | {*keyword.kwlist, *ex.UNIT_NAMES}
 # of the temporaries of a step, see `netspec.lowering`
-RESERVED_PREFIXES = ("next_", "full_", "half_", "k1_", "k2_", "k3_", "k4_", "y2_", "y3_", "y4_")
+RESERVED_PREFIXES = (
+    *("next_", "const_", "full_", "half_"),
+    *("k1_", "k2_", "k3_", "k4_", "y2_", "y3_", "y4_"),
+)
 
 
 class Parameter(Described):

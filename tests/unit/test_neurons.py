@@ -38,9 +38,7 @@ def solution(model, span, start, inputs=None, parameters=None, active=1.0):
 
     def slope(_, y):
         values = {**fixed, **dict(zip((s.name for s in states), y, strict=True))}
-        return [
-            ex.evaluate(s.rhs, values) * (active if s.held else 1.0) for s in states
-        ]
+        return [ex.evaluate(s.rhs, values) * (active if s.held else 1.0) for s in states]
 
     y0 = [start.get(s.name, 0.0) for s in states]
     found = solve_ivp(slope, (0, span), y0, method="DOP853", rtol=1e-12, atol=1e-12)

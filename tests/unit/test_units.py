@@ -46,7 +46,7 @@ def test_conversion_is_exact(text, unit, value):
     assert units.quantity(text, unit) == value
 
 
-@given(st.decimals(-10**6, 10**6, places=6), st.sampled_from(["A", "mA", "uA", "nA", "pA", "fA"]))
+@given(st.decimals(-(10**6), 10**6, places=6), st.sampled_from(["A", "mA", "uA", "nA", "pA", "fA"]))
 def test_a_current_is_the_nearest_float_to_its_decimal(number, unit):
     shift = {"A": 12, "mA": 9, "uA": 6, "nA": 3, "pA": 0, "fA": -3}[unit]
     assert units.quantity(f"{number} {unit}", "pA") == float(Decimal(number).scaleb(shift))

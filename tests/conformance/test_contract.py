@@ -1,0 +1,103 @@
+"""What every backend promises, whatever it simulates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from parts import network, neuron, trains
+
+import netspec
+from netspec import CurrentInput, Simulation
+from netspec.backend import RunRequest, get_backend
+from netspec.errors import BackendMissing, SimulationFailed, UsageError
+from netspec.running import result_path
+
+
+def driven(size=3):
+    current = CurrentInput(name="dc", target="A", amplitude=500.0)
+    return network("driven", [neuron("A", size)], current_inputs=[current])
+
+
+def test_a_second_run_finds_the_file_of_the_first(simulate):
+    first = simulate(driven(), 20.0)
+    written = first.file.stat().st_mtime_ns, first.file.stat().st_ino
+    seen = []
+    again = simulate(driven(), 20.0, progress=lambda *phase: seen.append(phase))
+    assert again.file == first.file and not seen
+    assert (again.file.stat().st_mtime_ns, again.file.stat().st_ino) == written
+    forced = simulate(driven(), 20.0, force=True, progress=lambda *phase: seen.append(phase))
+    assert forced.file == first.file and seen
+    assert forced.file.stat().st_mtime_ns > written[0]
+    assert trains(forced, "A") == trains(first, "A") == [[139]] * 3
+
+
+def test_progress_names_phases_and_ends_with_one(simulate, backend):
+    seen = []
+    run = simulate(driven(), 30.0, progress=lambda *phase: seen.append(phase))
+    assert {"create", "connect", "simulate", "read"} <= {phase for phase, _ in seen}
+    assert all(0 <= fraction <= 1 for _, fraction in seen)
+    assert {"create", "connect", "prepare", "warmup", "simulate", "read", "total"} <= set(
+        run.manifest["seconds"]
+    )
+    assert run.manifest["versions"][backend] == get_backend(backend).status().version
+    assert run.manifest["peak_memory_mib"] > 10
+
+
+def processes_of(file):
+    """Return the processes whose command line names a file."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+            words = (process / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if str(file).encode() in words and state not in "ZX":
+            found.append(process.name)
+    return found
+
+
+def test_a_run_past_its_time_limit_is_killed_and_leaves_nothing(backend, results):
+    endless = Simulation(dt=0.1, warmup=0.0, duration=1e8, seed=1)
+    request = RunRequest(network=driven(), simulation=endless, backend=backend)
+    file = result_path(request, results)
+    seen = []
+
+    def progress(phase, fraction):
+        if not seen:
+            seen.extend(processes_of(file))
+
+    with pytest.raises(SimulationFailed, match="took longer than 5 s and was killed"):
+        netspec.run(driven(), backend, endless, threads=1, out=results, time_limit=5.0,
+                    progress=progress)  # fmt: skip
+    assert len(seen) == 1
+    assert not processes_of(file)
+    assert not [path for path in results.iterdir() if path.name.startswith(f".{file.name}")]
+    assert not file.exists()
+
+
+def test_threads_are_used_or_refused(simulate, backend):
+    if get_backend(backend).threaded:
+        run = simulate(driven(), 20.0, threads=2)
+        assert run.manifest["threads"] == 2
+        assert trains(run, "A") == [[139]] * 3
+    else:
+        assert get_backend(backend).default_threads() == 1
+        with pytest.raises(UsageError, match=f"{backend} runs on one thread, given 2"):
+            simulate(driven(), 20.0, threads=2)
+
+
+def test_an_option_that_does_not_exist_is_refused_with_those_that_do(simulate, backend):
+    name, option = next(iter(get_backend(backend).options.items()))
+    with pytest.raises(UsageError, match=f"no option '{name}x'; allowed.*mean '{name}'"):
+        simulate(driven(), 20.0, options={f"{name}x": "1"})
+    with pytest.raises(UsageError, match=f"given 'never'; allowed: {option.allowed[0]}"):
+        simulate(driven(), 20.0, options={name: "never"})
+
+
+@pytest.mark.parametrize(("wrong", "right"), [("nset", "nest"), ("brain2", "brian2")])
+def test_an_unknown_backend_is_missing_and_the_nearest_is_named(tmp_path, wrong, right):
+    with pytest.raises(BackendMissing, match=f"unknown backend '{wrong}'.*did you mean '{right}'"):
+        netspec.run(driven(), wrong, out=tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,175 @@
+"""Models that a user writes: lowered by the backend, or refused by its ledger."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import reference
+import tomli_w
+from parts import difference, sampled, trains
+
+import netspec
+from netspec import (
+    ContinuousProjection,
+    CurrentInput,
+    Network,
+    NeuronModel,
+    Population,
+    Projection,
+    Recorder,
+    SpikeInput,
+)
+from netspec.errors import SimulationFailed
+
+NESTML = "models of one's own reach NEST through NESTML, which is not written yet"
+# Brette & Gerstner (2005); the exponential is bounded, so that a spike stays finite on a grid
+ADEX = {
+    "equations": """
+        I_spike = g_L*Delta_T*exp((clip(V_m, -200*mV, V_peak) - V_T)/Delta_T) : pA
+        dV_m/dt = (-g_L*(V_m - E_L) + I_spike - w + I_syn + I_stim)/C_m : mV (unless refractory)
+        dw/dt = (a*(V_m - E_L) - w)/tau_w : pA
+        dI_syn/dt = -I_syn/tau_syn : pA
+    """,
+    "threshold": "V_m >= V_peak",
+    "reset": {"V_m": "V_reset", "w": "w + b"},
+    "refractory": "t_ref",
+    "receptors": {"excitatory": "I_syn"},
+    "inputs": {"I_stim": "pA"},
+    "initial": {"V_m": "E_L"},
+    "parameters": {
+        "C_m": "281 pF", "g_L": "30 nS", "E_L": "-70.6 mV", "V_T": "-50.4 mV", "Delta_T": "2 mV",
+        "tau_w": "144 ms", "a": "4 nS", "b": "0.0805 nA", "V_peak": "-40 mV",
+        "V_reset": "-58 mV", "t_ref": "1 ms", "tau_syn": "2 ms",
+    },
+}  # fmt: skip
+# s is what is sent; y adds up what arrives, so a difference of y is dt S
+ADDER = NeuronModel(
+    name="adder",
+    equations="ds/dt = -s/tau : 1\ndy/dt = S : 1",
+    threshold="s > 1000",
+    receptors={"kick": "s"},
+    inputs={"S": "1/ms"},
+    parameters={"tau": "7 ms"},
+)
+
+
+def adex_pieces():
+    names = ("rest", "tonic", "pushed")
+    populations = [{"name": name, "size": 2, "model": "adex"} for name in names]
+    recorders = [
+        {"name": f"of_{name}", "target": name, "variables": ["V_m", "w", "I_syn"]} for name in names
+    ]
+    times = [float(t) for t in range(10, 90, 9)]
+    return {
+        "name": "adaptive",
+        "models": {"adex": ADEX},
+        "populations": populations,
+        "current_inputs": [
+            {"name": "weak", "target": "rest", "amplitude": 300.0},
+            {"name": "strong", "target": "tonic", "amplitude": "1.1 nA"},
+            {"name": "extra", "target": "tonic", "amplitude": 400.0, "neurons": [1]},
+        ],
+        "projections": [
+            {"name": "on", "pre": "tonic", "post": "pushed", "receptor": "excitatory",
+             "rule": {"kind": "all_to_all"}, "weight": 800.0, "delay": 1.0},
+        ],
+        "spike_inputs": [
+            {"name": "given", "target": "pushed", "receptor": "excitatory", "times": times,
+             "neurons": [0] * len(times), "weight": 1500.0}
+        ],
+        "recorders": recorders,
+    }  # fmt: skip
+
+
+@pytest.fixture(params=["python", "toml"])
+def adaptive(request, tmp_path):
+    """Return the same network, written in Python or in a file."""
+    pieces = adex_pieces()
+    if request.param == "toml":
+        (tmp_path / "adaptive.toml").write_bytes(tomli_w.dumps(pieces).encode())
+        return netspec.load(tmp_path / "adaptive.toml")
+    model = NeuronModel(name="adex", **ADEX)
+    populations = [Population(**{**p, "model": model}) for p in pieces["populations"]]
+    return Network(
+        name=pieces["name"],
+        populations=populations,
+        current_inputs=[CurrentInput(**c) for c in pieces["current_inputs"]],
+        projections=[Projection(**p) for p in pieces["projections"]],
+        spike_inputs=[SpikeInput(**s) for s in pieces["spike_inputs"]],
+        recorders=[Recorder(**r) for r in pieces["recorders"]],
+    )
+
+
+@pytest.mark.notimpl(["nest"], NESTML)
+def test_adex_is_that_of_scipy(simulate, adaptive, record_property):
+    expected = reference.solve(adaptive, 0.05, 2000)
+    run = simulate(adaptive, 100.0, 0.05)
+    for population, found in expected.spikes.items():
+        assert trains(run, population) == found, population
+    assert not any(expected.spikes["rest"])
+    assert min(map(len, expected.spikes["tonic"])) > 5 and all(expected.spikes["pushed"])
+    largest = difference(run, expected, "V_m", ["rest"])
+    record_property("largest difference of V_m, AdEx below threshold (mV)", largest)
+    assert largest < 1e-9
+    assert difference(run, expected, "w") < 0.05  # pA, of some hundred
+    assert difference(run, expected, "I_syn") < 1e-9
+
+
+@pytest.mark.notimpl(["nest"], NESTML)
+def test_a_state_that_is_no_number_any_more_is_an_error_and_no_silence(simulate):
+    pieces = adex_pieces()
+    unbounded = ADEX["equations"].replace("clip(V_m, -200*mV, V_peak)", "V_m")
+    parameters = {**ADEX["parameters"], "V_peak": "2000 mV"}
+    pieces["models"] = {"adex": {**ADEX, "equations": unbounded, "parameters": parameters}}
+    with pytest.raises(SimulationFailed, match="no finite number"):
+        simulate(Network(**pieces), 100.0, 0.05)
+
+
+@pytest.mark.notimpl(["nest"], NESTML)
+@pytest.mark.parametrize("size", [11, 12])
+def test_continuous_coupling_is_a_dense_matrix_product_at_every_step(simulate, size):
+    populations = [
+        Population(name="A", size=size, model=ADDER),
+        Population(name="B", size=4, model=ADDER),
+    ]
+    kernels = {
+        "ring": ("A", "A", {"kind": "ring", "weight": 0.5, "J_plus": 1.6, "sigma": 20.0}),
+        "more": ("A", "A", {"kind": "ring", "weight": 0.2, "J_plus": 0.4, "sigma": 60.0}),
+        "all": ("A", "B", {"kind": "uniform", "weight": 0.25}),
+        "back": ("B", "A", {"kind": "uniform", "weight": -0.125}),
+    }
+    rng = np.random.default_rng(3)
+    events = [("A", 4.0, rng.integers(0, size, 30)), ("B", 2.5, rng.integers(0, 4, 9))]
+    described = Network(
+        name="coupled",
+        populations=populations,
+        continuous_projections=[
+            ContinuousProjection(name=name, pre=pre, post=post, source="s", target="S", kernel=kernel)
+            for name, (pre, post, kernel) in kernels.items()
+        ],
+        spike_inputs=[
+            SpikeInput(name=f"kick_{target}", target=target, receptor="kick", weight=weight,
+                       times=np.sort(rng.integers(2, 190, len(neurons))) * 0.1, neurons=neurons)
+            for target, weight, neurons in events
+        ],
+        recorders=[Recorder(name=f"of_{n}", target=n, variables=["s", "y"]) for n in "AB"],
+    )  # fmt: skip
+    run = simulate(described, 20.0)
+    s = {name: sampled(run, name, "s") for name in "AB"}
+    got = {name: np.diff(sampled(run, name, "y"), axis=0) / 0.1 for name in "AB"}
+    angle = 360 / size * np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
+    angle = np.minimum(angle, 360 - angle)
+    wanted = {"A": np.zeros((199, size)), "B": np.zeros((199, 4))}
+    for pre, post, kernel in kernels.values():
+        dense = np.full((wanted[post].shape[1], s[pre].shape[1]), kernel["weight"])
+        if kernel["kind"] == "ring":
+            # Compte et al. (2000): the mean of the Gaussian bump over the ring is made one
+            fine = np.linspace(-180, 180, 200_001)
+            mean = np.exp(-(fine**2) / (2 * kernel["sigma"] ** 2)).mean()
+            low = (1 - kernel["J_plus"] * mean) / (1 - mean)
+            bump = np.exp(-(angle**2) / (2 * kernel["sigma"] ** 2))
+            dense = kernel["weight"] * (low + (kernel["J_plus"] - low) * bump)
+        wanted[post] += s[pre][:-1] @ dense.T
+    for name in "AB":
+        assert np.abs(wanted[name]).max() > 1
+        np.testing.assert_allclose(got[name], wanted[name], rtol=0, atol=2e-5)
