@@ -11,6 +11,7 @@ import json
 import time
 
 import common
+
 import netspec
 from netspec.realisation import synapse_blocks, synapses
 

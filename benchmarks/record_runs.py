@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 import common
+
 import netspec
 from netspec.validation.statistics import bump
 

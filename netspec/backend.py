@@ -7,11 +7,13 @@ exact, approximate or unsupported. Nothing is dropped, averaged or merged in sil
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from importlib.util import find_spec
@@ -179,6 +181,25 @@ class Outcome:
 
 
 Progress = Callable[[str, float], None]
+
+
+class Execution:
+    """One run of an adapter: its state while it runs, and the times of its phases."""
+
+    def __init__(self, request: RunRequest, progress: Progress) -> None:
+        self.request, self.progress = request, progress
+        self.network, self.simulation = request.network, request.simulation
+        self.dt = request.simulation.dt
+        self.result = Outcome()
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time a phase and report its begin and end."""
+        self.progress(name, 0.0)
+        started = time.perf_counter()
+        yield
+        self.result.seconds[name] = time.perf_counter() - started
+        self.progress(name, 1.0)
 
 
 class Backend(ABC):

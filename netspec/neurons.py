@@ -35,9 +35,11 @@ _LINE = re.compile(
     r"\s*(?P<unit>[\w/]+)\s*(?P<flag>\(.*\))?\s*"
 )
 Unit = Literal["1", "ms", "mV", "pA", "nS", "pF", "GOhm", "1/ms", "1/mV"]
-# Names reach generated code, so the words of Python and C are taken too.
+# Names reach generated code, so the words of Python, C and the simulators' languages are taken.
 RESERVED = frozenset(
     [
+        *("pi", "e", "inf", "xi", "rand", "randn", "poisson", "binomial", "int", "lastspike"),
+        *("not_refractory", "refractory_left"),
         "t",
         "dt",
         "i",

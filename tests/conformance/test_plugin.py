@@ -65,7 +65,7 @@ def test_its_ledger_refuses_before_anything_runs(run, log):
     with pytest.raises(UnsupportedError, match=r"projections\.s: it has no synapses"):
         run(lonely(projections=[synapse]), approximations=["all"])
     without = {"options": {"currents": "none"}}
-    with pytest.raises(UnsupportedError, match="no-current .*--approximate no-current"):
+    with pytest.raises(UnsupportedError, match=r"(?s)no-current .*--approximate no-current"):
         run(lonely(), **without)
     assert not log.exists()
     result = run(lonely(), approximations=["no-current"], **without)
@@ -84,7 +84,7 @@ def test_a_run_that_exists_is_not_run_again(run, log):
 def test_a_damaged_result_is_no_result_and_is_run_again(run, log):
     file = run(lonely()).file
     content = file.read_bytes()
-    file.write_bytes(content[:-100] + bytes(100))
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(ResultFileError):
         netspec.open_run(file)
     assert trains(run(lonely()), "A") == [[139, 298, 457]] * 2

@@ -1,0 +1,137 @@
+"""The Brian2 adapter's contract: ledger, memory, options."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from netspec import connectivity as rules
+from netspec import distributions as dist
+from netspec.backend import Backend, Entry, Option, Outcome, Progress, RunRequest
+from netspec.lowering import lower
+from netspec.network import Projection
+
+BYTES_PER_SYNAPSE = 60
+
+
+class Brian2Backend(Backend):
+    """Brian2 in runtime mode, on one thread."""
+
+    name = "brian2"
+    module = "brian2"
+    distribution = "brian2"
+    how_to_get = "Install it with: pip install netspec-snn[brian2]"
+    threaded = False
+    options: ClassVar[dict[str, Option]] = {
+        "codegen": Option(
+            "auto",
+            ("auto", "cython", "numpy"),
+            "auto: numpy for tiny runs, which compiling would slow down, or without a compiler",
+        ),
+        "all_to_all": Option(
+            "sum",
+            ("sum", "synapses"),
+            "sum: all pairs with one weight and delay are one sum over spikes; synapses: one each",
+        ),
+    }
+
+    def entries(self, request: RunRequest) -> list[Entry]:
+        """Everything is exact: equations, rules and couplings are lowered as they are."""
+        entries = []
+        network = request.network
+        for population in network.populations:
+            model = network.model_of(population)
+            program = lower(model, request.simulation.dt)
+            rest = [s.name for s in model.dynamics.states if s.name not in program.linear]
+            how = f"exact propagators for {', '.join(program.linear) or 'nothing'}"
+            if rest:
+                how += f"; {model.integrator} for {', '.join(rest)}"
+            entries.append(Entry(thing=f"populations.{population.name}", reason=how))
+        for projection in network.projections:
+            entries.append(
+                Entry(
+                    thing=f"projections.{projection.name}",
+                    reason=self.how_drawn(request, projection),
+                )
+            )
+        for coupling in network.continuous_projections:
+            form = "circulant product by FFT" if coupling.kernel.kind == "ring" else "one sum"
+            entries.append(Entry(thing=f"continuous_projections.{coupling.name}", reason=form))
+        for poisson in network.poisson_inputs:
+            reason = "one Poisson number a neuron and step, or their sum, spread over the neurons"
+            entries.append(Entry(thing=f"poisson_inputs.{poisson.name}", reason=reason))
+        for kind in ("current_inputs", "step_currents"):
+            for current in getattr(network, kind):
+                reason = f"added to {current.port}"
+                entries.append(Entry(thing=f"{kind}.{current.name}", reason=reason))
+        for spikes in network.spike_inputs:
+            early = any(request.simulation.steps(t) < 1 for t in spikes.times)
+            entries.append(
+                Entry(
+                    thing=f"spike_inputs.{spikes.name}",
+                    status="unsupported" if early else "exact",
+                    reason="an event at time 0 is due before the first step" if early else "",
+                )
+            )
+        return entries
+
+    def is_sum(self, request: RunRequest, projection: Projection) -> bool:
+        """Return whether all pairs have one weight and one delay, so that spikes are summed."""
+        return (
+            isinstance(projection.rule, rules.AllToAll)
+            and isinstance(projection.weight, dist.Constant)
+            and isinstance(projection.delay, dist.Constant | None)
+            and self.option(request, "all_to_all") == "sum"
+        )
+
+    def how_drawn(self, request: RunRequest, projection: Projection) -> str:
+        """Say how the synapses of a projection come about."""
+        if self.is_sum(request, projection):
+            return "all pairs with one weight and delay: one sum over spikes"
+        if request.connectivity == "shared":
+            return "synapses drawn by netspec, handed over as arrays"
+        kind = projection.rule.kind
+        if native_condition(projection) is not None:
+            return f"native rule {kind}; weights and delays drawn with NumPy"
+        if plain_pairs(projection):
+            return f"Brian2 has no rule {kind}; pairs drawn with NumPy's generator"
+        return f"Brian2 has no rule {kind}; synapses drawn by netspec"
+
+    def memory(self, request: RunRequest) -> int:
+        """Estimate from neurons and synapses."""
+        network = request.network
+        total = 0.0
+        for projection in network.projections:
+            pre, post = network.population(projection.pre), network.population(projection.post)
+            total += rules.expected_count(
+                projection.rule, pre.size, post.size, pre.name == post.name
+            )
+        neurons = sum(population.size for population in network.populations)
+        return int(170e6 + neurons * 400 + total * BYTES_PER_SYNAPSE)
+
+    def execute(self, request: RunRequest, progress: Progress) -> Outcome:
+        """Build and simulate."""
+        from netspec.backends.brian2.simulation import Brian2Simulation
+
+        return Brian2Simulation(self, request, progress).outcome()
+
+
+def native_condition(projection: Projection) -> dict[str, Any] | None:
+    """Return the arguments of Brian2's ``connect`` for rules that it has, else None."""
+    rule = projection.rule
+    same = projection.pre == projection.post
+    if isinstance(rule, rules.OneToOne):
+        return {"j": "i"}
+    if isinstance(rule, (rules.AllToAll, rules.PairwiseBernoulli)):
+        arguments: dict[str, Any] = {"p": getattr(rule, "p", 1.0)}
+        if same and not rule.allow_autapses:
+            arguments["condition"] = "i != j"
+        return arguments
+    return None
+
+
+def plain_pairs(projection: Projection) -> bool:
+    """Return whether pairs can be drawn independently of each other."""
+    rule = projection.rule
+    return isinstance(rule, (rules.FixedTotalNumber, rules.FixedIndegree)) and (
+        rule.allow_multapses and (rule.allow_autapses or projection.pre != projection.post)
+    )

@@ -1,0 +1,228 @@
+"""From a description to groups and synapses in Brian2."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec import connectivity as rules
+from netspec import distributions as dist
+from netspec import realisation
+from netspec.backend import Execution, Progress, RunRequest
+from netspec.backends.brian2.adapter import Brian2Backend, native_condition, plain_pairs
+from netspec.backends.brian2.groups import Group
+from netspec.network import Projection
+from netspec.streams import simulator_seed
+
+# Brian2's defaults allow reordering of sums (-ffast-math); the step program is to be kept as it is
+COMPILER_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-std=c++11"]
+SMALL = 2_000_000  # neuron steps, below which compiling takes longer than it gains
+
+
+class Brian2Building(Execution):
+    """Make the groups and synapses of a network."""
+
+    def __init__(self, backend: Brian2Backend, request: RunRequest, progress: Progress) -> None:
+        import brian2
+
+        super().__init__(request, progress)
+        self.b2, self.backend = brian2, backend
+        self.groups: dict[str, Group] = {}
+        self.objects: list[Any] = []
+        # functions of the step that add events to state variables, in the synapses slot
+        self.deliveries: list[Callable[[int], None]] = []
+        self.monitors: dict[str, Any] = {}
+        self.samplers: dict[str, Any] = {}
+        # where each projection's synapses are: (Synapses object, slice)
+        self.parts: dict[str, tuple[Any, slice]] = {}
+        seed = simulator_seed(self.simulation.seed)
+        self.generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed)))
+        brian2.seed(seed)
+
+    def setup(self) -> None:
+        """Set Brian2's preferences and time step."""
+        b2 = self.b2
+        target = self.backend.option(self.request, "codegen")
+        if target == "auto":
+            neurons = sum(population.size for population in self.network.populations)
+            small = neurons * self.simulation.total_steps < SMALL
+            target = "numpy" if small or shutil.which("g++") is None else "cython"
+        b2.prefs.codegen.target = target
+        b2.prefs.codegen.cpp.extra_compile_args_gcc = COMPILER_FLAGS
+        b2.prefs.codegen.loop_invariant_optimisations = False
+        b2.defaultclock.dt = self.dt * b2.ms
+        self.result.info = {"codegen": target}
+
+    def create(self) -> None:
+        """Create a group for each neuron model, with parameters and initial values."""
+        for name in dict.fromkeys(str(p.model) for p in self.network.populations):
+            group = self.groups[name] = Group(self.network, name, self.simulation)
+            group.neurons = self.b2.NeuronGroup(
+                group.size,
+                group.equations(),
+                threshold=group.threshold(),
+                reset=group.reset(),
+                method="euler",  # there is no differential equation left to integrate
+                namespace=group.shared,
+                name=f"group_{name}",
+            )
+            for variable, values in group.varying.items():
+                group.array(variable)[:] = values
+            for population in group.members:
+                where = group.slices[population.name]
+                initial = realisation.initial_values(self.network, population.name, self.simulation)
+                for variable, value in initial.items():
+                    group.array(variable)[where] = value
+                    if self.request.readback:
+                        found = np.array(group.array(variable)[where])
+                        self.result.readback[f"initial/{population.name}/{variable}"] = found
+            step = group.neurons.run_regularly(group.step(), when="groups", dt=self.dt * self.b2.ms)
+            self.objects += [group.neurons, step]
+
+    def group(self, population: str) -> tuple[Group, slice]:
+        """Return the group that holds a population, and where in it."""
+        group = self.groups[str(self.network.population(population).model)]
+        return group, group.slices[population]
+
+    # -- synapses -----------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """Connect all projections."""
+        merged: dict[tuple[str, str, str], list[tuple[Projection, realisation.Synapses]]] = {}
+        for index, projection in enumerate(self.network.projections):
+            self.progress("connect", index / len(self.network.projections))
+            if self.backend.is_sum(self.request, projection):
+                self.deliveries.append(self._sum(projection))
+                continue
+            native = self.request.connectivity == "native"
+            arguments = native_condition(projection) if native else None
+            if arguments is not None:
+                self._connect_natively(projection, arguments)
+                continue
+            drawn = (
+                self._draw(projection)
+                if native and plain_pairs(projection)
+                else realisation.synapses(self.network, projection, self.simulation)
+            )
+            pre, post = (self.network.population(p) for p in (projection.pre, projection.post))
+            state = self.network.model_of(post).receptors[projection.receptor]
+            merged.setdefault((str(pre.model), str(post.model), state), []).append(
+                (projection, drawn)
+            )
+        for (pre_model, post_model, state), parts in merged.items():
+            self._connect_merged(self.groups[pre_model], self.groups[post_model], state, parts)
+
+    def _sum(self, projection: Projection) -> Callable[[int], None]:
+        """Return a function that gives every target the number of spikes times the weight."""
+        (pre, source), (post, where) = self.group(projection.pre), self.group(projection.post)
+        target = post.array(post.model.receptors[projection.receptor])[where]
+        space = pre.array("_spikespace")  # spikes of the step before, their number at the end
+        weight = projection.weight.value  # type: ignore[union-attr]
+        delay = 1
+        if projection.delay is not None:
+            delay = self.simulation.steps(projection.delay.value, minimum=1)  # type: ignore[union-attr]
+        same = projection.pre == projection.post
+        skip_self = same and not projection.rule.allow_autapses  # type: ignore[union-attr]
+        waiting: list[NDArray[np.int64] | None] = [None] * delay
+        pairs = rules.expected_count(projection.rule, source.stop - source.start, len(target), same)
+        self.result.synapses[projection.name] = int(pairs)
+
+        def deliver(step: int) -> None:
+            if space[-1]:
+                spikes = space[: space[-1]]
+                low, high = np.searchsorted(spikes, (source.start, source.stop))
+                if high > low:
+                    waiting[(step + delay - 1) % delay] = spikes[low:high] - source.start
+            due, waiting[step % delay] = waiting[step % delay], None
+            if due is not None:
+                target[:] += weight * len(due)
+                if skip_self:
+                    target[due] -= weight
+
+        return deliver
+
+    def _draw(self, projection: Projection) -> realisation.Synapses:
+        """Draw independent pairs, weights and delays with this run's own generator."""
+        rule = projection.rule
+        n_pre = self.network.population(projection.pre).size
+        n_post = self.network.population(projection.post).size
+        if isinstance(rule, rules.FixedIndegree):
+            post = np.repeat(np.arange(n_post, dtype=np.uint32), rule.indegree)
+        else:
+            count = int(rules.expected_count(rule, n_pre, n_post, same=False))
+            post = self.generator.integers(0, n_post, count, np.uint32)
+        pre = self.generator.integers(0, n_pre, len(post), np.uint32)
+        return realisation.Synapses(pre, post, *self._weights(projection, len(post)))
+
+    def _weights(self, projection: Projection, count: int) -> tuple[Any, Any]:
+        """Draw weights and delays (in steps) with this run's own generator."""
+        weight = dist.sample(projection.weight, count, self.generator)
+        if projection.delay is None:
+            return weight, 1
+        delay = dist.sample(projection.delay, count, self.generator)
+        return weight, realisation.to_steps(delay, self.dt, projection.name)
+
+    def _synapses(self, pre: Any, post: Any, state: str, name: str) -> Any:
+        synapses = self.b2.Synapses(
+            pre, post, "w : 1", on_pre={"arrive": f"{state}_post += w"}, name=name
+        )
+        synapses.arrive.when = "synapses"
+        self.objects.append(synapses)
+        return synapses
+
+    def _set(self, synapses: Any, weight: Any, delay: Any) -> None:
+        synapses.w = weight
+        # handed to the queue one step after the spike, see the module's text
+        synapses.arrive.delay = (np.asarray(delay, float) - 1) * self.dt * self.b2.ms
+
+    def _connect_merged(
+        self,
+        pre: Group,
+        post: Group,
+        state: str,
+        parts: list[tuple[Projection, realisation.Synapses]],
+    ) -> None:
+        total = sum(len(drawn) for _, drawn in parts)
+        for projection, drawn in parts:
+            self.result.synapses[projection.name] = len(drawn)
+        if not total:
+            return
+        synapses = self._synapses(
+            pre.neurons, post.neurons, state, f"synapses_{pre.model.name}_{state}"
+        )
+        i, j = np.empty(total, np.int32), np.empty(total, np.int32)
+        weight, delay = np.empty(total), np.empty(total, np.int64)
+        position = 0
+        for projection, drawn in parts:
+            where = slice(position, position + len(drawn))
+            i[where] = drawn.pre.astype(np.int32) + pre.slices[projection.pre].start
+            j[where] = drawn.post.astype(np.int32) + post.slices[projection.post].start
+            weight[where], delay[where] = drawn.weight, drawn.delay
+            self.parts[projection.name] = (synapses, where)
+            position = where.stop
+        parts.clear()
+        synapses.connect(i=i, j=j)
+        self._set(synapses, weight, delay)
+        if len(synapses) != total:
+            raise RuntimeError(f"Brian2 made {len(synapses)} synapses of {total}")
+
+    def _connect_natively(self, projection: Projection, arguments: dict[str, Any]) -> None:
+        (pre, pre_slice), (post, post_slice) = (
+            self.group(projection.pre), self.group(projection.post)
+        )  # fmt: skip
+        state = post.model.receptors[projection.receptor]
+        synapses = self._synapses(
+            pre.neurons[pre_slice], post.neurons[post_slice], state, f"synapses_{projection.name}"
+        )
+        synapses.connect(**arguments)
+        count = len(synapses)
+        if count:
+            self._set(synapses, *self._weights(projection, count))
+        else:
+            self.objects.remove(synapses)
+        self.result.synapses[projection.name] = count
+        self.parts[projection.name] = (synapses, slice(0, count))

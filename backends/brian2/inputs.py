@@ -1,0 +1,183 @@
+"""What reaches the neurons from outside, or from a sum over a whole population."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec import realisation
+from netspec.backends.brian2.building import Brian2Building
+
+RARE = 0.3  # Poisson events per neuron and step, below which events are drawn, not numbers
+
+
+def _add(values: NDArray[Any], change: realisation.CurrentChange) -> None:
+    values[change.neurons] += change.level
+
+
+class Brian2Inputs(Brian2Building):
+    """Add inputs to a built network."""
+
+    def _timestep(self) -> NDArray[np.int64]:
+        """Return the memory of the clock's step counter, shape (1,)."""
+        counter: NDArray[np.int64] = self.b2.defaultclock.variables["timestep"].get_value()
+        return counter
+
+    # -- inputs -------------------------------------------------------------------------
+
+    def inputs(self) -> None:
+        """Add couplings, currents, Poisson events, given spikes and sums over spikes."""
+        couplings = [self._coupling(c) for c in self.network.continuous_projections]
+        changes = self._current_changes()
+        if couplings or changes:
+            clock, now = self.b2.defaultclock, self._timestep()
+
+            def before_step() -> None:
+                for update in changes.get(int(now[0]), ()):
+                    update()
+                for couple in couplings:
+                    couple()
+
+            self.objects.append(self.b2.NetworkOperation(before_step, when="start", clock=clock))
+        self._poisson()
+        self._given_spikes()
+        self._deliver()
+
+    def _coupling(self, coupling: Any) -> Any:
+        """Return a function that sets S_i = sum_j w_ij s_j."""
+        from scipy.fft import irfft, rfft
+
+        (pre, source_slice), (post, target_slice) = (
+            self.group(coupling.pre), self.group(coupling.post)
+        )  # fmt: skip
+        source = pre.array(coupling.source)[source_slice]
+        target = post.array(coupling.target)[target_slice]
+        # several couplings may share a target: the first sets, the others add
+        same = [c for c in self.network.continuous_projections
+                if (c.post, c.target) == (coupling.post, coupling.target)]  # fmt: skip
+        adds = same[0].name != coupling.name
+        if coupling.kernel.kind == "uniform":
+            weight = coupling.kernel.weight
+
+            def uniform() -> None:
+                total = weight * source.sum()
+                target[:] = target + total if adds else total
+
+            return uniform
+        size = len(target)
+        spectrum = rfft(coupling.kernel.values(size))
+
+        def circulant() -> None:
+            total = irfft(rfft(source) * spectrum, size)
+            target[:] = target + total if adds else total
+
+        return circulant
+
+    def _current_changes(self) -> dict[int, list[Callable[[], None]]]:
+        """Return step -> functions that change currents; those of step 0 are called at once."""
+        changes: dict[int, list[Callable[[], None]]] = {}
+        for change in realisation.current_changes(self.network, self.simulation):
+            group, where = self.group(change.population)
+            apply = functools.partial(_add, group.array(change.port)[where], change)
+            if change.step == 0:
+                apply()
+            else:
+                changes.setdefault(change.step, []).append(apply)
+        return changes
+
+    def _poisson(self) -> None:
+        """Add Poisson events: rare ones as events, others as one number a neuron and step."""
+        kinds: dict[tuple[str, str, int, int], dict[str, Any]] = {}
+        for poisson in self.network.poisson_inputs:
+            population = self.network.population(poisson.target)
+            group, where = self.group(poisson.target)
+            state = group.model.receptors[poisson.receptor]
+            start = self.simulation.steps(poisson.delay)
+            mean = poisson.rate * poisson.number * self.dt * 1e-3
+            if mean < RARE:
+                self.deliveries.append(
+                    self._rare_events(group.array(state)[where], mean, poisson.weight, start)
+                )
+                continue
+            layer = 0  # a second input to the same neurons draws numbers of its own
+            while (key := (str(population.model), state, start, layer)) in kinds and (
+                kinds[key]["mean"][where].any()
+            ):
+                layer += 1
+            zeros = {"mean": np.zeros(group.size), "weight": np.zeros(group.size)}
+            found = kinds.setdefault(key, zeros)
+            found["mean"][where], found["weight"][where] = mean, poisson.weight
+        for index, ((model, state, start, _), values) in enumerate(kinds.items()):
+            neurons = self.groups[model].neurons
+            names = {}
+            for kind, array in values.items():
+                names[kind] = f"poisson_{kind}_{index}"
+                if np.ptp(array) == 0:
+                    neurons.namespace[names[kind]] = float(array[0])
+                else:
+                    neurons.variables.add_array(names[kind], size=len(array), values=array,
+                                                constant=True, index="_idx")  # fmt: skip
+            begun = f"*int(t/dt > {start} - 0.5)" if start else ""
+            code = f"{state} = {state} + {names['weight']}*poisson({names['mean']}){begun}"
+            operation = neurons.run_regularly(
+                code, when="synapses", order=1, dt=self.dt * self.b2.ms, name=f"poisson_{index}"
+            )
+            self.objects.append(operation)
+
+    def _rare_events(
+        self, values: NDArray[Any], mean: float, weight: float, start: int
+    ) -> Callable[[int], None]:
+        """Return a function that adds Poisson events of `mean` per neuron and step.
+
+        The events of a population are a Poisson number of events at neurons chosen uniformly,
+        which is the same as independent numbers for all neurons, and far fewer draws.
+        """
+        size, block = len(values), max(1, int(1e5 / max(mean * len(values), 1)))
+        generator = self.generator.spawn(1)[0]
+        targets, bounds = np.empty(0, np.int64), [0] * (block + 1)
+
+        def deliver(step: int) -> None:
+            nonlocal targets, bounds
+            at = (step - start) % block
+            if step < start:
+                return
+            if at == 0:
+                counts = generator.poisson(mean * size, block)
+                targets = generator.integers(0, size, counts.sum())
+                bounds = [0, *np.cumsum(counts).tolist()]
+            np.add.at(values, targets[bounds[at] : bounds[at + 1]], weight)
+
+        return deliver
+
+    def _given_spikes(self) -> None:
+        """Add the events of `SpikeInput` at the end of the step that they are due in."""
+        due: dict[int, list[tuple[NDArray[Any], int, float]]] = {}
+        for source in self.network.spike_inputs:
+            group, where = self.group(source.target)
+            values = group.array(group.model.receptors[source.receptor])[where]
+            for t, neuron in zip(source.times, source.neurons, strict=True):
+                step = self.simulation.steps(t)
+                due.setdefault(step - 1, []).append((values, neuron, source.weight))
+        if due:
+
+            def deliver(step: int) -> None:
+                for values, neuron, weight in due.get(step, ()):
+                    values[neuron] += weight
+
+            self.deliveries.append(deliver)
+
+    def _deliver(self) -> None:
+        if not self.deliveries:
+            return
+        clock, now = self.b2.defaultclock, self._timestep()
+
+        def deliver_all() -> None:
+            step = int(now[0])
+            for deliver in self.deliveries:
+                deliver(step)
+
+        self.objects.append(self.b2.NetworkOperation(deliver_all, when="synapses", clock=clock))

@@ -1,0 +1,148 @@
+"""Running a network in Brian2, and reading what it recorded."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from netspec.backend import Outcome
+from netspec.backends.brian2.inputs import Brian2Inputs
+
+SCHEDULE = ["start", "groups", "synapses", "thresholds", "resets", "end"]
+
+
+class Brian2Simulation(Brian2Inputs):
+    """Build, run and read."""
+
+    def outcome(self) -> Outcome:
+        """Run all phases."""
+        with self.phase("create"):
+            self.setup()
+            self.create()
+        with self.phase("connect"):
+            self.connect()
+        with self.phase("prepare"):
+            self.inputs()
+            self._record()
+            brian_network = self.b2.Network(self.objects)
+            brian_network.schedule = SCHEDULE
+            brian_network.run(0 * self.b2.ms)
+        self._simulate(brian_network)
+        with self.phase("read"):
+            self._read()
+        return self.result
+
+    # -- recording, time, reading -------------------------------------------------------
+
+    def _record(self) -> None:
+        b2 = self.b2
+        recorded = set(self.network.recorded())
+        for name, group in self.groups.items():
+            if recorded & set(group.slices):
+                self.monitors[name] = b2.SpikeMonitor(group.neurons)
+        for recorder in self.network.recorders:
+            if not recorder.variables:
+                continue
+            group, where = self.group(recorder.target)
+            chosen = (
+                range(where.stop - where.start) if recorder.neurons is None else recorder.neurons
+            )
+            every = self.simulation.steps(recorder.interval or self.dt, minimum=1)
+            self.samplers[recorder.name] = b2.StateMonitor(
+                group.neurons,
+                recorder.variables,
+                record=np.array(sorted(set(chosen))) + where.start,
+                dt=every * self.dt * b2.ms,
+                when="start",  # the state at t, before the step that begins there
+            )
+        self.objects += [*self.monitors.values(), *self.samplers.values()]
+
+    def _simulate(self, brian_network: Any) -> None:
+        b2, simulation = self.b2, self.simulation
+        spans = {
+            "warmup": simulation.warmup_steps,
+            "simulate": simulation.total_steps - simulation.warmup_steps,
+        }
+        done = 0
+        for phase, steps in spans.items():
+
+            def report(elapsed: Any, completed: float, start: Any, duration: Any,
+                       begin: int = done, span: int = steps) -> None:  # fmt: skip
+                self.progress("simulate", (begin + completed * span) / simulation.total_steps)
+
+            started = time.perf_counter()
+            if steps:
+                brian_network.run(
+                    steps * self.dt * b2.ms, report=report, report_period=1 * b2.second
+                )
+            self.result.seconds[phase] = time.perf_counter() - started
+            done += steps
+        if self._timestep()[0] != simulation.total_steps:
+            raise RuntimeError("Brian2 made another number of steps than asked for")
+        for group in self.groups.values():
+            for state in group.model.dynamics.states:
+                wrong = np.flatnonzero(~np.isfinite(group.array(state.name)))
+                if wrong.size:
+                    raise FloatingPointError(
+                        f"{state.name} of {wrong.size} neurons of {group.model.name} is no finite "
+                        "number at the end: a smaller time step, or clip() in the equations"
+                    )
+        for name, sampler in self.samplers.items():
+            recorder = next(r for r in self.network.recorders if r.name == name)
+            every = simulation.steps(recorder.interval or self.dt, minimum=1)
+            if simulation.total_steps % every == 0:
+                sampler.record_single_timestep()  # the state at the very end
+
+    def _read(self) -> None:
+        for name, monitor in self.monitors.items():
+            neurons = np.asarray(monitor.i[:], np.int64)
+            # Brian2 labels a spike with the start of its step
+            steps = np.rint(np.asarray(monitor.t / self.b2.ms) / self.dt).astype(np.int64) + 1
+            for population, where in self.groups[name].slices.items():
+                if population in self.network.recorded():
+                    own = (neurons >= where.start) & (neurons < where.stop)
+                    found = (neurons[own] - where.start).astype(np.uint32)
+                    self.result.spikes[population] = (steps[own], found)
+        for recorder in self.network.recorders:
+            if recorder.variables:
+                sampler = self.samplers[recorder.name]
+                times = np.asarray(sampler.t / self.b2.ms) / self.dt
+                for variable in recorder.variables:
+                    values = np.asarray(getattr(sampler, variable)).T
+                    # the initial state is no sample at the end of a step
+                    self.result.samples[recorder.name, variable] = (
+                        np.rint(times[1:]).astype(np.int64),
+                        values[1:],
+                    )
+        if self.request.readback:
+            self._read_back()
+
+    def _read_back(self) -> None:
+        found = self.result.readback
+        for group in self.groups.values():
+            for population, where in group.slices.items():
+                for name in group.program.parameter_names:
+                    found[f"parameters/{population}/{name}"] = (
+                        np.atleast_1d(group.shared[name])
+                        if name in group.shared
+                        else np.asarray(group.array(name)[where])
+                    )
+        for projection in self.network.projections:
+            if projection.name not in self.parts:
+                continue
+            synapses, where = self.parts[projection.name]
+            (_, pre), (_, post) = self.group(projection.pre), self.group(projection.post)
+            merged = (
+                synapses.source
+                is self.groups[str(self.network.population(projection.pre).model)].neurons
+            )
+            i = np.asarray(synapses.i[:])[where] - (pre.start if merged else 0)
+            j = np.asarray(synapses.j[:])[where] - (post.start if merged else 0)
+            weight = np.asarray(synapses.w[:])[where]
+            delay = np.asarray(synapses.arrive.delay / self.b2.ms)[where] / self.dt + 1
+            steps = np.rint(delay).astype(np.int64)
+            order = np.lexsort((steps, weight, j, i))
+            for key, array in (("pre", i), ("post", j), ("weight", weight), ("delay", steps)):
+                found[f"projections/{projection.name}/{key}"] = array[order]

@@ -1,0 +1,9 @@
+"""NEST, through PyNEST with threads.
+
+`adapter` answers the ledger, `models` says which native models are the same, `building` makes the
+network in the kernel, `simulation` runs it and reads the results.
+"""
+
+from netspec.backends.nest.adapter import NestBackend
+
+__all__ = ["NestBackend"]

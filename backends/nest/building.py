@@ -1,0 +1,288 @@
+"""From a description to a network in NEST.
+
+Time order: NEST's own is netspec's canonical one. A spike labelled t with a delay of d steps
+reaches the synaptic variable at t + d dt. Constant and stepped currents go through I_e, which
+is set between calls of ``Run``, so they act from the very step on; where a model has no I_e, a
+``dc_generator`` is used, whose current acts one step after its start.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec import connectivity as rules
+from netspec import distributions as dist
+from netspec import realisation
+from netspec.backend import Execution, Progress, RunRequest
+from netspec.backends.nest.adapter import NestBackend
+from netspec.backends.nest.models import IAF_BW_2001, NativeModel, magnesium_block, native_model
+from netspec.network import Projection
+from netspec.streams import simulator_seed
+
+
+class NestBuilding(Execution):
+    """Make a network in NEST's kernel; the kernel's state lives here and nowhere else."""
+
+    def __init__(self, backend: NestBackend, request: RunRequest, progress: Progress) -> None:
+        import nest
+
+        super().__init__(request, progress)
+        self.nest, self.backend = nest, backend
+        self.populations: dict[str, Any] = {}
+        self.natives: dict[str, NativeModel] = {}
+        self.recorders: dict[str, Any] = {}
+        self.meters: dict[str, Any] = {}
+        self.nmda_factor: dict[str, float] = {}
+        self.changes = realisation.current_changes(request.network, request.simulation)
+
+    def setup(self) -> None:
+        """Reset the kernel and set threads, resolution and seed."""
+        nest = self.nest
+        nest.verbosity = nest.VerbosityLevel.ERROR
+        nest.ResetKernel()
+        nest.local_num_threads = self.request.threads
+        nest.resolution = self.dt
+        nest.rng_seed = simulator_seed(self.simulation.seed)
+        # without the table of sources the network cannot be read back, but memory is saved
+        nest.keep_source_table = self.request.readback
+        if nest.local_num_threads != self.request.threads or nest.resolution != self.dt:
+            raise RuntimeError("NEST did not take over the number of threads or the resolution")
+        self.result.info = {
+            "threads": str(nest.local_num_threads),
+            "mpi": str(nest.build_info["have_mpi"]),
+            "built": str(nest.build_info["built"]),
+        }
+
+    def create(self) -> None:
+        """Create all populations with their parameters and initial values."""
+        exact = self.backend.option(self.request, "nmda") == "exact"
+        for population in self.network.populations:
+            native = native_model(self.network.model_of(population))
+            if native is None:
+                raise RuntimeError(f"no native model for {population.name}")
+            theirs = native.theirs + ("_exact" if exact and native is IAF_BW_2001 else "")
+            given = realisation.parameters(self.network, population.name, self.simulation)
+            # NEST rounds up what lies off the grid
+            given["t_ref"] = np.rint(np.asarray(given["t_ref"]) / self.dt) * self.dt
+            values = {native.parameters[k]: v for k, v in given.items() if k in native.parameters}
+            if native is IAF_BW_2001:
+                block = magnesium_block(
+                    {k: float(given[k]) for k in ("Mg", "Mg_slope", "E_L", "V_th")}
+                )
+                values["conc_Mg2"] = block.concentration
+                values["gsl_error_tol"] = 1e-6
+                self.nmda_factor[population.name] = block.factor
+            numbers = {k: float(v) for k, v in values.items() if np.ndim(v) == 0}
+            nodes = self.nest.Create(theirs, population.size, params=numbers)
+            arrays = {k: v for k, v in values.items() if np.ndim(v)}
+            initial = realisation.initial_values(self.network, population.name, self.simulation)
+            arrays |= {native.recordables[ours]: initial[ours] for ours in native.settable}
+            for name, value in arrays.items():
+                nodes.set({name: value if np.ndim(value) == 0 else np.asarray(value).tolist()})
+            self.populations[population.name] = nodes
+            self.natives[population.name] = native
+            if self.request.readback:
+                for ours in native.settable:
+                    found = np.atleast_1d(nodes.get(native.recordables[ours]))
+                    self.result.readback[f"initial/{population.name}/{ours}"] = found
+
+    def devices(self) -> None:
+        """Create recorders."""
+        nest, simulation = self.nest, self.simulation
+        for name in self.network.recorded():
+            self.recorders[name] = nest.Create("spike_recorder", params={"time_in_steps": True})
+        for recorder in self.network.recorders:
+            if not recorder.variables:
+                continue
+            native = self.natives[recorder.target]
+            interval = simulation.steps(recorder.interval or self.dt, minimum=1) * self.dt
+            self.meters[recorder.name] = nest.Create(
+                "multimeter",
+                params={
+                    "record_from": [native.recordables[v] for v in recorder.variables],
+                    "interval": interval,
+                    "time_in_steps": True,
+                },
+            )
+
+    # -- connections --------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """Connect populations, inputs and recorders."""
+        nest, network = self.nest, self.network
+        total = len(network.projections) + len(network.continuous_projections)
+        for index, projection in enumerate(network.projections):
+            self.progress("connect", index / max(total, 1))
+            before = nest.num_connections
+            self._project(projection)
+            self.result.synapses[projection.name] = nest.num_connections - before
+        for coupling in network.continuous_projections:
+            self._couple(coupling)
+        for poisson in network.poisson_inputs:
+            # what a generator sends arrives one step later; a long delay would cost memory
+            start = max(self.simulation.steps(poisson.delay) - 1, 0) * self.dt
+            generator = nest.Create(
+                "poisson_generator", params={"rate": poisson.rate * poisson.number, "start": start}
+            )
+            spec = self.synapse(poisson.target, poisson.receptor, poisson.weight, self.dt)
+            nest.Connect(generator, self.populations[poisson.target], "all_to_all", spec)
+        self._inject_spikes()
+        self._inject_generators()
+        for name, recorder in self.recorders.items():
+            nest.Connect(self.populations[name], recorder)
+        for recorder in network.recorders:
+            if recorder.variables:
+                nodes = self.populations[recorder.target]
+                nodes = nodes if recorder.neurons is None else nodes[sorted(set(recorder.neurons))]
+                nest.Connect(self.meters[recorder.name], nodes)
+
+    def synapse(
+        self, post: str, receptor: str, weight: Any, delay: Any, model: str = "static_synapse"
+    ) -> dict[str, Any]:
+        """Return a synapse specification, with the receptor port where there is one."""
+        spec = {"synapse_model": model, "weight": weight, "delay": delay}
+        port = self.natives[post].receptors.get(receptor, receptor)
+        if port is not None:
+            spec["receptor_type"] = self._port(post, port)
+        return spec
+
+    def _port(self, post: str, port: str) -> int:
+        return int(self.populations[post][0].get("receptor_types")[port])
+
+    def copy(self, projection: Projection) -> str:
+        """Return a synapse model of its own for each receptor.
+
+        NEST's limit of connections counts per model.
+        """
+        base = self.backend.synapse_model(self.request, projection)
+        name = f"{base}_{projection.receptor}"
+        if name not in self.nest.synapse_models:
+            self.nest.CopyModel(base, name)
+        return name
+
+    def _project(self, projection: Projection) -> None:
+        shared = self.request.connectivity == "shared"
+        if shared or not self.backend.has_native_rule(projection.rule):
+            self._hand_over(projection)
+            return
+        rule = projection.rule
+        if isinstance(rule, rules.FixedTotalNumber) and rule.number == 0:
+            return
+        spec: dict[str, Any] = {"rule": rule.kind}
+        for ours, theirs in (("number", "N"), ("indegree", "indegree"), ("p", "p"),
+                             ("allow_autapses",) * 2, ("allow_multapses",) * 2):  # fmt: skip
+            if hasattr(rule, ours):
+                spec[theirs] = getattr(rule, ours)
+        self.nest.Connect(
+            self.populations[projection.pre],
+            self.populations[projection.post],
+            spec,
+            self.synapse(
+                projection.post,
+                projection.receptor,
+                self._random(projection.weight),
+                self._delay(projection),
+                self.copy(projection),
+            ),
+        )
+
+    def _random(self, value: dist.Distribution) -> Any:
+        """Return a distribution as NEST's parameter object."""
+        nest = self.nest
+        if isinstance(value, dist.Constant):
+            return value.value
+        if isinstance(value, dist.Uniform):
+            return nest.random.uniform(value.low, value.high)
+        if value.sd == 0:
+            return value.mean
+        normal = nest.random.normal(value.mean, value.sd)
+        low, high = value.bounds()
+        if (low, high) == (-np.inf, np.inf):
+            return normal
+        if value.clip == "redraw":
+            return nest.math.redraw(normal, low, high)
+        return nest.math.min(nest.math.max(normal, low), high)
+
+    def _delay(self, projection: Projection) -> Any:
+        delay = projection.delay
+        if delay is None:
+            return self.dt
+        if isinstance(delay, dist.Constant):
+            return self.simulation.steps(delay.value, minimum=1) * self.dt
+        drawn = self._random(delay)
+        # NEST refuses what rounds to no step; netspec makes it one step
+        lifted = dist.extremes(delay)[0] < self.dt / 2
+        return self.nest.math.max(drawn, self.dt) if lifted else drawn
+
+    def _hand_over(self, projection: Projection) -> None:
+        """Connect the synapses that netspec drew, block by block."""
+        pre = self.populations[projection.pre][0].global_id
+        post = self.populations[projection.post][0].global_id
+        model = self.copy(projection)
+        blocks = realisation.synapse_blocks(self.network, projection, self.simulation)
+        for block in blocks:
+            if not len(block):
+                continue
+            ones = np.ones(len(block))
+            weight, delay = ones * block.weight, ones * block.delay * self.dt
+            spec = self.synapse(projection.post, projection.receptor, weight, delay, model)
+            if "receptor_type" in spec:
+                spec["receptor_type"] = np.full(len(block), spec["receptor_type"])
+            self.nest.Connect(
+                block.pre.astype(np.int64) + pre,
+                block.post.astype(np.int64) + post,
+                "one_to_one",
+                spec,
+            )
+
+    def _couple(self, coupling: Any) -> None:
+        """Connect NMDA: spikes carry the gating, so every pair is a synapse."""
+        pre, post = self.populations[coupling.pre], self.populations[coupling.post]
+        factor = self.nmda_factor[coupling.post]
+        weight: Any = coupling.kernel.weight * factor
+        if coupling.kernel.kind == "ring":
+            by_distance = coupling.kernel.values(len(post)) * factor
+            target, source = np.indices((len(post), len(pre)))
+            weight = by_distance[(target - source) % len(post)]
+        before = self.nest.num_connections
+        spec = self.synapse(coupling.post, "NMDA", weight, self.dt)
+        self.nest.Connect(pre, post, "all_to_all", spec)
+        self.result.synapses[coupling.name] = self.nest.num_connections - before
+
+    def _inject_spikes(self) -> None:
+        for source in self.network.spike_inputs:
+            steps = np.array([self.simulation.steps(t) for t in source.times])
+            neurons = np.array(source.neurons)
+            keep = steps <= self.simulation.total_steps
+            for neuron in np.unique(neurons[keep]):
+                # a generator's spike of t - dt arrives, one step later, at t
+                times = (np.sort(steps[keep & (neurons == neuron)]) - 1) * self.dt
+                generator = self.nest.Create("spike_generator", params={"spike_times": times})
+                node = self.populations[source.target][int(neuron)]
+                spec = self.synapse(source.target, source.receptor, source.weight, self.dt)
+                self.nest.Connect(generator, node, syn_spec=spec)
+
+    # -- currents -----------------------------------------------------------------------
+
+    def _inject_generators(self) -> None:
+        """Give a dc_generator to what has no I_e; each change of a current is one."""
+        for change in self.changes:
+            if self.natives[change.population].current_parameter is None and change.level:
+                # acts one step after its start
+                self._dc(change.population, change.neurons, change.level, max(change.step - 1, 0))
+        for population in self.network.populations:
+            given = realisation.parameters(self.network, population.name, self.simulation)
+            if self.natives[population.name].current_parameter is None and np.any(given["I_e"]):
+                values = np.broadcast_to(np.asarray(given["I_e"]), population.size)
+                for level in np.unique(values):
+                    self._dc(population.name, np.flatnonzero(values == level), float(level), 0)
+
+    def _dc(self, population: str, neurons: NDArray[np.int64], level: float, step: int) -> None:
+        generator = self.nest.Create(
+            "dc_generator", params={"amplitude": level, "start": step * self.dt}
+        )
+        nodes = self.populations[population][[int(n) for n in neurons]]
+        self.nest.Connect(generator, nodes, syn_spec={"delay": self.dt})

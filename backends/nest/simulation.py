@@ -1,0 +1,125 @@
+"""Running a built network in NEST, and reading what it recorded."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from netspec import realisation
+from netspec.backend import Outcome
+from netspec.backends.nest.building import NestBuilding
+
+CHUNK_MS = 50.0  # of model time between two looks at the progress; part of the method, keep it
+
+
+class NestSimulation(NestBuilding):
+    """Build, run and read."""
+
+    def outcome(self) -> Outcome:
+        """Run all phases."""
+        with self.phase("create"):
+            self.setup()
+            self.create()
+            self.devices()
+        with self.phase("connect"):
+            self.connect()
+        with self.phase("prepare"):
+            self.nest.Prepare()
+        self._simulate()
+        with self.phase("read"):
+            self._read()
+        return self.result
+
+    # -- time ---------------------------------------------------------------------------
+
+    def _simulate(self) -> None:
+        simulation = self.simulation
+        changes = [c for c in self.changes if self.natives[c.population].current_parameter]
+        current = {
+            population.name: np.broadcast_to(
+                np.asarray(
+                    realisation.parameters(self.network, population.name, simulation)["I_e"]
+                ),
+                population.size,
+            ).copy()
+            for population in self.network.populations
+        }
+        chunk = max(1, round(CHUNK_MS / self.dt))
+        stops = {*range(chunk, simulation.total_steps, chunk), simulation.total_steps,
+                 simulation.warmup_steps, *(c.step for c in changes)}  # fmt: skip
+        step = 0
+        phases = {"warmup": 0.0, "simulate": 0.0}
+        for stop in sorted(stops):
+            if step >= simulation.total_steps:
+                break
+            if stop > step:
+                started = time.perf_counter()
+                self.nest.Run((min(stop, simulation.total_steps) - step) * self.dt)
+                phase = "warmup" if step < simulation.warmup_steps else "simulate"
+                phases[phase] += time.perf_counter() - started
+                step = stop
+                self.progress("simulate", step / simulation.total_steps)
+            for change in (c for c in changes if c.step == stop):
+                own = current[change.population]
+                own[change.neurons] += change.level
+                self.populations[change.population].set({"I_e": own.tolist()})
+        if self.meters:
+            # a multimeter hands over what it sampled when the next slice of time begins
+            self.nest.Run(self.nest.min_delay)
+        self.nest.Cleanup()
+        self.result.seconds |= phases
+
+    # -- reading ------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        for name, recorder in self.recorders.items():
+            events = recorder.events
+            first = self.populations[name][0].global_id
+            steps = np.asarray(events["times"], np.int64)
+            inside = steps <= self.simulation.total_steps
+            neurons = (np.asarray(events["senders"], np.int64) - first).astype(np.uint32)
+            self.result.spikes[name] = (steps[inside], neurons[inside])
+        for recorder in self.network.recorders:
+            if recorder.variables:
+                self._read_samples(recorder)
+        if self.request.readback:
+            self._read_back()
+
+    def _read_samples(self, recorder: Any) -> None:
+        events = self.meters[recorder.name].events
+        order = np.lexsort((events["senders"], events["times"]))
+        order = order[np.asarray(events["times"])[order] <= self.simulation.total_steps]
+        width = len(np.unique(events["senders"]))
+        steps = np.asarray(events["times"])[order].reshape(-1, width)[:, 0]
+        for ours in recorder.variables:
+            theirs = self.natives[recorder.target].recordables[ours]
+            values = np.asarray(events[theirs])[order].reshape(-1, width)
+            self.result.samples[recorder.name, ours] = (steps, values)
+
+    def _read_back(self) -> None:
+        found = self.result.readback
+        for name, nodes in self.populations.items():
+            native = self.natives[name]
+            theirs = list(native.parameters.values())
+            values = nodes.get(theirs)
+            for ours, key in native.parameters.items():
+                found[f"parameters/{name}/{ours}"] = np.atleast_1d(values[key])
+        for projection in self.network.projections:
+            pre, post = self.populations[projection.pre], self.populations[projection.post]
+            found_synapses = self.nest.GetConnections(pre, post, self.copy(projection))
+            data = found_synapses.get(["source", "target", "weight", "delay"])
+            sources = np.atleast_1d(data["source"]).astype(np.int64) - pre[0].global_id
+            targets = np.atleast_1d(data["target"]).astype(np.int64) - post[0].global_id
+            steps = np.rint(np.atleast_1d(data["delay"]) / self.dt).astype(np.int64)
+            weights = np.atleast_1d(data["weight"])
+            order = np.lexsort((steps, weights, targets, sources))
+            base = f"projections/{projection.name}"
+            for key, array in (
+                ("pre", sources),
+                ("post", targets),
+                ("weight", weights),
+                ("delay", steps),
+            ):
+                found[f"{base}/{key}"] = array[order]
