@@ -13,6 +13,14 @@ from netspec.lowering import lower
 from netspec.network import Network
 
 
+# Brian2 would take the name of a unit for its own quantity
+_UNITS = {name: ex.Number(size) for name, size in ex.UNIT_NAMES.items()}
+
+
+def _source(tree: ex.Expr) -> str:
+    return ex.to_source(ex.substitute(tree, _UNITS))
+
+
 class Group:
     """The populations of one neuron model: a NeuronGroup and where each population lies in it."""
 
@@ -61,20 +69,20 @@ class Group:
     def step(self) -> str:
         """Return the code of the groups slot."""
         lines = ["active = 1.0*int(refractory_left == 0)"]
-        lines += [f"{s.target} = {ex.to_source(s.value)}" for s in self.program.statements]
+        lines += [f"{s.target} = {_source(s.value)}" for s in self.program.statements]
         lines.append("refractory_left = refractory_left - int(refractory_left > 0)")
         return "\n".join(lines)
 
     def threshold(self) -> str:
         """Return the condition of the thresholds slot."""
-        condition = ex.to_source(self.model.dynamics.threshold)
+        condition = _source(self.model.dynamics.threshold)
         return f"({condition}) and active > 0.5"
 
     def reset(self) -> str:
         """Return the code of the resets slot."""
         # all expressions see the values before the spike
         reset = self.model.dynamics.reset
-        lines = [f"reset_{name} = {ex.to_source(tree)}" for name, tree in reset]
+        lines = [f"reset_{name} = {_source(tree)}" for name, tree in reset]
         lines += [f"{name} = reset_{name}" for name, _ in reset]
         return "\n".join([*lines, "refractory_left = refractory_steps"])
 

@@ -17,8 +17,11 @@ from netspec.backends.nest.models import IAF_BW_2001, IAF_PSC_EXP, native_model,
 from netspec.network import CurrentInput, Projection, StepCurrent
 
 FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current can act
-BYTES_PER_SYNAPSE = {"static_synapse_hpc": 16, "static_synapse": 32}
-SOURCE_TABLE_BYTES = 8
+# At the peak, which includes NEST's tables of sources and targets while it connects and prepares;
+# measured at full scale (docs/benchmarks/full-scale-nest-*.json)
+BYTES_PER_SYNAPSE = {"static_synapse_hpc": 30, "static_synapse": 46}
+BYTES_PER_NEURON = 18_000  # mostly ring buffers
+PROCESS_BYTES = 190_000_000
 
 
 class NestBackend(Backend):
@@ -245,13 +248,12 @@ class NestBackend(Backend):
             count = rules.expected_count(
                 projection.rule, pre.size, post.size, pre.name == post.name
             )
-            synapses += count * (BYTES_PER_SYNAPSE[self.synapse_model(request, projection)] * 1.05)
-            synapses += count * (SOURCE_TABLE_BYTES if request.readback else 2)
+            synapses += count * BYTES_PER_SYNAPSE[self.synapse_model(request, projection)]
         for coupling in network.continuous_projections:
             pairs = network.population(coupling.pre).size * network.population(coupling.post).size
-            synapses += pairs * (BYTES_PER_SYNAPSE["static_synapse"] + SOURCE_TABLE_BYTES)
+            synapses += pairs * BYTES_PER_SYNAPSE["static_synapse"]
         neurons = sum(population.size for population in network.populations)
-        return int(180e6 + neurons * 3000 + synapses)
+        return int(PROCESS_BYTES + neurons * BYTES_PER_NEURON + synapses)
 
     def synapse_model(self, request: RunRequest, projection: Projection) -> str:
         """Return the NEST synapse model that a projection is copied from."""

@@ -155,10 +155,11 @@ class NestBuilding(Execution):
     def copy(self, projection: Projection) -> str:
         """Return a synapse model of its own for each receptor.
 
-        NEST's limit of connections counts per model.
+        NEST's limit of connections counts per model. What is to be read back has a model for each
+        projection, by which it is found again.
         """
         base = self.backend.synapse_model(self.request, projection)
-        name = f"{base}_{projection.receptor}"
+        name = f"{base}_{projection.name if self.request.readback else projection.receptor}"
         if name not in self.nest.synapse_models:
             self.nest.CopyModel(base, name)
         return name

@@ -86,6 +86,11 @@ def structure():
             Projection(name=f"to_{receptor}", pre="source", post="gated", receptor=receptor,
                        rule={"kind": "fixed_indegree", "indegree": 5}, weight=weight, delay=0.7)
         )  # fmt: skip
+    # a second projection between the same neurons is told apart from the first
+    projections.append(
+        Projection(name="twin", pre="source", post="at_explicit", receptor="excitatory",
+                   rule={"kind": "fixed_indegree", "indegree": 2}, weight=7.0)
+    )  # fmt: skip
     described = network("structure", [drawn, gated, *targets], projections=projections)
     return described, {projection.name: projection for projection in described.projections}
 

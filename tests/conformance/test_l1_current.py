@@ -185,8 +185,12 @@ def test_samples_lie_at_the_ends_of_steps_and_at_the_interval_asked_for(single, 
 
 def test_the_warm_up_changes_nothing_but_what_is_counted(backend, results):
     simulation = Simulation(dt=0.1, warmup=13.9, duration=100.0, seed=1)
-    alone = network("alone", [neuron("dc", I_e=500.0)])
+    alone = network("alone", [neuron("dc", I_e=500.0)], ("V_m",))
     warm = run(alone, backend, simulation, threads=1, out=results)
+    times, v = warm.samples("of_dc", "V_m")
+    np.testing.assert_allclose(times, np.arange(1, 1140) * 0.1, rtol=1e-12)
+    expected = reference.solve(alone, 0.1, 1139).values["dc", "V_m"]
+    np.testing.assert_allclose(v, expected, rtol=0, atol=TOLERANCE)
     assert trains(warm, "dc") == [[139, 298, 457, 616, 775, 934, 1093]]
     # the spike at 13.9 ms ends the last step of the warm-up, so it is not counted
     assert warm.spikes("dc").steps.tolist() == [298, 457, 616, 775, 934, 1093]

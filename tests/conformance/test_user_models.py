@@ -107,7 +107,7 @@ def test_adex_is_that_of_scipy(simulate, adaptive, record_property):
     for population, found in expected.spikes.items():
         assert trains(run, population) == found, population
     assert not any(expected.spikes["rest"])
-    assert min(map(len, expected.spikes["tonic"])) > 5 and all(expected.spikes["pushed"])
+    assert min(map(len, expected.spikes["tonic"])) > 5 and expected.spikes["pushed"][0]
     largest = difference(run, expected, "V_m", ["rest"])
     record_property("largest difference of V_m, AdEx below threshold (mV)", largest)
     assert largest < 1e-9
