@@ -6,10 +6,13 @@ standard output, a line of JSON each; whatever a simulator prints goes to standa
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import datetime
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from pathlib import Path
@@ -30,6 +33,12 @@ def peak_memory_mib() -> float:
     return float("nan")
 
 
+def _end_with_parent() -> None:
+    """Ask Linux to kill this process when the parent dies, however it dies."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 def main(request_file: str, result_file: str) -> None:
     """Run the request in `request_file` and write `result_file`."""
     # keep our own standard output for progress, whatever the simulator writes to it
@@ -39,6 +48,7 @@ def main(request_file: str, result_file: str) -> None:
     def progress(phase: str, fraction: float) -> None:
         channel.write(json.dumps({"phase": phase, "fraction": round(fraction, 4)}) + "\n")
 
+    _end_with_parent()
     started = time.perf_counter()
     request = RunRequest.model_validate_json(Path(request_file).read_text())
     backend = get_backend(request.backend)
@@ -50,7 +60,7 @@ def main(request_file: str, result_file: str) -> None:
         "name": network.name,
         "description": network.description,
         "spec_hash": spec_hash(network),
-        "request_hash": request.content_hash(versions(backend)),
+        "request_hash": request.content_hash(backend),
         "backend": request.backend,
         "seed": simulation.seed,
         "simulation": simulation.model_dump(mode="json"),
@@ -59,7 +69,7 @@ def main(request_file: str, result_file: str) -> None:
         "sizes": {name: network.population(name).size for name in network.recorded()},
         "connectivity": request.connectivity,
         "threads": request.threads,
-        "options": {name: backend.option(request, name) for name in backend.options},
+        "options": backend.resolved_options(request),
         "approximations": ledger.approximations(),
         "ledger": ledger.model_dump(mode="json")["entries"],
         "synapses": outcome.synapses,

@@ -26,7 +26,7 @@ from netspec.network import (
 from netspec.neurons import NeuronModel, Parameter
 from netspec.results import Run, SpikeData, open_run
 from netspec.running import run
-from netspec.serialization import load, spec_hash
+from netspec.serialization import json_schema, load, load_with_simulation, spec_hash
 from netspec.simulation import Simulation
 
 __all__ = [
@@ -49,7 +49,9 @@ __all__ = [
     "circuits",
     "connectivity",
     "distributions",
+    "json_schema",
     "load",
+    "load_with_simulation",
     "open_run",
     "run",
     "spec_hash",

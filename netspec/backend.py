@@ -13,10 +13,12 @@ import json
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -119,11 +121,13 @@ class RunRequest(Described):
     options: dict[Identifier, StrictStr] = {}
     readback: StrictBool = False
 
-    def content_hash(self, versions: Mapping[str, str]) -> str:
+    def content_hash(self, backend: Backend) -> str:
         """Return a hash of everything that decides the result (hexadecimal)."""
-        data = self.model_dump(mode="json", exclude={"network"})
-        data["approximations"] = sorted(set(data["approximations"]))
-        data |= {"spec_hash": spec_hash(self.network), "versions": dict(versions)}
+        data = self.model_dump(mode="json", exclude={"network", "approximations", "options"})
+        # what is in use decides, not what was agreed to or left at its default
+        data["approximations"] = sorted(backend.ledger(self).approximations())
+        data["options"] = backend.resolved_options(self)
+        data |= {"spec_hash": spec_hash(self.network), "versions": versions(backend)}
         text = json.dumps(data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -234,6 +238,10 @@ class Backend(ABC):
         """Return an option of the request, or its default."""
         return request.options.get(name, self.options[name].default)
 
+    def resolved_options(self, request: RunRequest) -> dict[str, str]:
+        """Return every option as it will be used, defaults filled in."""
+        return {name: self.option(request, name) for name in self.options}
+
     def check_options(self, request: RunRequest) -> None:
         """Raise `UsageError` for an option that does not exist or a value not allowed."""
         if request.threads > 1 and not self.threaded:
@@ -306,10 +314,24 @@ def get_backend(name: str) -> Backend:
     )
 
 
+@lru_cache(maxsize=1)
+def _source_digest() -> str:
+    """Return a digest of netspec's own code, so that a changed checkout has other results."""
+    digest = hashlib.sha256()
+    folders = [Path(netspec.__file__).parent]
+    spec = find_spec("netspec.backends")
+    folders += map(Path, (spec.submodule_search_locations if spec else None) or ())
+    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def versions(backend: Backend) -> dict[str, str]:
     """Return the versions that decide a result."""
     return {
         "netspec": netspec.__version__,
+        "netspec source": _source_digest(),
         "numpy": np.__version__,
+        "scipy": metadata.version("scipy"),
         backend.name: backend.status().version,
     }

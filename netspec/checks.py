@@ -18,6 +18,7 @@ from netspec.neurons import NeuronModel
 # Typical sizes by unit: outside lies a slip of 1000 rather than a neuron.
 PLAUSIBLE_WEIGHT = {"pA": (0.1, 2e4), "nS": (0.01, 200.0), "mV": (1e-3, 50.0), "1": (1e-4, 1e3)}
 PLAUSIBLE_CURRENT = {"pA": (0.1, 2e4)}
+PLAUSIBLE_KERNEL = {"nS": (1e-3, 200.0)}
 PLAUSIBLE_DELAY = (0.01, 200.0)
 
 
@@ -56,6 +57,14 @@ def check_pieces(
     }
     check.unique_names()
     return check.faults, normal
+
+
+def kernel_dimension(
+    source: NeuronModel, state: str, target: NeuronModel, port: str
+) -> units.Dimension:
+    """Return the dimension of a continuous coupling's weight."""
+    given = units.COHERENT[source.units_of_states[state]]
+    return units.COHERENT[target.inputs[port]].times(given, -1)
 
 
 class _Check:
@@ -174,6 +183,11 @@ class _Check:
             parameters[name] = dist.map_values(value, self.convert(here, spec.unit))
             limits = (spec.low, spec.high)
             self.plausible(here, piece.name, dist.typical(parameters[name]), limits, spec.unit)
+            if spec.low is not None and spec.low >= 0:
+                below = dist.share_below(parameters[name], 0.0)
+                if below > 1e-12 and dist.typical(parameters[name]) > 0:
+                    allowed = f"values above 0, but {below:.1e} of them would lie below"
+                    self.fault(here, "a distribution", allowed, "give it a low bound")
         known = model.units_of_states
         for name, value in piece.initial.items():
             here = f"{path}.initial.{name}"
@@ -252,10 +266,25 @@ class _Check:
             f"{path}.target", piece.target, target.inputs, f"an input of {target.name}"
         ):
             return piece
-        unit = target.inputs[piece.target]
-        convert = self.convert(f"{path}.kernel.weight", unit)
-        kernel = piece.kernel.model_copy(update={"weight": convert(piece.kernel.weight)})
+        unit = self.kernel_unit(path, piece, source, target)
+        if unit is None:
+            return piece
+        weight = self.convert(f"{path}.kernel.weight", unit)(piece.kernel.weight)
+        if weight:
+            limits = PLAUSIBLE_KERNEL.get(unit, (0.0, None))
+            self.plausible(f"{path}.kernel.weight", piece.name, abs(weight), limits, unit)
+        kernel = piece.kernel.model_copy(update={"weight": weight})
         return piece.model_copy(update={"kernel": kernel})
+
+    def kernel_unit(self, path: str, piece: Any, source: Any, target: NeuronModel) -> str | None:
+        """Return the unit of the kernel's weight: that of the input by that of the source."""
+        if source is None or piece.source not in source.units_of_states:
+            return None
+        wanted = kernel_dimension(source, piece.source, target, piece.target)
+        unit = next((u for u, d in units.COHERENT.items() if d == wanted), None)
+        if unit is None:
+            self.fault(f"{path}.target", repr(piece.target), f"no weight has the unit {wanted}")
+        return unit
 
     def check_poisson_inputs(self, path: str, piece: Any) -> Any:
         if piece.rate * piece.number > 1e7:

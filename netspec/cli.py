@@ -40,6 +40,7 @@ CIRCUIT_OPTIONS: dict[str, tuple[Any, str]] = {
     "neuron_scale": (float | None, "Microcircuit: factor on numbers of neurons."),
     "connectivity_scale": (float | None, "Microcircuit: factor on in-degrees."),
     "drive": (str | None, "Microcircuit: poisson or dc."),
+    "initial": (str | None, "Microcircuit: V_m(0), original, optimized or pygenn."),
     "size": (int | None, "Ring: number of excitatory neurons."),
     "cue_angle": (Text, "Ring: degrees. Repeat the cue options for distractors."),
     "cue_strength": (Text, "Ring: pA, or 0.07nA."),
@@ -73,7 +74,7 @@ _CUE = {
     "cue_duration": ("duration", "ms"),
 }
 _BUILDER = {
-    "microcircuit": ("variant", "scale", "neuron_scale", "connectivity_scale", "drive"),
+    "microcircuit": ("variant", "scale", "neuron_scale", "connectivity_scale", "drive", "initial"),
     "working_memory": ("variant", "size", *_CUE),
 }
 
@@ -280,14 +281,18 @@ def show(
     sets: Set = None,
     as_json: Json = False,
     as_toml: Annotated[bool, typer.Option("--toml", help="Print the description as TOML.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="JSON Schema of descriptions.")] = False,
 ) -> None:
     """Show tables, counts and the cost per backend; or the description itself."""
     from netspec.terminal import console, show_audit, table
 
+    if schema:
+        _print_json(serialization.json_schema())
+        return
     network, simulation = _network(circuit, given)
     network, simulation = _adjusted(network, simulation, sets, {})
     if as_toml:
-        print(serialization.to_toml(network))
+        print(serialization.to_toml(network, simulation))
         return
     found = audit(network, simulation, 1 if threads is None else max(threads, 1))
     if as_json:
@@ -395,6 +400,9 @@ def validate(
     threads: Threads = None,
     connectivity: Connectivity = "native",
     approximate: Approximate = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", help="BACKEND.NAME=VALUE of a backend.")
+    ] = None,
     sets: Set = None,
     out: Out = DEFAULT_FOLDER,
     force: Force = False,
@@ -412,14 +420,21 @@ def validate(
     names = list(dict.fromkeys(name.strip() for name in backends.split(",") if name.strip()))
     if not names:
         raise UsageError(f"--backends {backends!r}: expected names, with commas between")
-    requests = [
-        _request(
-            get_backend(name), network, simulation.at_seed(seed), connectivity,
-            threads if get_backend(name).threaded else None, approximate, {},
-        )
-        for seed in range(1, seeds + 1)
-        for name in names
-    ]  # fmt: skip
+    options: dict[str, dict[str, str]] = {name: {} for name in names}
+    for key, value in _pairs(option, "--option").items():
+        owner, dot, name = key.partition(".")
+        if not dot or owner not in options:
+            raise UsageError(f"--option {key}: expected BACKEND.NAME, with one of {backends}")
+        options[owner][name] = value
+    requests = []
+    for seed in range(1, seeds + 1):
+        for name in names:
+            chosen = get_backend(name)
+            count = threads if chosen.threaded else None
+            at_seed = simulation.at_seed(seed)
+            requests.append(
+                _request(chosen, network, at_seed, connectivity, count, approximate, options[name])
+            )
     with progress_bar(network.name, quiet=as_json) as progress:
         done = ensemble.run_all(
             requests, out, force=force, time_limit=time_limit, progress=progress

@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
-from netspec.errors import NetspecError, shown
 from netspec.fields import Described, Quantity
-from netspec.units import number
 
 # A redraw that accepts fewer samples than this is a slip in the bounds, and would take for ever.
 MIN_ACCEPTANCE = 1e-4
@@ -122,13 +120,24 @@ def map_values(distribution: Distribution, convert: Callable[[float], float]) ->
     return distribution.model_copy(update=changed)
 
 
+def fixed(distribution: Distribution) -> float | None:
+    """Return the one value that can be drawn, or None if there are several."""
+    if isinstance(distribution, Constant):
+        return distribution.value
+    if isinstance(distribution, Uniform):
+        return distribution.low if distribution.low == distribution.high else None
+    low, high = distribution.bounds()
+    return min(max(distribution.mean, low), high) if distribution.sd == 0 else None
+
+
 def extremes(distribution: Distribution) -> tuple[float, float]:
     """Return the smallest and largest value that can be drawn (infinite if unbounded)."""
-    if isinstance(distribution, Constant):
-        return distribution.value, distribution.value
-    if isinstance(distribution, Uniform):
-        return distribution.low, distribution.high
-    return distribution.bounds() if distribution.sd else (distribution.mean, distribution.mean)
+    value = fixed(distribution)
+    if value is not None:
+        return value, value
+    if isinstance(distribution, Normal):
+        return distribution.bounds()
+    return distribution.low, distribution.high  # type: ignore[union-attr]
 
 
 def typical(distribution: Distribution) -> float:
@@ -180,11 +189,14 @@ def sample(
     -------
     ndarray, shape (size,)
     """
-    if isinstance(distribution, Constant):
-        return np.full(size, distribution.value, dtype)
+    value = fixed(distribution)
+    if value is not None:
+        return np.full(size, value, dtype)
     if isinstance(distribution, Uniform):
         span = distribution.high - distribution.low
         return (generator.random(size, dtype) * dtype(span)) + dtype(distribution.low)
+    if not isinstance(distribution, Normal):
+        raise TypeError(f"no distribution: {distribution!r}")
     values = generator.standard_normal(size, dtype)
     values *= dtype(distribution.sd)
     values += dtype(distribution.mean)
@@ -200,11 +212,3 @@ def sample(
         values[outside] = again
         outside = outside[(again < low) | (again > high)]
     return values
-
-
-def constant(value: Any) -> float:
-    """Return a plain number, or raise naming what was given."""
-    try:
-        return number(value)
-    except NetspecError as error:
-        raise ValueError(f"given {shown(value)}, expected a number") from error

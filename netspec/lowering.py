@@ -24,6 +24,7 @@ from netspec.expressions import Expr, Name, Number, Operation
 from netspec.neurons import NeuronModel, State
 
 ACTIVE = Name("active")
+CONSTANT = "1"  # the column of what does not depend on any variable; no identifier
 
 
 @dataclass(frozen=True)
@@ -116,14 +117,14 @@ class StepProgram:
             if any(name.startswith(prefix) for name in self.constant_names):
                 propagator = expm(matrix * span)
                 columns = _columns(self.model, self.linear)
-                for i, row in enumerate(self.linear):
-                    for j, column in enumerate(columns):
-                        found[f"{prefix}_{row}_{column}"] = float(propagator[i, j])
+                for i in range(len(self.linear)):
+                    for j in range(len(columns)):
+                        found[f"{prefix}_{i}_{j}"] = float(propagator[i, j])
         return {name: found[name] for name in self.constant_names}
 
 
 def _columns(model: NeuronModel, linear: tuple[str, ...]) -> list[str]:
-    return [*linear, *model.inputs, "one"]
+    return [*linear, *model.inputs, CONSTANT]
 
 
 def _matrix(
@@ -180,7 +181,7 @@ def _reaches(model: NeuronModel, linear: tuple[str, ...]) -> dict[str, list[str]
     # a constant drive: the right side does not vanish when all variables do
     driven = {n for n in linear if _has_constant(rhs[n], frozenset(columns))}
     return {
-        name: [c for c in columns if c in reach[name] or (c == "one" and reach[name] & driven)]
+        name: [c for c in columns if c in reach[name] or (c == CONSTANT and reach[name] & driven)]
         for name in linear
     }
 
@@ -226,7 +227,7 @@ def lower(model: NeuronModel, dt: float) -> StepProgram:
 
 def _lower(model: NeuronModel, dt: float) -> StepProgram:
     linear = _linear_states(model)
-    reach = _reaches(model, linear)
+    reach, columns = _reaches(model, linear), _columns(model, linear)
     states = {state.name: state for state in model.dynamics.states}
     others = [state for name, state in states.items() if name not in linear]
     hoisted: dict[Expr, str] = {}
@@ -237,11 +238,11 @@ def _lower(model: NeuronModel, dt: float) -> StepProgram:
     def exact(name: str, prefix: str) -> Expr:
         terms: list[Expr] = []
         for column in reach[name]:
-            constant = f"{prefix}_{name}_{column}"
+            constant = f"{prefix}_{linear.index(name)}_{columns.index(column)}"
             if constant not in constants:
                 constants.append(constant)
             terms.append(
-                Name(constant) if column == "one" else _product(Name(constant), Name(column))
+                Name(constant) if column == CONSTANT else _product(Name(constant), Name(column))
             )
         value = _sum(terms)
         return _held(value, Name(name)) if states[name].held else value

@@ -7,6 +7,7 @@ A `Network` is a value. It says nothing about time steps, seeds or simulators (s
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -14,13 +15,14 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     Field,
     StrictStr,
+    TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
     model_validator,
 )
 
 from netspec.checks import check_pieces
-from netspec.connectivity import Kernel, Rule
+from netspec.connectivity import AllToAll, Kernel, Rule, UniformKernel
 from netspec.distributions import Distribution
 from netspec.errors import DescriptionError, Fault, nearest, shown
 from netspec.faults import faults_of
@@ -207,6 +209,13 @@ class Recorder(Described):
     neurons: Indices | None = None
     interval: Annotated[float, in_unit("ms", 1e-4, 1e9)] | None = None
 
+    @model_validator(mode="after")
+    def _increasing(self) -> Recorder:
+        neurons = self.neurons or ()
+        if any(b <= a for a, b in itertools.pairwise(neurons)):
+            raise ValueError("neurons must increase, as the columns of the samples do")
+        return self
+
 
 # The lists of a network, in the order in which they are written.
 PIECES: dict[str, type[Described]] = {
@@ -278,7 +287,7 @@ class Network(Described):
             _names(data.get("populations")),
         )
         known = {fault.path for fault in faults}
-        faults += [f for f in found if not any(f.path.startswith(path) for path in known)]
+        faults += [f for f in found if not any(_within(f.path, path) for path in known)]
         if faults or network is None:
             raise DescriptionError(faults, f"network {_shown_name(data)}")
         for key, values in normal.items():
@@ -328,6 +337,10 @@ class Network(Described):
         """Return the unit of weights onto a receptor of a population."""
         model = self.model_of(target)
         return model.units_of_states[model.receptors[receptor]]
+
+
+def _within(path: str, known: str) -> bool:
+    return path == known or path.startswith((f"{known}.", f"{known}["))
 
 
 def _shown_name(data: dict[str, Any]) -> str:
@@ -399,12 +412,56 @@ def _hoist_models(data: dict[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
     return data, faults
 
 
+# What stands in for a field that could not be read, while the others of its piece are checked.
+# Faults that it causes itself lie at the path of the field, which is reported already.
+_PLACEHOLDERS: dict[str, Any] = {
+    "name": "unreadable",
+    "size": 2**31 - 1,
+    "model": "unreadable",
+    "parameters": {},
+    "initial": {},
+    "pre": "unreadable",
+    "post": "unreadable",
+    "target": "unreadable",
+    "receptor": "unreadable",
+    "source": "unreadable",
+    "rule": AllToAll(),
+    "weight": 0.0,
+    "kernel": UniformKernel(weight=0.0),
+    "rate": 0.0,
+    "amplitude": 0.0,
+    "times": (),
+    "amplitudes": (),
+    "neurons": (),
+}
+
+
 def _readable(pieces: Any, kind: type[Described]) -> list[Any]:
-    """Return the pieces that can be read on their own, None in place of the others."""
+    """Return what can be read of each piece, None where nothing can."""
     result: list[Any] = []
     for piece in pieces if isinstance(pieces, (list, tuple)) else ():
         try:
             result.append(kind.model_validate(piece))
         except (ValidationError, DescriptionError):
-            result.append(None)
+            result.append(_partly(piece, kind) if isinstance(piece, dict) else None)
     return result
+
+
+def _partly(piece: dict[str, Any], kind: type[Described]) -> Described:
+    """Read the fields of a piece one by one, with placeholders for those that cannot be."""
+    values: dict[str, Any] = {}
+    for name, field in kind.model_fields.items():
+        annotation = field.annotation
+        adapter: TypeAdapter[Any] = TypeAdapter(
+            Annotated[annotation, *field.metadata] if field.metadata else annotation
+        )
+        try:
+            if name not in piece:
+                values[name] = (
+                    field.get_default() if not field.is_required() else _PLACEHOLDERS[name]
+                )
+            else:
+                values[name] = adapter.validate_python(piece[name])
+        except (ValidationError, DescriptionError):
+            values[name] = _PLACEHOLDERS.get(name, field.get_default())
+    return kind.model_construct(**values)

@@ -107,7 +107,7 @@ class _Drawing:
     def block(self, index: int) -> Synapses:
         first, last = self.blocks[index]
         if isinstance(self.rule, Explicit):
-            lo, hi = np.searchsorted(self.explicit[0], [first, last])
+            lo, hi = np.searchsorted(self.explicit[0], np.array([first, last], np.uint32))
             pre, post = self.explicit[0][lo:hi], self.explicit[1][lo:hi]
             chosen = self.order[lo:hi]
         else:
@@ -135,7 +135,9 @@ class _Drawing:
                 codes = _distinct(space, number, generator, dtype)
             codes.sort()
         elif isinstance(self.rule, FixedIndegree):
-            lo, hi = np.searchsorted(self.sorted_codes, [first * self.n_post, last * self.n_post])
+            # bounds of the same type: searchsorted would convert the whole array
+            bounds = np.array([first * self.n_post, last * self.n_post], np.uint64)
+            lo, hi = np.searchsorted(self.sorted_codes, bounds)
             rows64, posts = np.divmod(self.sorted_codes[lo:hi], self.n_post)
             return rows64.astype(np.uint32), posts.astype(np.uint32)
         elif isinstance(self.rule, PairwiseBernoulli):
@@ -299,7 +301,7 @@ def synapse_blocks(
     """
     drawing = _Drawing(network, projection, simulation)
     total = len(drawing.blocks)
-    workers = min(threads or os.cpu_count() or 1, total)
+    workers = min(threads or len(os.sched_getaffinity(0)), total)
     if workers <= 1:
         yield from map(drawing.block, range(total))
         return

@@ -20,8 +20,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from netspec.backend import Progress, RunRequest, get_backend, versions
-from netspec.errors import BackendMissing, ResultFileError, SimulationFailed
+from netspec.backend import Progress, RunRequest, get_backend
+from netspec.errors import BackendMissing, ResultFileError, SimulationFailed, UsageError
 from netspec.network import Network
 from netspec.results import Run, open_run
 from netspec.simulation import Simulation
@@ -108,7 +108,7 @@ def run(
 
 def result_path(request: RunRequest, out: Path) -> Path:
     """Return the name of a request's result: a hash of everything that decides its content."""
-    digest = request.content_hash(versions(get_backend(request.backend)))
+    digest = request.content_hash(get_backend(request.backend))
     name = (
         f"{request.network.name}-{request.backend}-seed{request.simulation.seed}-{digest[:16]}.h5"
     )
@@ -131,13 +131,29 @@ def execute(
         raise BackendMissing(f"{request.backend} is not installed. {status.how_to_get}")
     backend.ledger(request).check(request.approximations)
     path = result_path(request, out)
-    (out / ".locks").mkdir(parents=True, exist_ok=True)
+    try:
+        (out / ".locks").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{out}: no folder for results ({error.strerror})") from None
     with FileLock(out / ".locks" / f"{path.name}.lock"):
-        if path.exists() and not force:
-            with suppress(ResultFileError):  # a damaged file is no result: run again
-                return open_run(path)
-        _in_child(request, path, time_limit, progress or (lambda phase, fraction: None))
-        return open_run(path)
+        if not path.exists() or force:
+            try:
+                _in_child(request, path, time_limit, progress or (lambda phase, fraction: None))
+            finally:
+                for rest in out.glob(f".{path.name}.*.tmp"):  # of a writer that was killed
+                    rest.unlink(missing_ok=True)
+        return _checked(request, path)
+
+
+def _checked(request: RunRequest, path: Path) -> Run:
+    """Open a result and make sure that it is the one asked for."""
+    try:
+        found = open_run(path)
+    except ResultFileError as error:
+        raise ResultFileError(f"{error}. To run it again: --force (force=True)") from None
+    if found.manifest["request_hash"] != request.content_hash(get_backend(request.backend)):
+        raise ResultFileError(f"{path}: the result of another request. To run again: --force")
+    return found
 
 
 def _in_child(
@@ -163,15 +179,15 @@ def _in_child(
             ended = _follow(child, deadline, progress)
         finally:
             _kill_group(child)
-        if ended != 0:
+        if ended is None or child.returncode != 0:
             stderr.seek(0)
             lines = stderr.read().decode(errors="replace").rstrip().splitlines()[-STDERR_LINES:]
             why = (
                 f"took longer than {time_limit:g} s and was killed"
                 if ended is None
-                else f"was killed by signal {-ended}"
-                if ended < 0
-                else f"ended with status {ended}"
+                else f"was killed by signal {-child.returncode}"
+                if child.returncode < 0
+                else f"ended with status {child.returncode}"
             )
             tail = "\n    ".join(lines) or "(nothing)"
             raise SimulationFailed(
@@ -182,8 +198,8 @@ def _in_child(
 
 def _follow(
     child: subprocess.Popen[bytes], deadline: float | None, progress: Progress
-) -> int | None:
-    """Read progress until the child ends; return its status, or None past the deadline."""
+) -> bool | None:
+    """Read progress until the child ends; return True, or None past the deadline."""
     import selectors
 
     if child.stdout is None:
@@ -205,10 +221,12 @@ def _follow(
             with suppress(ValueError, KeyError):
                 message: dict[str, Any] = json.loads(line)
                 progress(message["phase"], message["fraction"])
-    try:
-        return child.wait(None if deadline is None else max(deadline - time.monotonic(), 0.1))
-    except subprocess.TimeoutExpired:
-        return None
+    # not reaped yet, so that its process group keeps its number until it is killed
+    while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if deadline is not None and time.monotonic() > deadline:
+            return None
+        time.sleep(0.01)
+    return True
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from netspec.checks import kernel_dimension
 from netspec.errors import DescriptionError, Fault, UsageError, choices, nearest, shown
 from netspec.faults import as_description_error
 from netspec.network import PIECES, Network
 from netspec.neurons import LIBRARY
 from netspec.simulation import Simulation
+from netspec.units import COHERENT
 
 MAX_FILE_BYTES = 256 * 2**20
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -156,8 +158,11 @@ def load_with_simulation(path: str | Path) -> tuple[Network, Simulation | None]:
     return network, simulation
 
 
-def to_toml(network: Network) -> str:
-    """Write a network as TOML, with units; reading it back gives the same hash."""
+def to_toml(network: Network, simulation: Simulation | None = None) -> str:
+    """Write a network as TOML, with units; reading it back gives the same hash.
+
+    A simulation is written as the table ``[simulation]``, which is no part of the hash.
+    """
     import tomli_w
 
     data: dict[str, Any] = {"schema_version": network.schema_version, "name": network.name}
@@ -176,6 +181,9 @@ def to_toml(network: Network) -> str:
         pieces = [_compact(_with_units(network, piece)) for piece in getattr(network, key)]
         if pieces:
             data[key] = pieces
+    if simulation is not None:
+        times = simulation.model_dump(exclude={"seed"})
+        data["simulation"] = {key: _text(value, "ms") for key, value in times.items()}
     # within multi-line text, TOML readers may change the ends of lines
     return tomli_w.dumps(data, multiline_strings="\\r" not in canonical_json(network))
 
@@ -213,7 +221,10 @@ def _with_units(network: Network, piece: Any) -> dict[str, Any]:
         for field in {"amplitude", "amplitudes"} & set(data):
             data[field] = _text(data[field], unit)
     if "kernel" in data:
-        unit = network.model_of(str(target)).inputs[piece.target]
+        dimension = kernel_dimension(
+            network.model_of(piece.pre), piece.source, network.model_of(piece.post), piece.target
+        )
+        unit = next(unit for unit, known in COHERENT.items() if known == dimension)
         data["kernel"]["weight"] = _text(data["kernel"]["weight"], unit)
         if "sigma" in data["kernel"]:
             data["kernel"]["sigma"] = _text(data["kernel"]["sigma"], "deg")

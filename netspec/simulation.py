@@ -7,7 +7,6 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, StrictInt, model_validator
 
-from netspec.errors import UsageError
 from netspec.fields import Described, Milliseconds, in_unit
 
 
@@ -59,6 +58,4 @@ class Simulation(Described):
 
     def at_seed(self, seed: int) -> Simulation:
         """Return a copy with another seed."""
-        if seed < 0 or seed >= 2**63:
-            raise UsageError(f"seed {seed}: expected 0 to 2^63 - 1")
-        return self.model_copy(update={"seed": seed})
+        return Simulation(**{**self.model_dump(), "seed": seed})

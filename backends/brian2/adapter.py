@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any, ClassVar
 
 from netspec import connectivity as rules
@@ -11,6 +12,7 @@ from netspec.lowering import lower
 from netspec.network import Projection
 
 BYTES_PER_SYNAPSE = 60
+SMALL = 2_000_000  # neuron steps, below which compiling takes longer than it gains
 
 
 class Brian2Backend(Backend):
@@ -19,7 +21,7 @@ class Brian2Backend(Backend):
     name = "brian2"
     module = "brian2"
     distribution = "brian2"
-    how_to_get = "Install it with: pip install netspec-snn[brian2]"
+    how_to_get = "Install it with: pip install brian2 (Python 3.11 needs numpy<2.4 with it)"
     threaded = False
     options: ClassVar[dict[str, Option]] = {
         "codegen": Option(
@@ -74,6 +76,15 @@ class Brian2Backend(Backend):
             )
         return entries
 
+    def resolved_options(self, request: RunRequest) -> dict[str, str]:
+        """Return every option as it will be used; ``codegen`` depends on size and compiler."""
+        options = super().resolved_options(request)
+        if options["codegen"] == "auto":
+            neurons = sum(population.size for population in request.network.populations)
+            small = neurons * request.simulation.total_steps < SMALL
+            options["codegen"] = "numpy" if small or shutil.which("g++") is None else "cython"
+        return options
+
     def is_sum(self, request: RunRequest, projection: Projection) -> bool:
         """Return whether all pairs have one weight and one delay, so that spikes are summed."""
         return (
@@ -81,6 +92,7 @@ class Brian2Backend(Backend):
             and isinstance(projection.weight, dist.Constant)
             and isinstance(projection.delay, dist.Constant | None)
             and self.option(request, "all_to_all") == "sum"
+            and not request.readback  # there would be no synapses to read back
         )
 
     def how_drawn(self, request: RunRequest, projection: Projection) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +19,6 @@ from netspec.streams import simulator_seed
 
 # Brian2's defaults allow reordering of sums (-ffast-math); the step program is to be kept as it is
 COMPILER_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-std=c++11"]
-SMALL = 2_000_000  # neuron steps, below which compiling takes longer than it gains
 
 
 class Brian2Building(Execution):
@@ -35,6 +33,8 @@ class Brian2Building(Execution):
         self.objects: list[Any] = []
         # functions of the step that add events to state variables, in the synapses slot
         self.deliveries: list[Callable[[int], None]] = []
+        # currents into inputs that a continuous coupling sets
+        self.levels: dict[tuple[str, str], NDArray[Any]] = {}
         self.monitors: dict[str, Any] = {}
         self.samplers: dict[str, Any] = {}
         # where each projection's synapses are: (Synapses object, slice)
@@ -46,11 +46,7 @@ class Brian2Building(Execution):
     def setup(self) -> None:
         """Set Brian2's preferences and time step."""
         b2 = self.b2
-        target = self.backend.option(self.request, "codegen")
-        if target == "auto":
-            neurons = sum(population.size for population in self.network.populations)
-            small = neurons * self.simulation.total_steps < SMALL
-            target = "numpy" if small or shutil.which("g++") is None else "cython"
+        target = self.backend.resolved_options(self.request)["codegen"]
         b2.prefs.codegen.target = target
         b2.prefs.codegen.cpp.extra_compile_args_gcc = COMPILER_FLAGS
         b2.prefs.codegen.loop_invariant_optimisations = False
@@ -192,7 +188,7 @@ class Brian2Building(Execution):
         if not total:
             return
         synapses = self._synapses(
-            pre.neurons, post.neurons, state, f"synapses_{pre.model.name}_{state}"
+            pre.neurons, post.neurons, state, f"synapses_{pre.model.name}_{post.model.name}_{state}"
         )
         i, j = np.empty(total, np.int32), np.empty(total, np.int32)
         weight, delay = np.empty(total), np.empty(total, np.int64)

@@ -12,7 +12,6 @@ from netspec import realisation
 from netspec.lowering import lower
 from netspec.network import Network
 
-
 # Brian2 would take the name of a unit for its own quantity
 _UNITS = {name: ex.Number(size) for name, size in ex.UNIT_NAMES.items()}
 

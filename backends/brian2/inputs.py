@@ -56,33 +56,44 @@ class Brian2Inputs(Brian2Building):
         )  # fmt: skip
         source = pre.array(coupling.source)[source_slice]
         target = post.array(coupling.target)[target_slice]
-        # several couplings may share a target: the first sets, the others add
-        same = [c for c in self.network.continuous_projections
+        # the first coupling onto an input sets it, on top of its currents; further ones add
+        same = [c.name for c in self.network.continuous_projections
                 if (c.post, c.target) == (coupling.post, coupling.target)]  # fmt: skip
-        adds = same[0].name != coupling.name
+        base = (
+            target if same[0] != coupling.name else self._currents(coupling.post, coupling.target)
+        )
         if coupling.kernel.kind == "uniform":
             weight = coupling.kernel.weight
 
             def uniform() -> None:
-                total = weight * source.sum()
-                target[:] = target + total if adds else total
+                np.add(base, weight * source.sum(), out=target)
 
             return uniform
         size = len(target)
         spectrum = rfft(coupling.kernel.values(size))
 
         def circulant() -> None:
-            total = irfft(rfft(source) * spectrum, size)
-            target[:] = target + total if adds else total
+            np.add(base, irfft(rfft(source) * spectrum, size), out=target)
 
         return circulant
+
+    def _currents(self, population: str, port: str) -> NDArray[Any]:
+        """Return where the currents into an input are kept.
+
+        That is the input itself, unless a continuous coupling sets it at every step.
+        """
+        group, where = self.group(population)
+        coupled = {(c.post, c.target) for c in self.network.continuous_projections}
+        if (population, port) not in coupled:
+            return group.array(port)[where]
+        return self.levels.setdefault((population, port), np.zeros(where.stop - where.start))
 
     def _current_changes(self) -> dict[int, list[Callable[[], None]]]:
         """Return step -> functions that change currents; those of step 0 are called at once."""
         changes: dict[int, list[Callable[[], None]]] = {}
         for change in realisation.current_changes(self.network, self.simulation):
-            group, where = self.group(change.population)
-            apply = functools.partial(_add, group.array(change.port)[where], change)
+            values = self._currents(change.population, change.port)
+            apply = functools.partial(_add, values, change)
             if change.step == 0:
                 apply()
             else:

@@ -13,8 +13,14 @@ from netspec import connectivity as rules
 from netspec import distributions as dist
 from netspec import realisation
 from netspec.backend import Backend, Entry, Option, Outcome, Progress, RunRequest
-from netspec.backends.nest.models import IAF_BW_2001, IAF_PSC_EXP, native_model, nmda_entries
-from netspec.network import CurrentInput, Projection, StepCurrent
+from netspec.backends.nest.models import (
+    BLOCK,
+    IAF_BW_2001,
+    IAF_PSC_EXP,
+    native_model,
+    nmda_entries,
+)
+from netspec.network import ContinuousProjection, CurrentInput, Projection, StepCurrent
 
 FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current can act
 # At the peak, which includes NEST's tables of sources and targets while it connects and prepares;
@@ -30,7 +36,7 @@ class NestBackend(Backend):
     name = "nest"
     module = "nest"
     distribution = "nest-simulator"
-    how_to_get = "Install it with: pip install netspec-snn[nest]"
+    how_to_get = "Install it with: pip install nest-simulator"
     options: ClassVar[dict[str, Option]] = {
         "nmda": Option(
             "instant",
@@ -63,6 +69,10 @@ class NestBackend(Backend):
         """Answer for models, inputs, recorders and connectivity."""
         network = request.network
         entries: list[Entry] = []
+        tics = request.simulation.dt * 1000
+        if abs(tics - round(tics)) > 1e-9:
+            reason = "NEST's time steps are multiples of 0.001 ms"
+            entries.append(Entry(thing="simulation.dt", status="unsupported", reason=reason))
         for population in network.populations:
             entries += self._population_entries(request, population.name)
         for projection in network.projections:
@@ -140,39 +150,39 @@ class NestBackend(Backend):
     def _conductance_entries(
         self, request: RunRequest, population: str, given: dict[str, Any]
     ) -> list[Entry]:
-        network, thing = request.network, f"populations.{population}.parameters"
+        thing = f"populations.{population}.parameters"
         entries = []
         if np.any(np.asarray(given["E_AMPA"]) != np.asarray(given["E_NMDA"])):
             reason = "iaf_bw_2001 has one reversal potential for AMPA and NMDA"
             entries.append(Entry(thing=f"{thing}.E_NMDA", status="unsupported", reason=reason))
-        gating = ("Mg", "Mg_slope", "tau_x", "tau_NMDA", "alpha", "E_L", "V_th")
-        if any(np.ndim(given[name]) for name in gating):
-            reason = f"one value a population is needed for {', '.join(gating)}"
+        single = ("tau_x", "tau_NMDA", "alpha", *BLOCK)
+        if any(np.ndim(given[name]) for name in single):
+            reason = f"one value a population is needed for {', '.join(single)}"
             entries.append(Entry(thing=thing, status="unsupported", reason=reason))
             return entries
         if np.any(given["I_e"]):
             entries.append(self._late(f"{thing}.I_e", 0))
-        incoming = [c for c in network.continuous_projections if c.post == population]
-        for projection in incoming:
-            pre = native_model(network.model_of(projection.pre))
-            if (
-                projection.source != "s_NMDA"
-                or projection.target != "g_NMDA"
-                or pre is not IAF_BW_2001
-            ):
-                entries.append(
-                    Entry(
-                        thing=f"continuous_projections.{projection.name}",
-                        status="unsupported",
-                        reason="NEST couples s_NMDA to g_NMDA of iaf_cond_nmda, and nothing else",
-                    )
-                )
-        things = [f"continuous_projections.{c.name}" for c in incoming]
-        if things:
-            exact = self.option(request, "nmda") == "exact"
-            numbers = {name: float(given[name]) for name in gating}
-            entries += nmda_entries(things, numbers, exact, population)
         return entries
+
+    def _coupling_entries(self, request: RunRequest, coupling: ContinuousProjection) -> list[Entry]:
+        """NEST carries NMDA gating with spikes, between two populations of `iaf_bw_2001`."""
+        network, thing = request.network, f"continuous_projections.{coupling.name}"
+        ends = [native_model(network.model_of(name)) for name in (coupling.pre, coupling.post)]
+        if ends != [IAF_BW_2001] * 2 or (coupling.source, coupling.target) != ("s_NMDA", "g_NMDA"):
+            reason = "NEST couples s_NMDA to g_NMDA of iaf_cond_nmda, and nothing else"
+            return [Entry(thing=thing, status="unsupported", reason=reason)]
+        pre, post = (
+            realisation.parameters(network, name, request.simulation)
+            for name in (coupling.pre, coupling.post)
+        )
+        gating = ("tau_x", "tau_NMDA", "alpha")
+        if any(np.ndim(own[k]) for own in (pre, post) for k in (*gating, *BLOCK)):
+            return []  # reported with the population
+        if any(pre[name] != post[name] for name in gating):
+            reason = "NEST gates with the target's " + ", ".join(gating) + ", which differ here"
+            return [Entry(thing=thing, status="unsupported", reason=reason)]
+        exact = self.option(request, "nmda") == "exact"
+        return nmda_entries(thing, {k: float(v) for k, v in post.items()}, exact, coupling.post)
 
     @staticmethod
     def _late(thing: str, step: int) -> Entry:

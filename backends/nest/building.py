@@ -18,7 +18,13 @@ from netspec import distributions as dist
 from netspec import realisation
 from netspec.backend import Execution, Progress, RunRequest
 from netspec.backends.nest.adapter import NestBackend
-from netspec.backends.nest.models import IAF_BW_2001, NativeModel, magnesium_block, native_model
+from netspec.backends.nest.models import (
+    BLOCK,
+    IAF_BW_2001,
+    NativeModel,
+    magnesium_block,
+    native_model,
+)
 from netspec.network import Projection
 from netspec.streams import simulator_seed
 
@@ -48,7 +54,7 @@ class NestBuilding(Execution):
         nest.rng_seed = simulator_seed(self.simulation.seed)
         # without the table of sources the network cannot be read back, but memory is saved
         nest.keep_source_table = self.request.readback
-        if nest.local_num_threads != self.request.threads or nest.resolution != self.dt:
+        if nest.local_num_threads != self.request.threads or abs(nest.resolution - self.dt) > 1e-9:
             raise RuntimeError("NEST did not take over the number of threads or the resolution")
         self.result.info = {
             "threads": str(nest.local_num_threads),
@@ -69,19 +75,20 @@ class NestBuilding(Execution):
             given["t_ref"] = np.rint(np.asarray(given["t_ref"]) / self.dt) * self.dt
             values = {native.parameters[k]: v for k, v in given.items() if k in native.parameters}
             if native is IAF_BW_2001:
-                block = magnesium_block(
-                    {k: float(given[k]) for k in ("Mg", "Mg_slope", "E_L", "V_th")}
-                )
+                block = magnesium_block({name: float(given[name]) for name in BLOCK})
                 values["conc_Mg2"] = block.concentration
                 values["gsl_error_tol"] = 1e-6
                 self.nmda_factor[population.name] = block.factor
             numbers = {k: float(v) for k, v in values.items() if np.ndim(v) == 0}
-            nodes = self.nest.Create(theirs, population.size, params=numbers)
-            arrays = {k: v for k, v in values.items() if np.ndim(v)}
+            arrays = {k: np.asarray(v).tolist() for k, v in values.items() if np.ndim(v)}
+            # set together, since NEST checks them against each other (V_reset < V_th)
+            nodes = self.nest.Create(
+                theirs, population.size, params=numbers | arrays if arrays else numbers
+            )
             initial = realisation.initial_values(self.network, population.name, self.simulation)
-            arrays |= {native.recordables[ours]: initial[ours] for ours in native.settable}
-            for name, value in arrays.items():
-                nodes.set({name: value if np.ndim(value) == 0 else np.asarray(value).tolist()})
+            for ours in native.settable:
+                value = np.asarray(initial[ours])
+                nodes.set({native.recordables[ours]: value.tolist()})
             self.populations[population.name] = nodes
             self.natives[population.name] = native
             if self.request.readback:
@@ -193,12 +200,13 @@ class NestBuilding(Execution):
     def _random(self, value: dist.Distribution) -> Any:
         """Return a distribution as NEST's parameter object."""
         nest = self.nest
-        if isinstance(value, dist.Constant):
-            return value.value
+        fixed = dist.fixed(value)
+        if fixed is not None:
+            return fixed
         if isinstance(value, dist.Uniform):
             return nest.random.uniform(value.low, value.high)
-        if value.sd == 0:
-            return value.mean
+        if not isinstance(value, dist.Normal):
+            raise TypeError(f"no distribution: {value!r}")
         normal = nest.random.normal(value.mean, value.sd)
         low, high = value.bounds()
         if (low, high) == (-np.inf, np.inf):
@@ -211,8 +219,9 @@ class NestBuilding(Execution):
         delay = projection.delay
         if delay is None:
             return self.dt
-        if isinstance(delay, dist.Constant):
-            return self.simulation.steps(delay.value, minimum=1) * self.dt
+        fixed = dist.fixed(delay)
+        if fixed is not None:
+            return self.simulation.steps(fixed, minimum=1) * self.dt
         drawn = self._random(delay)
         # NEST refuses what rounds to no step; netspec makes it one step
         lifted = dist.extremes(delay)[0] < self.dt / 2

@@ -77,6 +77,7 @@ IAF_BW_2001 = NativeModel(
 )
 NATIVE = (IAF_PSC_EXP, IAF_BW_2001)
 
+BLOCK = ("Mg", "Mg_slope", "E_L", "V_th")  # what the magnesium block is made of
 NATIVE_MG_SLOPE = 0.062  # 1/mV, fixed in NEST's source
 TINY_MG = 1e-9  # NEST wants more than zero; the block then differs from one by less than 1e-7
 MAX_BLOCK_ERROR = 0.01
@@ -164,10 +165,10 @@ def instant_rise_error(tau_x: float, tau_nmda: float, alpha: float) -> str:
 
 
 def nmda_entries(
-    things: list[str], parameters: dict[str, float], exact: bool, population: str
+    thing: str, parameters: dict[str, float], exact: bool, population: str
 ) -> list[Entry]:
-    """Return the ledger's lines for the NMDA input of one population."""
-    block = magnesium_block(parameters)
+    """Return the ledger's lines for one NMDA coupling onto a population."""
+    block = magnesium_block({name: parameters[name] for name in BLOCK})
     delay = "NEST sends gating with spikes, so it arrives one step later"
     entries = [
         Entry(
@@ -181,7 +182,6 @@ def nmda_entries(
                 parameters["tau_x"], parameters["tau_NMDA"], parameters["alpha"]
             ),
         )
-        for thing in things
     ]
     if block.error > MAX_BLOCK_ERROR:
         entries.append(

@@ -91,7 +91,8 @@ class NestSimulation(NestBuilding):
         events = self.meters[recorder.name].events
         order = np.lexsort((events["senders"], events["times"]))
         order = order[np.asarray(events["times"])[order] <= self.simulation.total_steps]
-        width = len(np.unique(events["senders"]))
+        size = self.network.population(recorder.target).size
+        width = size if recorder.neurons is None else len(recorder.neurons)
         steps = np.asarray(events["times"])[order].reshape(-1, width)[:, 0]
         for ours in recorder.variables:
             theirs = self.natives[recorder.target].recordables[ours]

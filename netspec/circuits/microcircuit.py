@@ -184,8 +184,8 @@ def _delay(variant: Variant, source: int) -> Distribution:
 def microcircuit(
     variant: str = "potjans2014",
     scale: float | None = None,
-    neuron_scale: float = 1.0,
-    connectivity_scale: float = 1.0,
+    neuron_scale: float | None = None,
+    connectivity_scale: float | None = None,
     drive: str | None = None,
     initial: str | None = None,
 ) -> Network:
@@ -197,9 +197,9 @@ def microcircuit(
         Which published code to follow, see `VARIANTS`.
     scale : float, optional
         Sets `neuron_scale` and `connectivity_scale` together.
-    neuron_scale : float
-        Factor on the numbers of neurons, in (0, 1].
-    connectivity_scale : float
+    neuron_scale : float, optional
+        Factor on the numbers of neurons, in (0, 1]; 1 by default.
+    connectivity_scale : float, optional
         Factor k on all in-degrees, in (0, 1]. Weights grow by 1/sqrt(k), and a current keeps
         the mean input (van Albada, Helias & Diesmann 2015, PLoS Comput Biol 11:e1004490).
     drive : {"poisson", "dc"}, optional
@@ -214,8 +214,11 @@ def microcircuit(
     if variant not in VARIANTS:
         raise UsageError(f"unknown variant {variant!r}; {choices(VARIANTS)}. "
                          + nearest(variant, list(VARIANTS)))  # fmt: skip
-    if scale is not None:
-        neuron_scale = connectivity_scale = scale
+    if scale is not None and (neuron_scale is not None or connectivity_scale is not None):
+        raise UsageError("scale sets neuron_scale and connectivity_scale; give it or them")
+    whole = 1.0 if scale is None else scale
+    neuron_scale = whole if neuron_scale is None else neuron_scale
+    connectivity_scale = whole if connectivity_scale is None else connectivity_scale
     for name, value in (("neuron", neuron_scale), ("connectivity", connectivity_scale)):
         if not 0 < value <= 1:
             raise UsageError(f"{name} scale {value!r}: expected more than 0, at most 1")

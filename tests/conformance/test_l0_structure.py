@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from parts import choices, conductance, network, neuron
+from parts import conductance, network, neuron
 from scipy import stats
 
 from netspec import Projection, Simulation, realisation
@@ -99,14 +99,11 @@ NETWORK, DESCRIBED = structure()
 
 
 @pytest.fixture(scope="module")
-def read(simulate, backend):
+def read(simulate):
     """Give a function that returns the run with shared or native connectivity, read back."""
 
     def run(connectivity):
-        # a sum over all pairs holds no synapses that could be read
-        options = {key: value for given in choices(backend, "all_to_all")
-                   for key, value in given.items() if value == "synapses"}  # fmt: skip
-        return simulate(NETWORK, 1.0, connectivity=connectivity, readback=True, options=options)
+        return simulate(NETWORK, 1.0, connectivity=connectivity, readback=True)
 
     return run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -81,19 +80,20 @@ def test_a_run_that_exists_is_not_run_again(run, log):
     assert log.read_text() == "run\nrun\n"
 
 
-def test_a_damaged_result_is_no_result_and_is_run_again(run, log):
+def test_a_damaged_result_is_an_error_until_it_is_run_again_on_purpose(run, log):
     file = run(lonely()).file
     content = file.read_bytes()
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(ResultFileError):
-        netspec.open_run(file)
-    assert trains(run(lonely()), "A") == [[139, 298, 457]] * 2
-    assert log.read_text() == "run\nrun\n"
+    with pytest.raises(ResultFileError, match="damaged.*force=True"):
+        run(lonely())
+    assert file.read_bytes() != content and log.read_text() == "run\n"
+    assert trains(run(lonely(), force=True), "A") == [[139, 298, 457]] * 2
 
 
 def test_two_that_ask_for_the_same_run_at_once_share_it(run, log):
     with ThreadPoolExecutor(2) as pool:
-        first, second = (pool.submit(run, lonely()) for _ in range(2))
+        slow = {"manners": "slow"}
+        first, second = (pool.submit(run, lonely(), options=slow) for _ in range(2))
         assert first.result().file == second.result().file
     assert log.read_text() == "run\n"
 
@@ -108,8 +108,11 @@ def test_a_run_that_fails_says_why_and_leaves_no_file(run, tmp_path, manners, wo
     assert not [p for p in (tmp_path / "runs").rglob("*") if p.suffix in (".h5", ".tmp")]
 
 
-def test_a_run_past_its_time_limit_is_killed_with_all_its_processes(run, log):
-    with pytest.raises(SimulationFailed, match="took longer than 6 s and was killed"):
-        run(lonely(), options={"manners": "hangs"}, time_limit=6.0)
-    helper = int(log.read_text())
-    assert helper != os.getpid() and not is_alive(helper)
+def test_a_run_that_is_interrupted_takes_all_its_processes_with_it(run, log):
+    def interrupt(phase, fraction):
+        assert is_alive(int(log.read_text()))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(lonely(), options={"manners": "hangs"}, progress=interrupt)
+    assert not is_alive(int(log.read_text()))

@@ -53,8 +53,8 @@ def driven():
 def counted(simulate):
     """Give a function that returns the number of events by step and neuron."""
 
-    def counts(population, seed=1, receptor="ex"):
-        run = simulate(driven(), STEPS * DT, DT, seed=seed)
+    def counts(population, receptor="ex"):
+        run = simulate(driven(), STEPS * DT, DT)
         current = sampled(run, population, f"I_syn_{receptor}") / WEIGHT
         before = np.vstack([np.zeros(SIZE), current[:-1]])
         found = current - before * np.exp(-DT / TAU)
@@ -107,10 +107,3 @@ def test_a_delayed_input_begins_after_its_delay(counted):
     assert not counts[:begin].any()
     assert_poisson(counts[begin + 2 :], 20000.0 * DT / 1000)
     assert counts[begin : begin + 2].any()
-
-
-def test_the_seed_decides_the_input(counted):
-    first, other = counted("external"), counted("external", seed=2)
-    assert_poisson(other, 8.0 * 1600 * DT / 1000)
-    correlation = np.corrcoef(first.ravel(), other.ravel())[0, 1]
-    assert abs(correlation) < SIGMAS / np.sqrt(first.size)

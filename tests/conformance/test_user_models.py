@@ -112,7 +112,7 @@ def test_adex_is_that_of_scipy(simulate, adaptive, record_property):
     record_property("largest difference of V_m, AdEx below threshold (mV)", largest)
     assert largest < 1e-9
     assert difference(run, expected, "w") < 0.05  # pA, of some hundred
-    assert difference(run, expected, "I_syn") < 1e-9
+    assert difference(run, expected, "I_syn") < 1e-7
 
 
 @pytest.mark.notimpl(["nest"], NESTML)

@@ -25,7 +25,9 @@ class DummyBackend(Backend):
     how_to_get = "It lies in the tests."
     threaded = False
     options = {
-        "manners": Option("good", ("good", "fails", "hangs", "dies"), "what becomes of the run"),
+        "manners": Option(
+            "good", ("good", "slow", "fails", "hangs", "dies"), "what becomes of the run"
+        ),
         "currents": Option("exact", ("exact", "none"), "none: currents are left out"),
     }
 
@@ -57,8 +59,10 @@ class DummyBackend(Backend):
         if manners == "hangs":
             helper = subprocess.Popen(["sleep", "600"])
             log.write_text(str(helper.pid))
+            progress("simulate", 0.5)
             time.sleep(600)
-        time.sleep(1)  # long enough for another process to ask for the same run
+        if manners == "slow":
+            time.sleep(1)
         outcome = Outcome()
         for population in request.network.populations:
             outcome.spikes[population.name] = self.simulate(request, population, progress)

@@ -6,6 +6,15 @@ import sys
 HEAVY = ("nest", "brian2", "pygenn", "sympy", "scipy", "matplotlib", "pint", "h5py", "neo")
 
 
+def seconds_to_import(modules: str) -> float:
+    code = f"import time; t = time.process_time(); import {modules}; print(time.process_time() - t)"
+    runs = (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        for _ in range(5)
+    )
+    return min(float(run.stdout) for run in runs)
+
+
 def test_importing_netspec_loads_no_simulator_and_nothing_heavy():
     code = f"import sys, netspec; print([m for m in {HEAVY} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -13,9 +22,5 @@ def test_importing_netspec_loads_no_simulator_and_nothing_heavy():
 
 
 def test_importing_netspec_takes_less_than_half_a_second():
-    code = "import time; t = time.process_time(); import netspec; print(time.process_time() - t)"
-    seconds = [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-        for _ in range(5)
-    ]
-    assert min(seconds) < 0.5
+    # on a machine that is slow or busy, NumPy and pydantic alone say how much
+    assert seconds_to_import("netspec") < max(0.5, 2.5 * seconds_to_import("numpy, pydantic"))

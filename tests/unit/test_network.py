@@ -256,3 +256,17 @@ def test_bounds_of_a_normal_distribution_keep_something():
     with pytest.raises(DescriptionError, match="of the samples"):
         Normal(mean=0.0, sd=1.0, low=5.0)
     assert Normal(mean=0.0, sd=1.0, low=5.0, clip="bound").low == 5.0
+
+
+
+def test_a_piece_with_one_unreadable_field_is_still_checked_otherwise():
+    found = faults_of(network(projections=[{**EE, "pre": "Nope", "rule": {"kind": "bogus"}}]))
+    assert set(found) == {"projections[0].pre", "projections[0].rule"}
+
+
+def test_a_positive_parameter_may_not_be_drawn_below_zero():
+    wide = {"kind": "normal", "mean": "10 ms", "sd": "5 ms"}
+    population = {**E, "parameters": {"tau_m": wide}}
+    assert set(faults_of(network(populations=[population]))) == {"populations[0].parameters.tau_m"}
+    bounded = {**E, "parameters": {"tau_m": {**wide, "low": "1 ms"}}}
+    assert network_from(network(populations=[bounded])).populations[0].size == 8

@@ -257,3 +257,27 @@ def test_shortcuts_cannot_blow_up():
     found = faults_of(equations="\n".join([*lines, "dx/dt = a59/(1*ms) : 1"]))
     assert any("parts" in fault.allowed for fault in found.values())
     assert "equations" in faults_of(equations="x = " + ":x(" * 10**5)
+
+
+def test_names_that_look_alike_when_joined_keep_their_own_propagators():
+    model = NeuronModel(
+        name="alike",
+        equations="""
+            da/dt = b_c/tau : 1
+            db_c/dt = -b_c/tau : 1
+            da_b/dt = -5*c/tau : 1
+            dc/dt = -c/tau : 1
+            done/dt = -one/tau : 1
+        """,
+        threshold="a > 100",
+        parameters={"tau": "10 ms"},
+    )
+    program = lower(model, 1.0)
+    values = {"a": 0.0, "b_c": 1.0, "a_b": 0.0, "c": 1.0, "one": 1.0, "active": 1.0}
+    values |= program.constants(model.defaults())
+    for statement in program.statements:
+        values[statement.target] = evaluate(statement.value, values)
+    decayed = np.exp(-0.1)
+    assert values["a"] == pytest.approx(1 - decayed, rel=1e-12)
+    assert values["a_b"] == pytest.approx(-5 * (1 - decayed), rel=1e-12)
+    assert values["one"] == pytest.approx(decayed, rel=1e-12)
