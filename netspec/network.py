@@ -451,10 +451,10 @@ def _partly(piece: dict[str, Any], kind: type[Described]) -> Described:
     """Read the fields of a piece one by one, with placeholders for those that cannot be."""
     values: dict[str, Any] = {}
     for name, field in kind.model_fields.items():
-        annotation = field.annotation
-        adapter: TypeAdapter[Any] = TypeAdapter(
-            Annotated[annotation, *field.metadata] if field.metadata else annotation
-        )
+        kind_of_field: Any = field.annotation
+        if field.metadata:
+            kind_of_field = Annotated[kind_of_field, *field.metadata]
+        adapter: TypeAdapter[Any] = TypeAdapter(kind_of_field)
         try:
             if name not in piece:
                 values[name] = (

@@ -77,9 +77,11 @@ class NestBackend(Backend):
             entries += self._population_entries(request, population.name)
         for projection in network.projections:
             entries.append(self._projection_entry(request, projection))
+        for coupling in network.continuous_projections:
+            entries += self._coupling_entries(request, coupling)
         for poisson in network.poisson_inputs:
             thing = f"poisson_inputs.{poisson.name}"
-            reason = "one poisson_generator; every neuron has its own train"
+            reason = "one poisson_generator, a train for every neuron, from the second step on"
             wrong = self._wrong_sign(
                 request, poisson.target, poisson.receptor, (poisson.weight,) * 2
             )

@@ -81,7 +81,7 @@ def single_neurons(dt):
             for receptor, (times, neurons) in events.items()
             for target in ("events", "equal_taus", "nearly_equal_taus")
         ],
-        recorders=[Recorder(name="some", target="window", variables=["V_m"], neurons=[2, 1],
+        recorders=[Recorder(name="some", target="window", variables=["V_m"], neurons=[1, 2],
                             interval=0.5)],
     )  # fmt: skip
 

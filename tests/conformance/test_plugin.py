@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def run(monkeypatch, tmp_path):
     """Give a function that runs a network on the plugin, in folders of the test's own."""
     assert "dummy" not in backend_names()
     monkeypatch.syspath_prepend(PLUGIN)
-    monkeypatch.setenv("PYTHONPATH", str(PLUGIN))
+    monkeypatch.setenv("PYTHONPATH", str(PLUGIN), prepend=os.pathsep)
     monkeypatch.setenv("DUMMY_LOG", str(tmp_path / "log"))
 
     def run_dummy(described, **more):
@@ -84,7 +85,7 @@ def test_a_damaged_result_is_an_error_until_it_is_run_again_on_purpose(run, log)
     file = run(lonely()).file
     content = file.read_bytes()
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(ResultFileError, match="damaged.*force=True"):
+    with pytest.raises(ResultFileError, match=r"damaged.*force=True"):
         run(lonely())
     assert file.read_bytes() != content and log.read_text() == "run\n"
     assert trains(run(lonely(), force=True), "A") == [[139, 298, 457]] * 2

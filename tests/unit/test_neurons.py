@@ -276,7 +276,7 @@ def test_names_that_look_alike_when_joined_keep_their_own_propagators():
     values = {"a": 0.0, "b_c": 1.0, "a_b": 0.0, "c": 1.0, "one": 1.0, "active": 1.0}
     values |= program.constants(model.defaults())
     for statement in program.statements:
-        values[statement.target] = evaluate(statement.value, values)
+        values[statement.target] = ex.evaluate(statement.value, values)
     decayed = np.exp(-0.1)
     assert values["a"] == pytest.approx(1 - decayed, rel=1e-12)
     assert values["a_b"] == pytest.approx(-5 * (1 - decayed), rel=1e-12)
