@@ -69,6 +69,17 @@ class Ledger(Described):
         found = (entry.name for entry in self.entries if entry.status == "approximate")
         return list(dict.fromkeys(found))
 
+    def grouped(self) -> list[tuple[str, Entry]]:
+        """Return equal answers together, each with what it is an answer for."""
+        groups: dict[tuple[str, ...], list[Entry]] = {}
+        for entry in self.entries:
+            key = (entry.status, entry.name, entry.reason, entry.error)
+            groups.setdefault(key, []).append(entry)
+        return [
+            (found[0].thing + (f" and {len(found) - 1} more" if len(found) > 1 else ""), found[0])
+            for found in groups.values()
+        ]
+
     def check(self, agreed: tuple[str, ...]) -> None:
         """Raise unless everything is exact or an approximation that was agreed to.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -58,15 +57,10 @@ def show_audit(audit: Audit) -> None:
 
 def show_ledger(ledger: contract.Ledger) -> None:
     """Print what a backend says to a network, equal answers together."""
-    grouped = Counter((e.status, e.name, e.reason, e.error) for e in ledger.entries)
-    rows = []
-    for (status, name, reason, error), count in grouped.items():
-        first = next(
-            e.thing for e in ledger.entries if (e.status, e.name, e.reason, e.error)
-            == (status, name, reason, error)
-        )  # fmt: skip
-        thing = first if count == 1 else f"{first} and {count - 1} more"
-        rows.append((thing, f"{status} {name}".strip(), f"{reason}. {error}".strip(". ")))
+    rows = [
+        (thing, f"{e.status} {e.name}".strip(), f"{e.reason}. {e.error}".strip(". "))
+        for thing, e in ledger.grouped()
+    ]
     table(f"Ledger of {ledger.backend}", ("what", "how", "why"), rows)
 
 

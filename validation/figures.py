@@ -63,7 +63,7 @@ def raster(network: Network, runs: Sequence[Run]) -> str:
             begin = max(0, spikes.end - round(RASTER_MS / spikes.dt))
             spikes = spikes.window(begin, spikes.end)
             shown = spikes.neurons % stride == 0
-            axes.plot(spikes.times[shown], base + spikes.neurons[shown], ",", rasterized=True)
+            axes.plot(spikes.times[shown], base + spikes.neurons[shown], ".", markersize=1)
             ticks.append((base + spikes.size / 2, population))
             base += spikes.size
         axes.set_yticks([t for t, _ in ticks], [name for _, name in ticks])

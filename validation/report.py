@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from netspec.backend import Ledger
 from netspec.network import Network
 from netspec.validation import ensemble
 
@@ -60,6 +61,9 @@ def _page(network: Network, done: Sequence[ensemble.Finished], summary: dict[str
         summary=summary,
         tables=tables,
         figures=images,
-        ledgers={name: run.manifest["ledger"] for name, run in first.items()},
+        ledgers={
+            name: Ledger(backend=name, entries=run.manifest["ledger"]).grouped()
+            for name, run in first.items()
+        },
         runs=runs,
     )

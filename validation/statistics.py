@@ -5,17 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from netspec.results import SpikeData
 
 MIN_VECTOR = 0.3  # below this length of the population vector an angle means nothing
-
-
-def neuron_rates(spikes: SpikeData) -> NDArray[np.float64]:
-    """Return the rate of every neuron in spikes/s, silent ones included, shape (size,)."""
-    counts = np.bincount(spikes.neurons, minlength=spikes.size)
-    return counts / (spikes.duration / 1000)
 
 
 @dataclass(frozen=True)

@@ -74,10 +74,10 @@ def test_the_same_seed_makes_the_same_run_and_another_seed_another(simulate):
     noise = PoissonInput(name="noise", target="E", receptor="excitatory", rate=2000.0, weight=30.0)
 
     def spikes(seed, **more):
-        run = simulate(recurrent([noise]), STEPS * 0.1, seed=seed, **more)
+        run = simulate(recurrent([noise]), 40.0, seed=seed, **more)
         return [trains(run, name) for name in ("E", "I")]
 
     first = spikes(SEED)
-    assert sum(map(len, first[0])) > 50
+    assert sum(map(len, first[0])) > 20
     assert spikes(SEED, force=True) == first
     assert spikes(SEED + 1) != first

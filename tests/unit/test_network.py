@@ -258,7 +258,6 @@ def test_bounds_of_a_normal_distribution_keep_something():
     assert Normal(mean=0.0, sd=1.0, low=5.0, clip="bound").low == 5.0
 
 
-
 def test_a_piece_with_one_unreadable_field_is_still_checked_otherwise():
     found = faults_of(network(projections=[{**EE, "pre": "Nope", "rule": {"kind": "bogus"}}]))
     assert set(found) == {"projections[0].pre", "projections[0].rule"}
