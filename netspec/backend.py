@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from pydantic import Field, StrictBool, StrictStr
 
 import netspec
-from netspec.errors import BackendMissing, UnsupportedError, UsageError, choices, nearest
+from netspec.errors import BackendMissing, UnsupportedError, UsageError, choices, nearest, unknown
 from netspec.fields import Described, Identifier
 from netspec.network import Network
 from netspec.realisation import share_lifted
@@ -319,10 +319,7 @@ def get_backend(name: str) -> Backend:
             if not isinstance(backend, Backend):
                 raise BackendMissing(f"the entry point {name!r} is no netspec backend")
             return backend
-    known = backend_names()
-    raise BackendMissing(
-        f"unknown backend {name!r}; {choices(known)}. {nearest(name, known)}".rstrip()
-    )
+    raise BackendMissing(unknown("backend", name, backend_names()))
 
 
 @lru_cache(maxsize=1)

@@ -101,6 +101,12 @@ def choices(known: Iterable[str]) -> str:
     return f"allowed: {shown}" + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
 
 
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Return the message for a name that does not exist: what does, and the closest of it."""
+    names = list(known)
+    return f"unknown {what} {name!r}; {choices(names)}. {nearest(name, names)}".rstrip()
+
+
 def shown(value: object, limit: int = 80) -> str:
     """Return a short representation of `value` for an error message."""
     try:

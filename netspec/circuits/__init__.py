@@ -10,7 +10,7 @@ from netspec.circuits.microcircuit import VARIANTS as _MICROCIRCUIT
 from netspec.circuits.microcircuit import microcircuit
 from netspec.circuits.working_memory import VARIANTS as _WORKING_MEMORY
 from netspec.circuits.working_memory import Cue, working_memory
-from netspec.errors import UsageError, choices, nearest
+from netspec.errors import UsageError, unknown
 from netspec.network import Network
 from netspec.simulation import Simulation
 
@@ -69,8 +69,7 @@ def circuit(name: str) -> Circuit:
         If there is none of that name.
     """
     if name not in CIRCUITS:
-        hint = nearest(name, list(CIRCUITS))
-        raise UsageError(f"unknown circuit {name!r}; {choices(CIRCUITS)}. {hint}".rstrip())
+        raise UsageError(unknown("circuit", name, CIRCUITS))
     return CIRCUITS[name]
 
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 from netspec.connectivity import FixedTotalNumber
 from netspec.distributions import Constant, Distribution, Normal
-from netspec.errors import UsageError, choices, nearest
+from netspec.errors import UsageError, choices, unknown
 from netspec.network import Network, PoissonInput, Population, Projection, Recorder
 
 POPULATIONS = ("L23E", "L23I", "L4E", "L4I", "L5E", "L5I", "L6E", "L6I")
@@ -212,8 +212,7 @@ def microcircuit(
     Network
     """
     if variant not in VARIANTS:
-        raise UsageError(f"unknown variant {variant!r}; {choices(VARIANTS)}. "
-                         + nearest(variant, list(VARIANTS)))  # fmt: skip
+        raise UsageError(unknown("variant", variant, VARIANTS))
     if scale is not None and (neuron_scale is not None or connectivity_scale is not None):
         raise UsageError("scale sets neuron_scale and connectivity_scale; give it or them")
     whole = 1.0 if scale is None else scale

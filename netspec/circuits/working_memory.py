@@ -16,7 +16,7 @@ from typing import Annotated
 
 from netspec.connectivity import AllToAll, RingKernel, UniformKernel
 from netspec.distributions import Constant, Uniform
-from netspec.errors import UsageError, choices, nearest
+from netspec.errors import UsageError, unknown
 from netspec.fields import Described, Milliseconds, in_unit
 from netspec.network import (
     ContinuousProjection,
@@ -157,8 +157,7 @@ def working_memory(
     Network
     """
     if variant not in VARIANTS:
-        raise UsageError(f"unknown variant {variant!r}; {choices(VARIANTS)}. "
-                         + nearest(variant, list(VARIANTS)))  # fmt: skip
+        raise UsageError(unknown("variant", variant, VARIANTS))
     chosen = VARIANTS[variant]
     size = chosen.size if size is None else size
     if size < 4 or size % 4:
