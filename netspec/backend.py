@@ -28,8 +28,8 @@ from pydantic import Field, StrictBool, StrictStr
 import netspec
 from netspec.errors import BackendMissing, UnsupportedError, UsageError, choices, nearest, unknown
 from netspec.fields import Described, Identifier
-from netspec.network import Network
-from netspec.realisation import share_lifted
+from netspec.network import Network, Projection
+from netspec.realisation import Synapses, share_lifted, synapse_blocks
 from netspec.serialization import spec_hash
 from netspec.simulation import Simulation
 
@@ -215,6 +215,19 @@ class Execution:
         yield
         self.result.seconds[name] = time.perf_counter() - started
         self.progress(name, 1.0)
+
+
+    def synapse_blocks(self, projection: Projection) -> Iterator[Synapses]:
+        """Yield the synapses of a projection in blocks of whole rows."""
+        return synapse_blocks(self.network, projection, self.simulation)
+
+    def row_lengths(self, projection: Projection) -> NDArray[np.uint32]:
+        """Return the synapses of each source neuron, shape (n_pre,)."""
+        size = self.network.population(projection.pre).size
+        counts = np.zeros(size, np.uint32)
+        for block in self.synapse_blocks(projection):
+            counts += np.bincount(block.pre, minlength=size).astype(np.uint32)
+        return counts
 
 
 class Backend(ABC):

@@ -1,0 +1,217 @@
+"""The GeNN adapter's contract: ledger, memory, options."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from typing import ClassVar
+
+from netspec import connectivity as rules
+from netspec.backend import Backend, Entry, Option, Outcome, Progress, RunRequest
+from netspec.backends.genn.synapses import (
+    expected_row,
+    fixed_delay,
+    fixed_weight,
+    is_dense,
+    is_native,
+    longest_delay,
+)
+from netspec.errors import BackendMissing, SimulationFailed
+from netspec.lowering import lower
+from netspec.network import Projection
+
+BACKENDS = {"cpu": "single_threaded_cpu", "cuda": "cuda"}  # ours, GeNN's
+PAGE = "https://genn-team.github.io/installation.html"
+BASE_MEMORY = 150e6  # Python, NumPy and GeNN
+
+
+class GennBackend(Backend):
+    """GeNN 5 through PyGeNN, on a CPU core or an NVIDIA GPU."""
+
+    name = "genn"
+    module = "pygenn"
+    distribution = "pygenn"
+    how_to_get = f"PyGeNN is in no package registry; install it as its own page says: {PAGE}"
+    threaded = False
+    options: ClassVar[dict[str, Option]] = {
+        "device": Option("cpu", ("cpu", "cuda"), "one CPU core, or an NVIDIA GPU; never the other"),
+        "precision": Option("double", ("double", "single"), "of states; single is approximate"),
+        "coupling": Option(
+            "auto",
+            ("auto", "host", "dense"),
+            "continuous coupling: by NumPy between steps (cpu only), or a dense product on the "
+            "device; auto: host on cpu, dense on cuda",
+        ),
+    }
+
+    def details(self) -> dict[str, str]:
+        """Return which devices PyGeNN was built for."""
+        built = [name for name, theirs in BACKENDS.items() if _has(theirs)]
+        compiler = "" if shutil.which("g++") else "; no C++ compiler (g++) found"
+        return {"devices": (", ".join(built) or "none") + compiler}
+
+    def couples_on_host(self, request: RunRequest) -> bool:
+        """Return whether NumPy computes continuous coupling, between steps."""
+        coupling = self.option(request, "coupling")
+        return coupling == "host" or (coupling == "auto" and self.option(request, "device") == "cpu")
+
+    def check_options(self, request: RunRequest) -> None:
+        """Raise also for a device that PyGeNN was not built for."""
+        super().check_options(request)
+        device = self.option(request, "device")
+        if self.status().available and not _has(BACKENDS[device]):
+            raise BackendMissing(
+                f"this PyGeNN was built without {device}: "
+                f"set CUDA_PATH when it is installed and when it runs. {self.how_to_get}"
+            )
+
+    def entries(self, request: RunRequest) -> list[Entry]:
+        """Everything is exact in double precision; code is lowered from the equations."""
+        network, entries = request.network, []
+        for population in network.populations:
+            model = network.model_of(population)
+            program = lower(model, request.simulation.dt)
+            rest = [s.name for s in model.dynamics.states if s.name not in program.linear]
+            how = f"exact propagators for {', '.join(program.linear) or 'nothing'}"
+            if rest:
+                how += f"; {model.integrator} for {', '.join(rest)}"
+            entries.append(Entry(thing=f"populations.{population.name}", reason=how))
+        for projection in network.projections:
+            entries.append(
+                Entry(
+                    thing=f"projections.{projection.name}",
+                    reason=self.how_drawn(request, projection),
+                )
+            )
+        host = self.couples_on_host(request)
+        for coupling in network.continuous_projections:
+            entries.append(
+                Entry(
+                    thing=f"continuous_projections.{coupling.name}",
+                    reason=self.how_coupled(coupling.kernel.kind, host),
+                    status="unsupported" if host and self._on_gpu(request) else "exact",
+                )
+            )
+        for poisson in network.poisson_inputs:
+            reason = "one Poisson number a neuron and step, by an inverse table"
+            entries.append(Entry(thing=f"poisson_inputs.{poisson.name}", reason=reason))
+        for kind in ("current_inputs", "step_currents"):
+            for current in getattr(network, kind):
+                reason = f"added to {current.port}"
+                entries.append(Entry(thing=f"{kind}.{current.name}", reason=reason))
+        for spikes in network.spike_inputs:
+            early = any(request.simulation.steps(t) < 1 for t in spikes.times)
+            entries.append(
+                Entry(
+                    thing=f"spike_inputs.{spikes.name}",
+                    status="unsupported" if early else "exact",
+                    reason="an event at time 0 is due before the first step" if early else "",
+                )
+            )
+        if self.option(request, "precision") == "single":
+            entries.append(
+                Entry(
+                    thing="populations",
+                    status="approximate",
+                    name="single-precision",
+                    reason="states, inputs and propagators are 32-bit floats",
+                    error="V_m within some 1e-5 mV before the first spike, spikes then drift apart",
+                )
+            )
+        return entries
+
+    def _on_gpu(self, request: RunRequest) -> bool:
+        return self.option(request, "device") == "cuda"
+
+    def how_coupled(self, kind: str, host: bool) -> str:
+        """Say how a continuous coupling is computed."""
+        if not host:
+            return "dense product on the device, at every step"
+        return "circulant product by FFT" if kind == "ring" else "one sum"
+
+    def how_drawn(self, request: RunRequest, projection: Projection) -> str:
+        """Say how the synapses of a projection come about."""
+        if is_dense(projection, request.readback):
+            return "all pairs with one weight and delay: a row without stored synapses"
+        if request.connectivity == "shared":
+            return "synapses drawn by netspec, written into GeNN's rows"
+        if is_native(projection):
+            return f"rule {projection.rule.kind} in generated code, when the model is loaded"
+        return f"no generated code for rule {projection.rule.kind}; synapses drawn by netspec"
+
+    def memory(self, request: RunRequest) -> int:
+        """Estimate from neurons and synapses; on a GPU this is memory of the device."""
+        network, simulation = request.network, request.simulation
+        scalar = 8 if self.option(request, "precision") == "double" else 4
+        total = 0.0 if self._on_gpu(request) else BASE_MEMORY
+        slots: dict[tuple[str, str], int] = {}
+        for projection in network.projections:
+            pre, post = network.population(projection.pre), network.population(projection.post)
+            key = post.name, projection.receptor
+            longest = longest_delay(projection, simulation)
+            slots[key] = max(slots.get(key, 1), longest)
+            if is_dense(projection, request.readback):
+                continue
+            index = 1 if post.size <= 2**8 else 2 if post.size <= 2**16 else 4
+            each = index + (4 if fixed_weight(projection) is None else 0)
+            each += 0 if fixed_delay(projection, simulation) is not None else 1 + (longest > 256)
+            row = (
+                len(projection.rule.pre)
+                if isinstance(projection.rule, rules.Explicit)
+                else expected_row(projection, pre.size, post.size) * pre.size
+            )
+            total += row * each
+        for (post_name, _), count in slots.items():
+            total += network.population(post_name).size * (count + 1) * scalar
+        if not self.couples_on_host(request):
+            for coupling in network.continuous_projections:
+                pre, post = network.population(coupling.pre), network.population(coupling.post)
+                total += pre.size * post.size * scalar if coupling.kernel.kind == "ring" else 0
+        for population in network.populations:
+            states = len(network.model_of(population).dynamics.states)
+            total += population.size * (states * scalar + 150)
+        return int(total)
+
+    def check_memory(self, request: RunRequest) -> None:
+        """Raise before anything is built if the device has too little memory.
+
+        Raises
+        ------
+        SimulationFailed
+            With what is needed and what is free.
+        """
+        needed, free = self.memory(request) / 2**20, free_memory_mib(self._on_gpu(request))
+        if needed > free:
+            where = "the GPU" if self._on_gpu(request) else "this machine"
+            raise SimulationFailed(
+                f"{request.network.name} on genn needs about {needed:.0f} MiB, {where} has "
+                f"{free:.0f} MiB free; a smaller scale, or a larger device"
+            )
+
+    def execute(self, request: RunRequest, progress: Progress) -> Outcome:
+        """Build, compile and simulate."""
+        from netspec.backends.genn.simulation import GennSimulation
+
+        return GennSimulation(self, request, progress).outcome()
+
+
+def _has(backend: str) -> bool:
+    return find_spec("pygenn") is not None and find_spec(f"pygenn.{backend}_backend") is not None
+
+
+def free_memory_mib(gpu: bool) -> float:
+    """Return the free memory of the first GPU, or of the machine, in MiB (infinite if unknown)."""
+    if gpu:
+        query = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+        try:
+            found = subprocess.run(query, capture_output=True, text=True, check=True, timeout=30)
+            return float(found.stdout.splitlines()[0])
+        except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+            return float("inf")
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(x.split()[1]) / 1024 for x in lines if x.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return float("inf")

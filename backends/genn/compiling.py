@@ -1,0 +1,304 @@
+"""From a plan to a compiled GeNN model, kept and found again by its hash."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from netspec.backends.genn.plan import Code, Connections, Plan
+from netspec.errors import SimulationFailed
+
+NAME = "network"  # of the model in generated code
+# GeNN's own optimisation is -ffast-math, which would not keep the step program as it is
+FLAGS = "-O3 -march=native -ffp-contract=off"
+NVCC_FLAGS = "-O3 --fmad=false"
+
+
+def cache_folder() -> Path:
+    """Return where compiled models are kept: ``$NETSPEC_CACHE``, or the user's cache folder."""
+    given = os.environ.get("NETSPEC_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(given) if given else Path(base) / "netspec"
+
+
+def _first_line(command: list[str]) -> str:
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found.stdout.splitlines()[0] if found.stdout else ""
+
+
+def environment(backend: str) -> dict[str, str]:
+    """Return what compiles a plan: versions, flags, processor or device."""
+    compiler = os.environ.get("CXX", "g++")
+    found = {
+        "pygenn": metadata.version("pygenn"),
+        "compiler": f"{compiler} {_first_line([compiler, '-dumpfullversion', '-dumpversion'])}",
+        "flags": FLAGS,
+        "machine": platform.machine(),
+    }
+    if backend == "cuda":
+        query = ["nvidia-smi", "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
+        found |= {
+            "CUDA_PATH": os.environ.get("CUDA_PATH", ""),
+            "nvcc flags": NVCC_FLAGS,
+            "device": _first_line(query),
+        }
+    else:
+        # -march=native: another processor may not know the instructions
+        with contextlib.suppress(OSError):
+            lines = Path("/proc/cpuinfo").read_text().splitlines()
+            found["flags of the processor"] = next(x for x in lines if x.startswith("flags"))
+    return found
+
+
+@contextlib.contextmanager
+def _compiler_flags(backend: str) -> Iterator[None]:
+    """Set the flags for the time of a compilation; GeNN has no option of its own for them."""
+    old = {name: os.environ.get(name) for name in ("CXX", "NVCC_APPEND_FLAGS")}
+    os.environ["CXX"] = f"{old['CXX'] or 'g++'} {FLAGS}"
+    if backend == "cuda":
+        os.environ["NVCC_APPEND_FLAGS"] = NVCC_FLAGS
+    try:
+        yield
+    finally:
+        for name, value in old.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def compiled(plan: Plan, seconds: dict[str, float]) -> Any:
+    """Return a PyGeNN model of a plan, ready to be loaded.
+
+    Compiles unless a model with the same hash is in the cache. A model appears there only when
+    complete, and eight processes that want the same one compile it once.
+
+    Parameters
+    ----------
+    plan : Plan
+    seconds : dict
+        Receives ``generate`` and ``compile``; the latter is what a cache spares.
+
+    Raises
+    ------
+    SimulationFailed
+        If the compiler fails, or GeNN does not use the backend that was asked for.
+    """
+    folder = cache_folder() / "genn"
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / plan.digest(environment(plan.backend))[:32]
+    seconds["compile"] = 0.0
+    with FileLock(folder / f"{place.name}.lock"):
+        if not (place / f"{NAME}_CODE" / "librunner.so").exists():
+            started = time.perf_counter()
+            _compile(plan, folder, place)
+            seconds["compile"] = time.perf_counter() - started
+    started = time.perf_counter()
+    model = model_of(plan)
+    model.build(str(place), never_rebuild=True)
+    seconds["generate"] = time.perf_counter() - started
+    return model
+
+
+def _compile(plan: Plan, folder: Path, place: Path) -> None:
+    scratch = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=folder))
+    try:
+        with _compiler_flags(plan.backend):
+            model_of(plan).build(str(scratch), always_rebuild=True)
+        shutil.rmtree(place, ignore_errors=True)  # of a compilation that was killed
+        scratch.rename(place)
+    except subprocess.CalledProcessError as error:
+        raise SimulationFailed(f"the generated code does not compile: {error}") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def model_of(plan: Plan) -> Any:
+    """Return the PyGeNN model of a plan, neither built nor loaded."""
+    import pygenn
+
+    model = pygenn.GeNNModel(
+        plan.precision, NAME, backend=plan.backend, time_precision="double", optimize_code=False
+    )
+    if model.backend_name != plan.backend:
+        raise SimulationFailed(f"asked for {plan.backend}, GeNN would use {model.backend_name}")
+    model.dt = plan.dt
+    model.fuse_postsynaptic_models = True
+    model.default_narrow_sparse_ind_enabled = True
+    groups = {}
+    for neurons in plan.neurons:
+        code = _neuron_model(pygenn, neurons.code)
+        initial = {name: 0 for name, _ in neurons.code.variables}
+        group = model.add_neuron_population(
+            neurons.name, neurons.size, code, neurons.params, initial
+        )
+        group.spike_recording_enabled = neurons.recorded
+        groups[neurons.name] = group
+    for source in plan.sources:
+        code = _source_model(pygenn, source.code)
+        initial = {name: 0 for name, _ in source.code.variables}
+        group = groups[source.population]
+        added = model.add_current_source(source.name, code, group, source.params, initial)
+        added.target_var = source.target
+    arrival = model.code_object = _arrival(pygenn)  # GeNN does not own it
+    arrive = pygenn.init_postsynaptic(arrival)
+    for connections in plan.connections:
+        _add_connections(pygenn, model, groups, connections, arrive)
+    return model
+
+
+def _access(pygenn: Any, code: Code, name: str) -> Any:
+    read_only = name in code.read_only
+    return pygenn.VarAccess.READ_ONLY if read_only else pygenn.VarAccess.READ_WRITE
+
+
+def _variables(pygenn: Any, code: Code) -> list[tuple[Any, ...]]:
+    return [(name, kind, _access(pygenn, code, name)) for name, kind in code.variables]
+
+
+def _neuron_model(pygenn: Any, code: Code) -> Any:
+    return pygenn.create_neuron_model(
+        code.name,
+        params=list(code.params),
+        vars=_variables(pygenn, code),
+        additional_input_vars=[(name, "scalar", 0.0) for name in code.inputs],
+        **code.texts,
+    )
+
+
+def _source_model(pygenn: Any, code: Code) -> Any:
+    return pygenn.create_current_source_model(
+        code.name,
+        params=list(code.params),
+        vars=_variables(pygenn, code),
+        extra_global_params=list(code.tables),
+        **code.texts,
+    )
+
+
+def _arrival(pygenn: Any) -> Any:
+    """Return a postsynaptic model that hands on what is due, and keeps nothing."""
+    return pygenn.create_postsynaptic_model(
+        "arrival", sim_code="injectCurrent(inSyn);\ninSyn = 0;"
+    )
+
+
+def _add_connections(
+    pygenn: Any, model: Any, groups: dict[str, Any], plan: Connections, arrive: Any
+) -> None:
+    code = plan.code
+    weight_update = pygenn.create_weight_update_model(
+        code.name,
+        params=list(code.params),
+        vars=_variables(pygenn, code),
+        pre_neuron_var_refs=[
+            (name, "scalar", pygenn.VarAccessMode.READ_ONLY) for name in code.presynaptic
+        ],
+        **code.texts,
+    )
+    initial: dict[str, Any] = {name: pygenn.init_var("Uninitialised") for name, _ in code.variables}
+    made: list[Any] = [weight_update]
+    for name, (snippet, params) in plan.initial.items():
+        made.append(
+            pygenn.create_var_init_snippet(
+                snippet.name,
+                params=list(snippet.params),
+                extra_global_params=list(snippet.tables),
+                **snippet.texts,
+            )
+        )
+        initial[name] = pygenn.init_var(made[-1], params)
+    pre = groups[plan.pre]
+    references = {name: pygenn.create_var_ref(pre, name) for name in code.presynaptic}
+    update = pygenn.init_weight_update(
+        weight_update, plan.params, initial, pre_var_refs=references
+    )
+    connect = None
+    if plan.builder is not None:
+        made.append(
+            pygenn.create_sparse_connect_init_snippet(
+                plan.builder.name,
+                params=list(plan.builder.params),
+                extra_global_params=list(plan.builder.tables),
+                **plan.builder.texts,
+            )
+        )
+        connect = pygenn.init_sparse_connectivity(made[-1], plan.builder_params)
+    added = model.add_synapse_population(
+        plan.name, plan.matrix, pre, groups[plan.post], update, arrive, connect
+    )
+    added.code_objects = made  # GeNN does not own them
+    added.post_target_var = plan.target
+    if plan.slots:
+        added.max_dendritic_delay_timesteps = plan.slots
+    if plan.row:
+        added.max_connections = plan.row
+
+
+# a group of synapses, the name of a table of the code that connects them, its values
+ConnectionTable = tuple[Any, str, NDArray[Any]]
+
+
+def load(
+    model: Any, chunk: int | None, tables: list[ConnectionTable], seconds: dict[str, float]
+) -> None:
+    """Open the library, allocate and initialise.
+
+    PyGeNN does all of it in one call. Its runtime is replaced meanwhile, to time the phases
+    ``load`` and ``initialise`` apart, and to set the tables of connecting code, whose arrays PyGeNN
+    5.4.0 looks for under the wrong name.
+
+    Parameters
+    ----------
+    model : pygenn.GeNNModel
+    chunk : int or None
+        Steps of spikes that the device records; None if no spikes are recorded.
+    tables : list of ConnectionTable
+    seconds : dict
+        Receives the times.
+    """
+    from pygenn import genn_model
+
+    runtime = genn_model.Runtime
+    seconds["initialise"] = 0.0
+
+    class Timed(runtime):  # type: ignore[misc, valid-type]
+        def initialize(self) -> None:
+            started = time.perf_counter()
+            for group, name, values in tables:
+                array = f"{name}SparseConnect"
+                self.allocate_array(group, array, len(values))
+                table = group.connectivity_extra_global_params[name]
+                table.set_array(self.get_array(group, array))
+                table.values = values
+                table.push_to_device()
+            super().initialize()
+            seconds["initialise"] += time.perf_counter() - started
+
+        def initialize_sparse(self) -> None:
+            started = time.perf_counter()
+            super().initialize_sparse()
+            seconds["initialise"] += time.perf_counter() - started
+
+    genn_model.Runtime = Timed
+    started = time.perf_counter()
+    try:
+        model.load(chunk)
+    finally:
+        genn_model.Runtime = runtime
+    seconds["load"] = time.perf_counter() - started - seconds["initialise"]

@@ -1,0 +1,66 @@
+"""What reaches GeNN's neurons from outside: Poisson events, given spikes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netspec.backends.genn import sampling
+from netspec.backends.genn.neurons import arriving
+from netspec.backends.genn.plan import Code, Source
+from netspec.network import Network, PoissonInput, SpikeInput
+from netspec.simulation import Simulation
+
+
+def poisson_mean(poisson: PoissonInput, dt: float) -> float:
+    """Return the mean number of events per neuron and step."""
+    return poisson.rate * poisson.number * dt * 1e-3
+
+
+def poisson_code(network: Network, poisson: PoissonInput, simulation: Simulation) -> Source:
+    """Return a source that draws one Poisson number per neuron and step."""
+    start = simulation.steps(poisson.delay)
+    state = network.model_of(poisson.target).receptors[poisson.receptor]
+    params: dict[str, float | int] = {"weight": poisson.weight}
+    text = sampling.POISSON
+    if start:
+        # half a step before, so that rounding of the time does not matter
+        params["start"] = (start - 0.5) * simulation.dt
+        text = f"if(t > start) {{\n{text}}}\n"
+    code = Code(
+        name="poisson_later" if start else "poisson",
+        texts={"injection_code": text},
+        params=tuple((name, "scalar") for name in params),
+        variables=(("state", "uint64_t"),),
+        tables=(("table", "uint64_t*"), ("guide", "uint16_t*")),
+    )
+    return Source(poisson.name, poisson.target, code, params, arriving(state))
+
+
+_BUFFER = Code(
+    name="given_events",
+    texts={"injection_code": "injectCurrent(pending);\npending = 0.0;"},
+    variables=(("pending", "scalar"),),
+)
+
+
+def given_code(network: Network, target: str, state: str) -> Source:
+    """Return a source that hands over what the host left in ``pending``, once."""
+    return Source(f"given_{target}_{state}", target, _BUFFER, {}, arriving(state))
+
+
+def given_events(
+    network: Network, simulation: Simulation
+) -> dict[int, dict[tuple[str, str], list[tuple[int, float]]]]:
+    """Return step -> (population, state) -> neurons and weights of events due at its end."""
+    due: dict[int, dict[tuple[str, str], list[tuple[int, float]]]] = {}
+    for source in network.spike_inputs:
+        place = source.target, state_of(network, source)
+        for time, neuron in zip(source.times, source.neurons, strict=True):
+            at = due.setdefault(simulation.steps(time) - 1, {})
+            at.setdefault(place, []).append((neuron, source.weight))
+    return due
+
+
+def state_of(network: Network, source: SpikeInput | Any) -> str:
+    """Return the state variable that an input's events are added to."""
+    return network.model_of(source.target).receptors[source.receptor]

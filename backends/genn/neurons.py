@@ -1,0 +1,161 @@
+"""Neuron code for GeNN from a step program (`netspec.lowering`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec import expressions as ex
+from netspec import realisation
+from netspec.backends.genn.plan import Code, Neurons
+from netspec.lowering import lower
+from netspec.network import Network
+from netspec.simulation import Simulation
+
+LEFT, REST = "refractory_left", "refractory_steps"
+
+
+def own(name: str) -> str:
+    """Return the name in generated code of what a description names, apart from GeNN's names."""
+    return f"x_{name}"
+
+
+def arriving(state: str) -> str:
+    """Return the input that collects the events due at the end of the step."""
+    return f"arrive_{state}"
+
+
+def coupled(port: str) -> str:
+    """Return the input that collects continuous coupling."""
+    return f"couple_{port}"
+
+
+@dataclass(frozen=True)
+class NeuronCode:
+    """A population in GeNN, and the values of its variables.
+
+    Attributes
+    ----------
+    neurons : Neurons
+    values : dict
+        Variable -> number or ndarray of shape (size,), at the start.
+    """
+
+    neurons: Neurons
+    values: dict[str, float | int | NDArray[Any]]
+
+
+def neuron_code(
+    network: Network, population: str, simulation: Simulation, ports: frozenset[str]
+) -> NeuronCode:
+    """Lower the model of a population.
+
+    Parameters
+    ----------
+    network : Network
+    population : str
+    simulation : Simulation
+    ports : frozenset of str
+        Inputs of the model that change while it runs, or differ between neurons; all others are
+        zero or one number.
+    """
+    model, size = network.model_of(population), network.population(population).size
+    program = lower(model, simulation.dt)
+    given = realisation.parameters(network, population, simulation)
+    levels = base_levels(network, population, simulation)
+    numbers: dict[str, Any] = {name: given[name] for name in program.parameter_names}
+    numbers |= program.constants(given)
+    numbers |= {port: levels[port] for port in model.inputs}
+    # int32 is what GeNN's transpiler makes of an integer literal
+    rest = np.asarray(program.refractory_steps(given), np.int32)
+    constants: dict[str, float | int] = {}
+    values: dict[str, float | int | NDArray[Any]] = {}
+    for name, value in numbers.items():
+        if np.ndim(value) == 0 and name not in ports:
+            constants[own(name)] = float(value)
+        else:
+            values[own(name)] = np.broadcast_to(np.asarray(value, float), size)
+    read_only = tuple(values)
+    types = {name: "scalar" for name in read_only}
+    if rest.ndim:
+        values[REST], types[REST] = rest, "int"
+        read_only += (REST,)
+    else:
+        constants[REST] = int(rest)
+    for name, initial in realisation.initial_values(network, population, simulation).items():
+        values[own(name)], types[own(name)] = initial, "scalar"
+    values[LEFT], types[LEFT] = 0, "int"
+
+    targets = sorted({model.receptors[receptor] for receptor in model.receptors})
+    couplings = sorted({c.target for c in network.continuous_projections if c.post == population})
+    code = Code(
+        name=f"neuron_{model.name}",
+        texts={
+            "sim_code": _step(program, model, targets, couplings),
+            "threshold_condition_code": f"({_source(model.dynamics.threshold, model)})"
+            f" && {LEFT} == 0",
+            "reset_code": _reset(model),
+        },
+        params=tuple((name, "int" if name == REST else "scalar") for name in constants),
+        variables=tuple(types.items()),
+        read_only=read_only,
+        inputs=(*map(arriving, targets), *map(coupled, couplings)),
+    )
+    recorded = population in network.recorded()
+    return NeuronCode(Neurons(population, size, code, constants, recorded), values)
+
+
+def base_levels(network: Network, population: str, simulation: Simulation) -> dict[str, Any]:
+    """Return the currents at every input at the start: a number, or an array over neurons."""
+    size = network.population(population).size
+    levels = {port: np.zeros(size) for port in network.model_of(population).inputs}
+    for change in realisation.current_changes(network, simulation):
+        if change.population == population and change.step == 0:
+            levels[change.port][change.neurons] += change.level
+    return {
+        port: float(level[0]) if np.ptp(level) == 0 else level for port, level in levels.items()
+    }
+
+
+def _names(model: Any) -> dict[str, ex.Expr]:
+    """Return how names of the description appear in code; local names stay as they are."""
+    described = [*model.parameters, *model.inputs, *(s.name for s in model.dynamics.states)]
+    units = {name: ex.Number(size) for name, size in ex.UNIT_NAMES.items()}
+    return {**{name: ex.Name(own(name)) for name in described}, **units}
+
+
+def _source(tree: ex.Expr, model: Any, more: dict[str, ex.Expr] | None = None) -> str:
+    return ex.to_source(ex.substitute(tree, {**_names(model), **(more or {})}), "c")
+
+
+def _step(program: Any, model: Any, targets: list[str], couplings: list[str]) -> str:
+    """Return the code of one step: integrate, then add what is due at the end of the step."""
+    constants = {*program.constant_names, *(name for name, _ in program.hoisted)}
+    names: dict[str, ex.Expr] = {name: ex.Name(own(name)) for name in constants}
+    names |= {
+        port: ex.Operation("+", (ex.Name(own(port)), ex.Name(coupled(port)))) for port in couplings
+    }
+    # the counter was set to one more than the steps to rest, when the spike was found
+    lines = [
+        f"if({LEFT} > 0) {{ {LEFT} -= 1; }}",
+        f"const scalar active = ({LEFT} == 0) ? 1.0 : 0.0;",
+    ]
+    for statement in program.statements:
+        value = _source(statement.value, model, names)
+        target = f"const scalar {statement.target}" if statement.local else own(statement.target)
+        lines.append(f"{target} = {value};")
+    lines += [f"{own(state)} += {arriving(state)};" for state in targets]
+    return "\n".join(lines)
+
+
+def _reset(model: Any) -> str:
+    """Return the code after a spike; all expressions see the values before it."""
+    lines = [
+        f"const scalar reset_{name} = {_source(tree, model)};"
+        for name, tree in model.dynamics.reset
+    ]
+    lines += [f"{own(name)} = reset_{name};" for name, _ in model.dynamics.reset]
+    return "\n".join([*lines, f"{LEFT} = {REST} + 1;"])

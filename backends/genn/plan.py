@@ -1,0 +1,136 @@
+"""A GeNN model as plain data: what is compiled, and nothing that is not.
+
+Values that can change without another compilation (initial states of single neurons, synapses,
+tables, seeds) are not part of a plan; they are set when the compiled model is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(frozen=True)
+class Code:
+    """Something that GeNN calls a model or snippet.
+
+    Attributes
+    ----------
+    name : str
+    texts : dict
+        Keyword of PyGeNN's ``create_...`` function -> code.
+    params : tuple of (str, str)
+        Name and type; values are given where the code is used.
+    variables : tuple of (str, str)
+        Name and type.
+    read_only : tuple of str
+        Variables that the code never writes.
+    tables : tuple of (str, str)
+        Arrays for the whole group, name and pointer type (extra global parameters).
+    inputs : tuple of str
+        Additional input variables of a neuron, zero before every step.
+    presynaptic : tuple of str
+        Variables of the presynaptic neuron that the code reads.
+    """
+
+    name: str
+    texts: dict[str, str]
+    params: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    read_only: tuple[str, ...] = ()
+    tables: tuple[tuple[str, str], ...] = ()
+    inputs: tuple[str, ...] = ()
+    presynaptic: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """A population."""
+
+    name: str
+    size: int
+    code: Code
+    params: dict[str, float | int]
+    recorded: bool
+
+
+@dataclass(frozen=True)
+class Source:
+    """Code that adds to an input of every neuron of a population, before the neuron's own."""
+
+    name: str
+    population: str
+    code: Code
+    params: dict[str, float | int]
+    target: str
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Synapses of one projection, or a dense coupling.
+
+    Attributes
+    ----------
+    name, pre, post : str
+    matrix : {"SPARSE", "DENSE"}
+    code : Code
+    params : dict
+    target : str
+        Input of the postsynaptic neuron.
+    slots : int
+        Steps of delay that fit, the present one included.
+    row : int
+        Longest row that fits; 0 if dense.
+    builder : Code or None
+        Draws which pairs are connected, when the model is loaded; None if netspec gives them.
+    builder_params : dict
+    initial : dict
+        Synapse variable -> (code that draws it when the model is loaded, its parameters).
+    """
+
+    name: str
+    pre: str
+    post: str
+    matrix: str
+    code: Code
+    params: dict[str, float | int]
+    target: str
+    slots: int
+    row: int = 0
+    builder: Code | None = None
+    builder_params: dict[str, float | int] = field(default_factory=dict)
+    initial: dict[str, tuple[Code, dict[str, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole model.
+
+    Attributes
+    ----------
+    dt : float
+        In ms.
+    precision : {"float", "double"}
+        Of states and inputs. Weights of single synapses are always float.
+    backend : str
+        GeNN's name of it.
+    """
+
+    dt: float
+    precision: str
+    backend: str
+    neurons: tuple[Neurons, ...]
+    sources: tuple[Source, ...]
+    connections: tuple[Connections, ...]
+
+    def digest(self, environment: dict[str, str]) -> str:
+        """Return a hash of the plan and of what compiles it (hexadecimal).
+
+        Parameters
+        ----------
+        environment : dict
+            Versions, compilers, flags, device.
+        """
+        text = json.dumps({"plan": asdict(self), "environment": environment}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()

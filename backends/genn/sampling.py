@@ -1,0 +1,128 @@
+"""Random numbers inside generated code: SplitMix64, and what is drawn with it.
+
+Steele, Lea & Flood (2014), doi:10.1145/2714064.2660195: a counter that grows by an odd
+constant, and a mixing of its bits. A state is 8 bytes, so every neuron has its own, and any state
+may be the start of a sequence; it passes the usual test batteries.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import poisson
+
+from netspec import distributions as dist
+
+GUIDE = 256  # entries of the guide table, by the highest 8 bits of the number
+# GeNN reads integer literals of 32 bits only; the compiler joins the halves. And its scanner
+# does not know ">>" (5.4.0): a division by a power of two is the same for unsigned numbers.
+GAMMA = "(((uint64_t)0x9E3779B9u << 32) | 0x7F4A7C15u)"
+FIRST = "(((uint64_t)0xBF58476Du << 32) | 0x1CE4E5B9u)"
+SECOND = "(((uint64_t)0x94D049BBu << 32) | 0x133111EBu)"
+# {bits} becomes a mixed number of 64 bits, from {state}
+NEXT = f"""
+{{state}} += {GAMMA};
+{{bits}} = {{state}};
+{{bits}} = ({{bits}} ^ ({{bits}} / 1073741824u)) * {FIRST};
+{{bits}} = ({{bits}} ^ ({{bits}} / 134217728u)) * {SECOND};
+{{bits}} = {{bits}} ^ ({{bits}} / 2147483648u);
+"""
+# in (0, 1); the suffix d is GeNN's, for a literal that stays double in a model of floats
+UNIT = "(((double)({bits} / 2048u)) + 0.5d) * 1.1102230246251565e-16d"
+
+
+def next_bits(state: str, bits: str) -> str:
+    """Return code that advances `state` and leaves 64 random bits in `bits`."""
+    return NEXT.format(state=state, bits=bits)
+
+
+def own_state(seed: str, index: str) -> str:
+    """Return code that declares ``state`` and ``bits``, a sequence of its own for `index`."""
+    start = f"uint64_t state = {seed} + (uint64_t)({index}) * {GAMMA};\nuint64_t bits = 0;\n"
+    # two indices are neighbours in the same sequence: mix, so that they become strangers
+    return start + next_bits("state", "bits") + "state = bits;\n"
+
+
+def poisson_tables(mean: float) -> tuple[NDArray[np.uint64], NDArray[np.uint16]]:
+    """Return tables that turn 64 random bits into a Poisson number.
+
+    The number is the first k with ``bits <= table[k]``; to look for it begins at
+    ``guide[bits >> 56]``.
+
+    Parameters
+    ----------
+    mean : float
+        Of the Poisson distribution.
+
+    Returns
+    -------
+    table : ndarray of uint64, shape (n,)
+        P(number <= k) in units of 2**-64; the last is all ones.
+    guide : ndarray of uint16, shape (256,)
+    """
+    whole = 2**64
+    numbers = np.arange(int(mean + 12 * math.sqrt(mean) + 40))
+    table = [
+        # the smaller tail has the more exact figure
+        int(below * whole) if below < 0.5 else whole - int(above * whole) - 1
+        for below, above in zip(
+            poisson.cdf(numbers, mean).tolist(), poisson.sf(numbers, mean).tolist(), strict=True
+        )
+    ]
+    table = table[: 1 + next(k for k, entry in enumerate(table) if entry >= whole - 1)]
+    table = [min(max(entry, 0), whole - 1) for entry in table]
+    table[-1] = whole - 1
+    array = np.array(table, np.uint64)
+    starts = np.arange(GUIDE, dtype=np.uint64) << np.uint64(56)
+    return array, np.searchsorted(array, starts).astype(np.uint16)
+
+
+POISSON = (
+    next_bits("state", "bits").replace("bits = state", "uint64_t bits = state", 1)
+    + """
+unsigned int number = guide[bits / ((uint64_t)1 << 56)];
+while(bits > table[number]) {
+    number++;
+}
+if(number > 0) {
+    injectCurrent(weight * number);
+}
+"""
+)
+
+
+def draw(distribution: dist.Distribution) -> tuple[str, dict[str, float]]:
+    """Return code that leaves a sample in ``double drawn``, and the parameters it names.
+
+    The code stands after that of `own_state`.
+    """
+    value = dist.fixed(distribution)
+    if value is not None:
+        return "double drawn = constant;\n", {"constant": value}
+    take, unit = next_bits("state", "bits"), UNIT.format(bits="bits")
+    if isinstance(distribution, dist.Uniform):
+        values = {"low": distribution.low, "span": distribution.high - distribution.low}
+        return f"{take}double drawn = low + span * ({unit});\n", values
+    if not isinstance(distribution, dist.Normal):
+        raise TypeError(f"no distribution: {distribution!r}")
+    # Box & Muller (1958); the second number of a pair is not used
+    normal = (
+        f"{take}radius = sqrt(-2.0d * log({unit}));\n"
+        f"{take}drawn = mean + sd * radius * cos(6.283185307179586d * ({unit}));\n"
+    )
+    declared = "double radius = 0.0d;\ndouble drawn = 0.0d;\n"
+    values = {"mean": distribution.mean, "sd": distribution.sd}
+    bounds = dict(zip(("low", "high"), distribution.bounds(), strict=True))
+    bounds = {name: bound for name, bound in bounds.items() if math.isfinite(bound)}
+    outside = {"low": "drawn < low", "high": "drawn > high"}
+    inside = {"low": "drawn = fmax(drawn, low);\n", "high": "drawn = fmin(drawn, high);\n"}
+    if not bounds:
+        return declared + normal, values
+    if distribution.clip == "bound":
+        code = declared + normal + "".join(inside[name] for name in bounds)
+    else:
+        again = " || ".join(outside[name] for name in bounds)
+        code = f"{declared}do {{\n{normal}}} while({again});\n"
+    return code, values | bounds

@@ -1,0 +1,287 @@
+"""Projections and continuous coupling as GeNN's synapse groups."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec import connectivity as rules
+from netspec import distributions as dist
+from netspec.backends.genn import sampling
+from netspec.backends.genn.neurons import arriving, coupled, own
+from netspec.backends.genn.plan import Code, Connections
+from netspec.network import ContinuousProjection, Network, Projection
+from netspec.simulation import Simulation
+
+TAIL = 8.0  # standard deviations; beyond lies less than 1e-15 of a normal distribution
+
+
+def is_dense(projection: Projection, readback: bool) -> bool:
+    """Return whether all pairs have one weight and one delay, so that no synapse is stored."""
+    return (
+        isinstance(projection.rule, rules.AllToAll)
+        and dist.fixed(projection.weight) is not None
+        and (projection.delay is None or dist.fixed(projection.delay) is not None)
+        and not readback  # there would be no synapses to read back
+    )
+
+
+def is_native(projection: Projection) -> bool:
+    """Return whether generated code can draw which pairs are connected."""
+    rule = projection.rule
+    if isinstance(rule, (rules.FixedTotalNumber, rules.FixedIndegree)):
+        plain = rule.allow_autapses or projection.pre != projection.post
+        return rule.allow_multapses and plain
+    if isinstance(rule, rules.PairwiseBernoulli):
+        return 0 < rule.p < 1  # else nothing is left to chance
+    return isinstance(rule, rules.OneToOne)
+
+
+def longest_delay(projection: Projection, simulation: Simulation) -> int:
+    """Return the steps of the longest delay that a projection can have."""
+    rule = projection.rule
+    if isinstance(rule, rules.Explicit) and rule.delay:
+        return max(simulation.steps(delay, minimum=1) for delay in rule.delay)
+    if projection.delay is None:
+        return 1
+    _, high = dist.extremes(bounded(projection.delay))
+    return simulation.steps(high, minimum=1)
+
+
+def bounded(delay: dist.Distribution) -> dist.Distribution:
+    """Return a distribution of delays with a longest one, since a ring buffer has an end."""
+    if isinstance(delay, dist.Normal) and delay.sd > 0:
+        high = delay.mean + TAIL * delay.sd
+        if delay.high is None or delay.high > high:
+            return delay.model_copy(update={"high": high})
+    return delay
+
+
+def fixed_weight(projection: Projection) -> float | None:
+    """Return the weight of all synapses, or None if each has its own."""
+    if isinstance(projection.rule, rules.Explicit) and projection.rule.weight is not None:
+        return None
+    return dist.fixed(projection.weight)
+
+
+def fixed_delay(projection: Projection, simulation: Simulation) -> int | None:
+    """Return the delay of all synapses in steps, or None if each has its own."""
+    if isinstance(projection.rule, rules.Explicit) and projection.rule.delay is not None:
+        return None
+    if projection.delay is None:
+        return 1
+    value = dist.fixed(projection.delay)
+    return None if value is None else simulation.steps(value, minimum=1)
+
+
+def row_that_fits(longest: int) -> int:
+    """Return a row length that differs little between seeds, so that compiled code serves all."""
+    step = 2 ** max(3, int(math.log2(max(longest, 1))) - 4)
+    return max(step, math.ceil(longest / step) * step)
+
+
+def expected_row(projection: Projection, n_pre: int, n_post: int) -> int:
+    """Return a row length that no drawn row exceeds (a probability below 1e-12)."""
+    if isinstance(projection.rule, rules.OneToOne):
+        return 1
+    same = projection.pre == projection.post
+    mean = rules.expected_count(projection.rule, n_pre, n_post, same) / n_pre
+    longest = math.ceil(mean + TAIL * math.sqrt(mean) + 20)
+    if isinstance(projection.rule, rules.PairwiseBernoulli):
+        longest = min(longest, n_post)
+    return row_that_fits(longest)
+
+
+def _delivery(weight: float | None, delay: int | None, wide: bool, skip_self: bool) -> Code:
+    """Return the code of a presynaptic spike; it runs one step late, with one step less to wait."""
+    variables = (("weight", "float"),) if weight is None else ()
+    if delay is None:
+        variables += (("later", "uint16_t" if wide else "uint8_t"),)
+    params = (("weight", "scalar"),) if weight is not None else ()
+    params += (("later", "unsigned int"),) if delay is not None else ()
+    add = "addToPostDelay(weight, later);"
+    return Code(
+        name="delivery",
+        texts={"pre_spike_syn_code": f"if(id_pre != id_post) {{ {add} }}" if skip_self else add},
+        params=params,
+        variables=variables,
+        read_only=tuple(name for name, _ in variables),
+    )
+
+
+_SEEDED = (("seed", "uint64_t*"),)
+
+# The order statistics of uniform numbers, so that the row is sorted: memory is then read in order.
+_ROW_OF_GIVEN_LENGTH = Code(
+    name="row_of_given_length",
+    texts={
+        "row_build_code": sampling.own_state("seed[0]", "id_pre")
+        + "double position = 0.0d;\n"
+        + "for(unsigned int left = lengths[id_pre]; left != 0; left--) {\n"
+        + sampling.next_bits("state", "bits")
+        + f"position += (1.0d - position) * (1.0d - pow({sampling.UNIT.format(bits='bits')}, "
+        + "1.0d / (double)left));\n"
+        + "unsigned int post = (unsigned int)(position * num_post);\n"
+        + "addSynapse((post < num_post) ? post : (num_post - 1));\n}\n"
+    },
+    tables=(*_SEEDED, ("lengths", "uint32_t*")),
+)
+_COLUMN_OF_FIXED_LENGTH = Code(
+    name="column_of_fixed_length",
+    texts={
+        "col_build_code": sampling.own_state("seed[0]", "id_post")
+        + "for(unsigned int left = indegree; left != 0; left--) {\n"
+        + sampling.next_bits("state", "bits")
+        + "unsigned int pre = (unsigned int)((double)num_pre * "
+        + f"({sampling.UNIT.format(bits='bits')}));\n"
+        + "addSynapse((pre < num_pre) ? pre : (num_pre - 1));\n}\n"
+    },
+    params=(("indegree", "unsigned int"),),
+    tables=_SEEDED,
+)
+
+
+def _bernoulli(autapses: bool) -> Code:
+    """Return code that leaps from success to success, by gaps of the geometric distribution."""
+    add = "addSynapse((unsigned int)post);"
+    return Code(
+        name="bernoulli",
+        texts={
+            "row_build_code": sampling.own_state("seed[0]", "id_pre")
+            + "double post = -1.0d;\n"
+            + "while(post < (double)num_post) {\n"
+            + sampling.next_bits("state", "bits")
+            + f"post += 1.0d + floor(log({sampling.UNIT.format(bits='bits')}) * per_log);\n"
+            + "if(post < (double)num_post) {\n"
+            + (add if autapses else f"if((unsigned int)post != id_pre) {{ {add} }}")
+            + "\n}\n}\n"
+        },
+        params=(("per_log", "double"),),  # 1 / log(1 - p)
+        tables=_SEEDED,
+    )
+
+
+_ONE_TO_ONE = Code(name="one_to_one", texts={"row_build_code": "addSynapse(id_pre);"})
+# GeNN wants code for sparse synapses; netspec writes them itself when the model is loaded
+_GIVEN = Code(name="given", texts={"row_build_code": "unsigned int nothing = 0;"})
+
+
+def _builder(projection: Projection) -> tuple[Code, dict[str, float | int]]:
+    rule = projection.rule
+    if isinstance(rule, rules.FixedTotalNumber):
+        return _ROW_OF_GIVEN_LENGTH, {}
+    if isinstance(rule, rules.FixedIndegree):
+        return _COLUMN_OF_FIXED_LENGTH, {"indegree": rule.indegree}
+    if isinstance(rule, rules.PairwiseBernoulli):
+        autapses = rule.allow_autapses or projection.pre != projection.post
+        return _bernoulli(autapses), {"per_log": 1 / math.log1p(-rule.p)}
+    if isinstance(rule, rules.OneToOne):
+        return _ONE_TO_ONE, {}
+    raise TypeError(f"no builder for {rule!r}")
+
+
+def _initial(
+    projection: Projection, code: Code, simulation: Simulation
+) -> dict[str, tuple[Code, dict[str, float]]]:
+    """Return how weights and delays of single synapses are drawn when the model is loaded."""
+    drawn = {}
+    for name, kind in code.variables:
+        distribution = projection.weight if name == "weight" else bounded(projection.delay)  # type: ignore[arg-type]
+        text, params = sampling.draw(distribution)
+        text = sampling.own_state("seed[0]", "id_syn") + text
+        if name == "weight":
+            text += "value = (float)drawn;\n"
+        else:
+            # to the nearest step, halves up as in `realisation.to_steps`, at least one
+            text += "double steps = floor(drawn * per_step + 0.500001d);\n"
+            text += f"value = ({kind})((steps < 1.0d) ? 0.0d : (steps - 1.0d));\n"
+            params = {**params, "per_step": 1 / simulation.dt}
+        types = tuple((param, "double") for param in params)
+        snippet = Code(f"{name}_{projection.name}", {"var_init_code": text}, types, tables=_SEEDED)
+        drawn[name] = (snippet, params)
+    return drawn
+
+
+def projection_code(
+    network: Network,
+    projection: Projection,
+    simulation: Simulation,
+    lengths: NDArray[np.uint32] | None,
+    dense: bool,
+) -> Connections:
+    """Say what a projection is in GeNN.
+
+    Parameters
+    ----------
+    lengths : ndarray of uint32, shape (n_pre,), or None
+        Synapses of each source neuron, if netspec draws them; None if generated code does.
+    dense : bool
+        Store no synapse, see `is_dense`.
+    """
+    n_pre, n_post = (network.population(p).size for p in (projection.pre, projection.post))
+    state = network.model_of(projection.post).receptors[projection.receptor]
+    slots = max(
+        longest_delay(other, simulation)
+        for other in network.projections
+        if other.post == projection.post
+        and network.model_of(other.post).receptors[other.receptor] == state
+    )  # the same for all that share the input: GeNN then keeps one ring for them
+    weight, delay = fixed_weight(projection), fixed_delay(projection, simulation)
+    same = projection.pre == projection.post
+    skip_self = dense and same and not projection.rule.allow_autapses  # type: ignore[union-attr]
+    code = _delivery(weight, delay, slots > 256, skip_self)
+    params: dict[str, float | int] = {} if weight is None else {"weight": weight}
+    if delay is not None:
+        params["later"] = delay - 1
+    shared: dict[str, Any] = {
+        "name": projection.name, "pre": projection.pre, "post": projection.post,
+        "code": code, "params": params, "target": arriving(state), "slots": slots,
+    }  # fmt: skip
+    if dense:
+        return Connections(matrix="DENSE", **shared)
+    if lengths is not None:
+        row = row_that_fits(int(lengths.max(initial=0)))
+        return Connections(matrix="SPARSE", row=row, builder=_GIVEN, **shared)
+    builder, builder_params = _builder(projection)
+    return Connections(
+        matrix="SPARSE",
+        row=expected_row(projection, n_pre, n_post),
+        builder=builder,
+        builder_params=builder_params,
+        initial=_initial(projection, code, simulation),
+        **shared,
+    )
+
+
+def coupling_code(network: Network, coupling: ContinuousProjection) -> Connections:
+    """Return a continuous coupling as a dense product at every step, from the state at its start."""
+    uniform = coupling.kernel.kind == "uniform"
+    code = Code(
+        name="coupling",
+        texts={"synapse_dynamics_code": f"addToPost(weight * {own(coupling.source)});"},
+        params=(("weight", "scalar"),) if uniform else (),
+        variables=() if uniform else (("weight", "scalar"),),
+        read_only=() if uniform else ("weight",),
+        presynaptic=(own(coupling.source),),
+    )
+    n_pre = network.population(coupling.pre).size
+    profile = Code(
+        name="profile",
+        texts={"var_init_code": "value = profile[(id_post + size - id_pre) % size];"},
+        params=(("size", "unsigned int"),),
+        tables=(("profile", "double*"),),
+    )
+    return Connections(
+        name=coupling.name,
+        pre=coupling.pre,
+        post=coupling.post,
+        matrix="DENSE",
+        code=code,
+        params={"weight": coupling.kernel.weight} if uniform else {},
+        target=coupled(coupling.target),
+        slots=0,
+        initial={} if uniform else {"weight": (profile, {"size": n_pre})},
+    )
