@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from netspec.backend import RunRequest, get_backend, versions
+from netspec.errors import NetspecError
 from netspec.results import write_run
 from netspec.serialization import spec_hash
 
@@ -87,4 +88,7 @@ def main(request_file: str, result_file: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except NetspecError as error:  # says all there is to say; a traceback would bury it
+        sys.exit(f"{type(error).__name__}: {error}")

@@ -27,20 +27,20 @@ class GennSimulation(GennBuilding):
 
     def outcome(self) -> Outcome:
         """Run all phases."""
+        self.backend.check_memory(self.request)
         with self.phase("create"):
             self.create()
         with self.phase("connect"):
             self.connect()
-        self.backend.check_memory(self.request)
-        self.progress("prepare", 0.0)
-        self.model = compiled(self.plan(), self.result.seconds)
-        steps = self.simulation.total_steps
-        # as even as can be, so that the last chunk is nearly full
-        self.chunk = -(-steps // -(-steps // CHUNK))
-        self._load()
-        with self.phase("hand_over"):
-            self._hand_over_synapses()
-        self._prepare()
+        with self.phase("prepare"):  # its parts are timed as well
+            self.model = compiled(self.plan(), self.result.seconds)
+            steps = self.simulation.total_steps
+            # as even as can be, so that the last chunk is nearly full
+            self.chunk = -(-steps // -(-steps // CHUNK))
+            self._load()
+            with self.phase("hand_over"):
+                self._hand_over_synapses()
+            self._prepare()
         self._simulate()
         with self.phase("read"):
             self._read()
@@ -138,6 +138,7 @@ class GennSimulation(GennBuilding):
         """Collect what the host does between steps, by step."""
         if self.request.readback:
             self._read_back()
+        self.couplings = self._host_couplings()
         self.before: dict[int, list[Callable[[], None]]] = {}
         for change in realisation.current_changes(self.network, self.simulation):
             if change.step > 0:
@@ -145,7 +146,6 @@ class GennSimulation(GennBuilding):
         for step, places in inputs.given_events(self.network, self.simulation).items():
             for place, events in places.items():
                 self.before.setdefault(step, []).append(self._given(place, events))
-        self.couplings = self._host_couplings()
         self.samplers = [self._sampler(r) for r in self.network.recorders if r.variables]
         self.collected: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {
             name: [] for name, code in self.codes.items() if code.neurons.recorded
