@@ -116,7 +116,9 @@ def decode(spikes: SpikeData, window: float = DECODE_WINDOW, step: float = DECOD
 
     def sliding(weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
         sums = np.bincount(bins, weights, number)
-        return np.convolve(sums, np.ones(per_window), "valid") if number >= per_window else sums[:0]
+        if number < per_window:
+            return np.empty(0)
+        return np.asarray(np.convolve(sums, np.ones(per_window), "valid"), np.float64)
 
     counts = sliding(None)
     vectors = (sliding(np.cos(angles)) + 1j * sliding(np.sin(angles))) / np.maximum(counts, 1)
@@ -125,8 +127,9 @@ def decode(spikes: SpikeData, window: float = DECODE_WINDOW, step: float = DECOD
     clear = lengths >= MIN_VECTOR
     decoded[clear] = np.degrees(np.unwrap(np.angle(vectors[clear]) % (2 * np.pi)))
     width = per_window * hop * spikes.dt
+    begins = spikes.begin + np.arange(len(counts)) * hop
     return Trace(
-        times=(spikes.begin + np.arange(len(counts)) * hop) * spikes.dt + width / 2,
+        times=np.asarray(begins * spikes.dt + width / 2, np.float64),
         angles=decoded,
         vector_lengths=lengths,
         rates=counts / (spikes.size * width / 1000),
@@ -225,7 +228,7 @@ def mean_squared_displacement(
     lags = np.arange(first, last + 1)
     angles = trace.angles
     msd = [float(np.mean((angles[lag:] - angles[:-lag]) ** 2)) for lag in lags]
-    return lags * trace.step, np.array(msd)
+    return np.asarray(lags * trace.step, np.float64), np.array(msd, np.float64)
 
 
 def diffusion(trace: Trace) -> float:
