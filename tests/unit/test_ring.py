@@ -110,6 +110,30 @@ def test_the_profile_of_a_moving_bump_is_not_smeared():
     assert abs(found.angles[np.argmax(found.rates)]) < 8
 
 
+def test_the_width_is_measured_above_the_flank():
+    rates = gaussian(np.arange(360), 180, width=60, peak=100, flank=15)
+    spikes = spikes_of(np.tile(rates, (2000, 1)))
+    found = ring.profile(spikes, ring.decode(spikes))
+    assert found.flank == pytest.approx(15, rel=0.03)
+    assert found.width == pytest.approx(math.hypot(60, 11.8), rel=0.05)
+
+
+def test_a_window_holds_the_spike_of_its_last_step_and_not_of_the_step_before_it():
+    steps = np.array([100, 101, 300, 301])  # windows of 100 ms: steps 101 to 300, 141 to 340, ...
+    spikes = SpikeData(steps, np.array([0, 10, 20, 30], np.uint32), 360, DT, 100, 340)
+    trace = ring.decode(spikes)
+    assert trace.angles == pytest.approx([15, 25])
+    assert trace.rates == pytest.approx(2 / 360 / 0.1)
+
+
+def test_lags_begin_where_windows_do_not_overlap():
+    n = 100
+    line = ring.Trace(np.arange(n) * 20.0, np.arange(n) * 3.0, np.ones(n), np.ones(n), 100.0, 20.0)
+    lags, msd = ring.mean_squared_displacement(line)
+    assert lags == pytest.approx(np.arange(100, 501, 20))
+    assert msd == pytest.approx((lags / 20 * 3) ** 2)
+
+
 def test_diffusion_is_half_the_slope_of_the_msd():
     rng = np.random.default_rng(4)
     expected, found = 20.0, []
@@ -146,6 +170,17 @@ def test_a_trial_of_a_bump_that_is_lost_has_no_diffusion():
     assert found.survival == pytest.approx(1200 - 700, abs=60)
     assert math.isnan(found.diffusion)
     assert found.bias == pytest.approx(0, abs=1.5)
+
+
+def test_a_bump_that_fades_is_lost_though_its_angle_is_clear():
+    angles, times = np.arange(0, 360, 0.5), np.arange(0, 2000, 10 * DT)
+    rates = np.tile(gaussian(angles, 350, width=70, peak=40, flank=0.0), (len(times), 1))
+    rates[times < 200] = 1.0
+    rates[times >= 1200] *= 0.1
+    found = trials.trial(spikes_of(rates), inhibition(), CUE, seed=1)
+    assert found.lost is True
+    assert found.survival == pytest.approx(1200 - 700, abs=120)
+    assert math.isnan(found.diffusion)
 
 
 def test_a_cue_that_raises_nothing_and_one_that_comes_too_late():
