@@ -14,7 +14,7 @@ from pathlib import Path
 import common
 
 import netspec
-from netspec.validation.statistics import bump
+from netspec.validation.ring import bump
 
 KEPT = ("description", "spec_hash", "backend", "seed", "simulation", "connectivity", "threads",
         "options", "approximations", "versions", "info", "seconds", "peak_memory_mib",

@@ -15,7 +15,8 @@ from netspec.network import Network
 from netspec.results import Run
 from netspec.running import execute
 from netspec.serialization import spec_hash
-from netspec.validation.statistics import bump, mean_and_sd
+from netspec.validation.ring import bump
+from netspec.validation.statistics import mean_and_sd
 
 BUMP_WINDOW = 500.0  # ms at the end of a run
 

@@ -1,48 +1,234 @@
-"""Statistics of spikes, one value per seed and population."""
+"""Statistics of spikes: one value per run (seed) and population, exact and without subsampling.
+
+The definitions, edge rules and sources stand in ``docs/statistics.md``. Everything is computed on
+the columns (step, neuron), never on a matrix of neurons and bins, so that the cost grows with the
+number of spikes alone.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from netspec.errors import UsageError
 from netspec.results import SpikeData
 
-MIN_VECTOR = 0.3  # below this length of the population vector an angle means nothing
+COVARIANCE_BIN = 2.0  # ms; the field's choice for the microcircuit, its refractory time
+SYNCHRONY_BIN = 3.0  # ms; Potjans & Diesmann (2014)
+MIN_SPIKES = (
+    3  # of a neuron, hence two intervals: below, LV is undefined and CV is 0 whatever fires
+)
+
+MarginKind = Literal["ratio", "absolute", "relative", "distance_ratio"]
 
 
 @dataclass(frozen=True)
-class Bump:
-    """Activity of a ring within a window.
+class Statistic:
+    """What one number means, and how much of a difference in it matters.
 
     Attributes
     ----------
-    rate : float
-        Mean rate in spikes/s.
-    vector_length : float
-        Length of the population vector, 0 (no preference) to 1.
-    angle : float
-        Its direction in degrees, 0 to 360; NaN if the vector is shorter than `MIN_VECTOR`.
+    name : str
+        Key in the result of `population_statistics` or `distributions`.
+    unit : str
+        Empty for a number without one.
+    meaning : str
+        Definition in one line.
+    margin : float or None
+        Default margin of equivalence; None for a statistic that is reported and not tested.
+    margin_kind : {"ratio", "absolute", "relative", "distance_ratio"} or None
+        ``ratio``: the value is a natural logarithm, and the quantity itself may differ by this
+        fraction, so that the margin of the value is ``log(1 + margin)``. ``absolute``: in the
+        value's unit. ``relative``: fraction of the reference's mean. ``distance_ratio``: largest
+        ratio of distances between and within backends.
+    circular : bool
+        The value is an angle in degrees; means of it are circular.
     """
 
-    rate: float
-    vector_length: float
-    angle: float
+    name: str
+    unit: str
+    meaning: str
+    margin: float | None = None
+    margin_kind: MarginKind | None = None
+    circular: bool = False
+
+    @property
+    def primary(self) -> bool:
+        """Whether the verdict rests on it; otherwise it is only reported."""
+        return self.margin is not None
 
 
-def bump(spikes: SpikeData) -> Bump:
-    """Decode a ring by its population vector.
+STATISTICS = (
+    Statistic("log_rate", "log(1/s)", "natural logarithm of the mean rate", 0.05, "ratio"),
+    Statistic(
+        "log_sd_rate",
+        "log(1/s)",
+        "natural logarithm of the SD of rates across all neurons",
+        0.05,
+        "absolute",
+    ),
+    Statistic(
+        "silent_fraction", "", "share of neurons without a spike in the window", 0.02, "absolute"
+    ),
+    Statistic(
+        "lv", "", "local variation of intervals, mean over eligible neurons", 0.02, "absolute"
+    ),
+    Statistic(
+        "covariance",
+        "",
+        f"mean covariance of spike counts over all pairs, bins of {COVARIANCE_BIN:g} ms",
+        0.25,
+        "relative",
+    ),
+    Statistic(
+        "synchrony",
+        "",
+        f"variance / mean of the population's spike count, bins of {SYNCHRONY_BIN:g} ms",
+        0.25,
+        "relative",
+    ),
+    Statistic("rate", "1/s", "mean rate"),
+    Statistic("neurons", "", "number of neurons, on which the synchrony depends"),
+    Statistic("eligible", "", f"share of neurons with {MIN_SPIKES} spikes or more: LV and CV"),
+    Statistic("cv", "", "coefficient of variation of intervals, mean over eligible neurons"),
+    Statistic(
+        "correlation",
+        "",
+        "mean correlation coefficient of spike counts over all pairs of neurons whose count "
+        f"varies, bins of {COVARIANCE_BIN:g} ms",
+    ),
+)
 
-    Neuron i of N stands for the angle 360 i / N, as in the description of the circuit.
+DISTRIBUTIONS = (
+    Statistic("rate", "1/s", "rate of every neuron", 1.25, "distance_ratio"),
+    Statistic("lv", "", "LV of every eligible neuron", 1.25, "distance_ratio"),
+    Statistic("cv", "", "CV of intervals of every eligible neuron"),
+)
+
+
+@dataclass(frozen=True)
+class _Trains:
+    """Spikes within the window, sorted by (neuron, step).
+
+    Attributes
+    ----------
+    neurons, steps : ndarray of int64, shape (n,)
+        Steps count from the begin of the window: 0 is the first that belongs to it.
+    size, span : int
+        Number of neurons; length of the window in steps.
+    dt : float
+        In ms.
     """
-    if not len(spikes):
-        return Bump(0.0, 0.0, float("nan"))
-    counts = np.bincount(spikes.neurons, minlength=spikes.size)
-    angles = 2 * np.pi * np.arange(spikes.size) / spikes.size
-    vector = (counts @ np.exp(1j * angles)) / counts.sum()
-    length = float(np.abs(vector))
-    angle = float(np.degrees(np.angle(vector)) % 360) if length >= MIN_VECTOR else float("nan")
-    return Bump(spikes.rate(), length, angle)
+
+    neurons: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    size: int
+    span: int
+    dt: float
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Spikes of every neuron, shape (size,)."""
+        return np.bincount(self.neurons, minlength=self.size)
+
+    @cached_property
+    def eligible(self) -> NDArray[np.bool_]:
+        """Neurons with at least two intervals, shape (size,)."""
+        return self.counts >= MIN_SPIKES
+
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """Rate of every neuron in spikes/s, shape (size,); empty if the window is."""
+        seconds = self.span * self.dt / 1000
+        return self.counts / seconds if seconds else np.empty(0)
+
+
+def within(spikes: SpikeData, begin: int, end: int) -> SpikeData:
+    """Return the spikes with ``begin < step <= end``, whatever order they are in.
+
+    `SpikeData.window` does the same faster for sorted spikes.
+
+    Raises
+    ------
+    UsageError
+        If a spike names a neuron that the population does not have.
+    """
+    steps, neurons = np.asarray(spikes.steps), np.asarray(spikes.neurons)
+    if len(neurons) and (neurons.min() < 0 or neurons.max() >= spikes.size):
+        wrong = int(neurons.min()) if neurons.min() < 0 else int(neurons.max())
+        raise UsageError(
+            f"a spike of neuron {wrong}; allowed: 0 to {spikes.size - 1}. "
+            "Indices count within the population, from 0"
+        )
+    inside = (steps > begin) & (steps <= end)
+    if not inside.all():
+        steps, neurons = steps[inside], neurons[inside]
+    return replace(spikes, steps=steps, neurons=neurons, begin=begin, end=end)
+
+
+def population_statistics(spikes: SpikeData) -> dict[str, float]:
+    """Return every statistic of `STATISTICS` for one population of one run.
+
+    Parameters
+    ----------
+    spikes : SpikeData
+        In any order. Spikes outside of its window are left out. Two spikes of one neuron in one
+        step are two spikes.
+
+    Returns
+    -------
+    dict of str to float
+        NaN where a statistic is undefined (``docs/statistics.md`` says when).
+
+    Raises
+    ------
+    UsageError
+        If a spike names a neuron that the population does not have.
+    """
+    trains = _trains(spikes)
+    pairs = _Counts(trains, COVARIANCE_BIN)
+    rate = _mean(trains.rates)
+    found = {
+        "log_rate": _log(rate),
+        "log_sd_rate": _log(_sd_rate(trains)),
+        "silent_fraction": _mean(trains.counts == 0) if trains.span else math.nan,
+        "lv": _mean(_local_variation(trains)),
+        "covariance": _covariance(pairs),
+        "synchrony": _synchrony(_Counts(trains, SYNCHRONY_BIN)),
+        "rate": rate,
+        "neurons": float(trains.size),
+        "eligible": _mean(trains.eligible) if trains.span else math.nan,
+        "cv": _mean(_coefficient_of_variation(trains)),
+        "correlation": _correlation(pairs),
+    }
+    return {statistic.name: found[statistic.name] for statistic in STATISTICS}
+
+
+def distributions(spikes: SpikeData) -> dict[str, NDArray[np.float64]]:
+    """Return one value per neuron for each entry of `DISTRIBUTIONS`.
+
+    Parameters
+    ----------
+    spikes : SpikeData
+        As in `population_statistics`.
+
+    Returns
+    -------
+    dict of str to ndarray of float64
+        ``rate``, shape (size,), spikes/s, silent neurons included; ``lv`` and ``cv``,
+        shape (eligible neurons,). In the order of neurons.
+    """
+    trains = _trains(spikes)
+    return {
+        "rate": trains.rates,
+        "lv": _local_variation(trains),
+        "cv": _coefficient_of_variation(trains),
+    }
 
 
 def mean_and_sd(values: list[float]) -> tuple[float, float]:
@@ -50,3 +236,137 @@ def mean_and_sd(values: list[float]) -> tuple[float, float]:
     array = np.asarray(values, float)
     sd = float(array.std(ddof=1)) if len(array) > 1 else float("nan")
     return float(array.mean()), sd
+
+
+def _trains(spikes: SpikeData) -> _Trains:
+    spikes = within(spikes, spikes.begin, spikes.end)
+    span = max(0, spikes.end - spikes.begin)
+    # one integer per spike sorts several times faster than two columns
+    keys = spikes.neurons.astype(np.int64) * span + (spikes.steps - (spikes.begin + 1))
+    keys.sort()
+    neurons, steps = np.divmod(keys, span) if span else (keys, keys)
+    return _Trains(neurons, steps, spikes.size, span, spikes.dt)
+
+
+def _sd_rate(trains: _Trains) -> float:
+    """Return the sample SD of rates, from whole numbers: equal counts give 0, not almost 0."""
+    size, counts = trains.size, trains.counts
+    if size < 2 or not trains.span:
+        return math.nan
+    scatter = size * int(counts @ counts) - int(counts.sum()) ** 2
+    return math.sqrt(scatter / (size * (size - 1))) / (trains.span * trains.dt / 1000)
+
+
+def _local_variation(trains: _Trains) -> NDArray[np.float64]:
+    """Return LV of every eligible neuron: the mean of 3 (I_k - I_k+1)^2 / (I_k + I_k+1)^2."""
+    intervals, same = np.diff(trains.steps), np.diff(trains.neurons) == 0
+    pairs = same[1:] & same[:-1]
+    first, second = intervals[:-1][pairs], intervals[1:][pairs]
+    both = np.maximum(first + second, 1)  # two intervals of 0 are equal: they contribute 0
+    terms = 3 * ((first - second) / both) ** 2
+    sums = np.bincount(trains.neurons[1:-1][pairs], terms, trains.size)
+    return _floats(sums[trains.eligible] / (trains.counts[trains.eligible] - 2))
+
+
+def _coefficient_of_variation(trains: _Trains) -> NDArray[np.float64]:
+    """Return SD / mean of the intervals of every eligible neuron; SD over n, not n - 1."""
+    same = np.diff(trains.neurons) == 0
+    intervals, owners = np.diff(trains.steps)[same], trains.neurons[1:][same]
+    number = np.maximum(trains.counts - 1, 1)
+    means = np.bincount(owners, intervals, trains.size) / number
+    squares = np.bincount(owners, (intervals - means[owners]) ** 2, trains.size) / number
+    means, squares = means[trains.eligible], squares[trains.eligible]
+    # a mean of 0 is a train of duplicates only: no variation
+    return _floats(np.sqrt(squares) / np.where(means > 0, means, 1))
+
+
+class _Counts:
+    """Spike counts in bins, as (neuron, bin, count) where the count is not 0.
+
+    Attributes
+    ----------
+    neurons, bins, values : ndarray of int64, shape (n,)
+    size, number : int
+        Of neurons; of complete bins. What is left of the window behind them is not counted.
+    """
+
+    def __init__(self, trains: _Trains, width: float) -> None:
+        steps = max(1, round(width / trains.dt))
+        self.size, self.number = trains.size, trains.span // steps
+        bins = trains.steps // steps
+        counted = bins < self.number
+        neurons, bins = trains.neurons[counted], bins[counted]
+        starts = np.ones(len(bins), bool)
+        starts[1:] = (np.diff(neurons) != 0) | (np.diff(bins) != 0)
+        first = np.flatnonzero(starts)
+        self.neurons, self.bins = neurons[first], bins[first]
+        self.values = np.diff(first, append=len(bins))
+
+    def population(self) -> NDArray[np.int64]:
+        """Return the count of all neurons together, shape (number,)."""
+        return _sums(self.bins, self.values, self.number)
+
+    def scatter(self) -> NDArray[np.int64]:
+        """Return B sum(n^2) - (sum n)^2 over the B bins for every neuron, shape (size,)."""
+        squares = _sums(self.neurons, self.values**2, self.size)
+        sums = _sums(self.neurons, self.values, self.size)
+        return _integers(self.number * squares - sums**2)
+
+
+def _covariance(counts: _Counts) -> float:
+    """Return [Var(sum n) - sum Var(n)] / (N (N - 1)); variances over B - 1 bins.
+
+    The numerator is a small difference of large sums: it is taken in whole numbers.
+    """
+    size, number = counts.size, counts.number
+    if size < 2 or number < 2:
+        return math.nan
+    population = counts.population()
+    together = number * int(population @ population) - int(population.sum()) ** 2
+    own = int(counts.scatter().sum())
+    return (together - own) / (number * (number - 1) * size * (size - 1))
+
+
+def _correlation(counts: _Counts) -> float:
+    """Return the mean of Pearson's coefficients over all pairs of neurons with a varying count.
+
+    With z_i of unit norm, the sum of all z_i z_j is |sum z|^2: no pair has to be visited.
+    """
+    scatter = counts.scatter()
+    varying = scatter > 0
+    size = int(varying.sum())
+    if size < 2 or counts.number < 2:
+        return math.nan
+    norms = np.sqrt(np.where(varying, scatter, np.inf) / counts.number)  # inf: weight 0
+    total = np.bincount(counts.bins, counts.values / norms[counts.neurons], counts.number)
+    total -= total.mean()
+    return float((total @ total - size) / (size * (size - 1)))
+
+
+def _synchrony(counts: _Counts) -> float:
+    """Return variance (over B, not B - 1) / mean of the population's counts."""
+    population = counts.population()
+    if counts.number < 2 or not population.any():
+        return math.nan
+    return float(population.var() / population.mean())
+
+
+def _sums(index: NDArray[np.int64], values: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    # weights of bincount are doubles, which hold whole numbers up to 2^53
+    return np.bincount(index, values, length).astype(np.int64)
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return float(values.mean()) if len(values) else math.nan
+
+
+def _log(value: float) -> float:
+    return math.log(value) if value > 0 else math.nan
+
+
+def _floats(values: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(values, np.float64)
+
+
+def _integers(values: NDArray[Any]) -> NDArray[np.int64]:
+    return np.asarray(values, np.int64)

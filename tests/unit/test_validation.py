@@ -7,7 +7,8 @@ import netspec
 from netspec.backend import RunRequest
 from netspec.results import SpikeData
 from netspec.validation import ensemble, report
-from netspec.validation.statistics import bump, mean_and_sd
+from netspec.validation.ring import bump
+from netspec.validation.statistics import mean_and_sd
 
 
 def ring(neurons, size=360):

@@ -1,0 +1,244 @@
+"""Trials of spatial working memory: one run each, a seed and a cue.
+
+Trials of one seed are not independent, so a `Trial` keeps its seed, and `per_seed` gives one value
+for each. Definitions and their reasons: ``docs/statistics.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec.circuits.working_memory import Cue
+from netspec.errors import UsageError, unknown
+from netspec.results import SpikeData
+from netspec.validation.ring import FLANK, bump, decode, diffusion, profile
+from netspec.validation.statistics import Statistic, within
+
+FORMATION = (250.0, 500.0)  # ms after the cue, when its own trace (NMDA, 100 ms) has gone
+
+RING_STATISTICS = (
+    Statistic("rest_rate_E", "1/s", "rate of E before the cue", 0.05, "relative"),
+    Statistic("rest_rate_I", "1/s", "rate of I before the cue", 0.05, "relative"),
+    Statistic("formed", "", "share of trials in which the cue raised a bump", 0.1, "absolute"),
+    Statistic("vector_length", "", "length of the population vector", 0.02, "absolute"),
+    Statistic("rate_E", "1/s", "rate of E in the window of formation", 0.05, "relative"),
+    Statistic("rate_I", "1/s", "rate of I in the window of formation", 0.05, "relative"),
+    Statistic("bias", "deg", "circular mean of angle - cue", 2.0, "absolute", circular=True),
+    Statistic("peak", "1/s", "largest rate of the smoothed profile", 0.05, "relative"),
+    Statistic("width", "deg", "full width of the profile at half height", 0.05, "relative"),
+    Statistic("flank", "1/s", f"rate more than {FLANK:g} deg away from the bump"),
+    Statistic("survival", "ms", "life of the bump, up to the end of the run at most"),
+    Statistic("diffusion", "deg^2/s", "half the slope of the angle's MSD, surviving trials"),
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of the ring with one cue.
+
+    Attributes
+    ----------
+    seed : int
+        The unit of replication.
+    cue_angle, cue_strength : float
+        Degrees, pA.
+    rest_rate_E, rest_rate_I : float
+        Spikes/s before the cue; NaN if the window begins with it.
+    formed : bool or None
+        Whether there is a bump (`Bump.present`) in the window `FORMATION`; None if there was one
+        before the cue, so that the cue had none to raise.
+    vector_length, rate_E, rate_I : float
+        In the window `FORMATION`; spikes/s.
+    survival : float
+        ms from the first decoded window after `FORMATION` began to the first without a bump, or to
+        the last one; NaN unless `formed`, like everything that follows.
+    lost : bool
+        Whether the bump was lost; otherwise its life is censored by the end of the run.
+    bias : float
+        Circular mean of angle - cue over the life of the bump, -180 to 180 deg.
+    peak, width, flank : float
+        See `Profile`.
+    diffusion : float
+        deg^2/s; NaN if the bump was lost.
+    """
+
+    seed: int
+    cue_angle: float
+    cue_strength: float
+    rest_rate_E: float
+    rest_rate_I: float
+    formed: bool | None
+    vector_length: float
+    rate_E: float
+    rate_I: float
+    survival: float = math.nan
+    lost: bool = False
+    bias: float = math.nan
+    peak: float = math.nan
+    width: float = math.nan
+    flank: float = math.nan
+    diffusion: float = math.nan
+
+
+def trial(excitatory: SpikeData, inhibitory: SpikeData, cue: Cue, seed: int) -> Trial:
+    """Measure one trial.
+
+    Parameters
+    ----------
+    excitatory, inhibitory : SpikeData
+        Of one run. The window begins with the rest before the cue.
+    cue : Cue
+        The only one in the window.
+    seed : int
+        Of the run.
+
+    Raises
+    ------
+    UsageError
+        If the window ends before the window of formation does.
+    """
+    dt, end = excitatory.dt, excitatory.end
+    after = cue.start + cue.duration
+    start, first, last = (round(t / dt) for t in (cue.start, *(after + t for t in FORMATION)))
+    if last > end:
+        raise UsageError(
+            f"the run ends at {end * dt:g} ms, the cue at {after:g} ms; allowed: {FORMATION[1]:g} "
+            "ms or more between them. Whether a bump formed is judged there: prolong the run"
+        )
+    rest_E, rest_I = (within(s, s.begin, max(s.begin, start)) for s in (excitatory, inhibitory))
+    formation = bump(within(excitatory, first, last))
+    formed = None if bump(rest_E).present else formation.present
+    found = Trial(
+        seed=seed,
+        cue_angle=cue.angle,
+        cue_strength=cue.strength,
+        rest_rate_E=_rate(rest_E),
+        rest_rate_I=_rate(rest_I),
+        formed=formed,
+        vector_length=formation.vector_length,
+        rate_E=formation.rate,
+        rate_I=_rate(within(inhibitory, first, last)),
+    )
+    return replace(found, **_memory(within(excitatory, first, end), cue.angle)) if formed else found
+
+
+def _memory(spikes: SpikeData, cue_angle: float) -> dict[str, Any]:
+    """Return the fields of a `Trial` that only a bump has."""
+    trace = decode(spikes)
+    lost = trace.lost
+    alive = trace.angles[:lost]
+    shape = profile(spikes, trace)
+    return {
+        "survival": float(trace.times[-1 if lost is None else lost] - trace.times[0]),
+        "lost": lost is not None,
+        "bias": _circular_mean(alive - cue_angle),
+        "peak": shape.peak,
+        "width": shape.width,
+        "flank": shape.flank,
+        "diffusion": diffusion(trace) if lost is None else math.nan,
+    }
+
+
+def per_seed(trials: Sequence[Trial], statistic: str) -> dict[int, float]:
+    """Return the mean of a statistic over the trials of each seed.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+    statistic : str
+        A name of `RING_STATISTICS`. Trials in which it is undefined are left out. The mean of
+        ``survival`` is the restricted mean if all trials could be watched equally long.
+
+    Returns
+    -------
+    dict of int to float
+        Seed -> mean, in the order of first appearance; NaN for a seed without a defined value.
+    """
+    known = {s.name: s for s in RING_STATISTICS}
+    if statistic not in known:
+        raise UsageError(unknown("statistic of the ring", statistic, known))
+    mean = _circular_mean if known[statistic].circular else _mean
+    values: dict[int, list[float]] = {}
+    for entry in trials:
+        value = getattr(entry, statistic)
+        own = values.setdefault(entry.seed, [])
+        if value is not None and not math.isnan(value):
+            own.append(float(value))
+    return {seed: mean(np.array(own)) for seed, own in values.items()}
+
+
+@dataclass(frozen=True)
+class Formation:
+    """How often a cue of one strength (pA) raised a bump.
+
+    Attributes
+    ----------
+    strength : float
+    trials, formed : int
+        Trials that began without a bump; those of them in which one formed.
+    """
+
+    strength: float
+    trials: int
+    formed: int
+
+    @property
+    def probability(self) -> float:
+        """Share of trials in which a bump formed; NaN without trials."""
+        return self.formed / self.trials if self.trials else math.nan
+
+
+def formation(trials: Sequence[Trial]) -> list[Formation]:
+    """Return the frequency of formation by cue strength, weakest first."""
+    rows = []
+    for strength in sorted({entry.cue_strength for entry in trials}):
+        judged = [t.formed for t in trials if t.cue_strength == strength and t.formed is not None]
+        rows.append(Formation(strength, len(judged), sum(judged)))
+    return rows
+
+
+def survival(trials: Sequence[Trial]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the Kaplan-Meier estimate of the bump's survival.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        Those without a bump are left out; bumps that outlive their run are right-censored.
+
+    Returns
+    -------
+    times, probability : ndarray of float64, shape (n,)
+        ms; probability that a bump lives longer than that. Empty if no bump formed.
+    """
+    from scipy.stats import CensoredData, ecdf
+
+    bumps = [t for t in trials if t.formed]
+    if not bumps:
+        return np.empty(0), np.empty(0)
+    data = CensoredData(
+        uncensored=[t.survival for t in bumps if t.lost],
+        right=[t.survival for t in bumps if not t.lost],
+    )
+    curve = ecdf(data).sf
+    return np.asarray(curve.quantiles, float), np.asarray(curve.probabilities, float)
+
+
+def _rate(spikes: SpikeData) -> float:
+    return spikes.rate() if spikes.size and spikes.duration > 0 else math.nan
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else math.nan
+
+
+def _circular_mean(degrees: NDArray[np.float64]) -> float:
+    """Return the circular mean in degrees, above -180 to 180."""
+    from scipy.stats import circmean
+
+    return float(circmean(degrees, high=180, low=-180)) if len(degrees) else math.nan
