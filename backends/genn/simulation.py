@@ -341,12 +341,13 @@ class GennSimulation(GennBuilding):
             "pre": np.repeat(np.arange(len(lengths)), lengths),
             "post": targets[filled].astype(np.int64),
         }
-        update = group.wu_initialiser.params
+        # one value for all is a literal of the code, which GeNN does not give back
+        given = next(c.params for c in self.connections if c.name == name)
         for ours, theirs in (("weight", "weight"), ("delay", "later")):
             values = (
                 variables[theirs][filled]
                 if theirs in variables
-                else np.full(len(columns["pre"]), update[theirs].value)
+                else np.full(len(columns["pre"]), given[theirs])
             )
             columns[ours] = values.astype(np.int64) + 1 if ours == "delay" else values
         order = np.lexsort([columns[key] for key in ("delay", "weight", "post", "pre")])
