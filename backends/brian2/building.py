@@ -35,7 +35,6 @@ class Brian2Building(Execution):
         self.deliveries: list[Callable[[int], None]] = []
         # currents into inputs that a continuous coupling sets
         self.levels: dict[tuple[str, str], NDArray[Any]] = {}
-        self.monitors: dict[str, Any] = {}
         self.samplers: dict[str, Any] = {}
         # where each projection's synapses are: (Synapses object, slice)
         self.parts: dict[str, tuple[Any, slice]] = {}
