@@ -172,7 +172,8 @@ def _in_child(
             stderr=stderr,
             stdin=subprocess.DEVNULL,
             cwd=scratch,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            # NumPy's own threads would come on top of those that were asked for
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1"},
             start_new_session=True,
         )
         try:

@@ -56,7 +56,11 @@ class Brian2Backend(Backend):
                 )
             )
         for coupling in network.continuous_projections:
-            form = "circulant product by FFT" if coupling.kernel.kind == "ring" else "one sum"
+            form = (
+                "circulant product in Fourier space"
+                if coupling.kernel.kind == "ring"
+                else "one sum"
+            )
             entries.append(Entry(thing=f"continuous_projections.{coupling.name}", reason=form))
         for poisson in network.poisson_inputs:
             reason = "one Poisson number a neuron and step, or their sum, spread over the neurons"
