@@ -216,7 +216,6 @@ class Execution:
         self.result.seconds[name] = time.perf_counter() - started
         self.progress(name, 1.0)
 
-
     def synapse_blocks(self, projection: Projection) -> Iterator[Synapses]:
         """Yield the synapses of a projection in blocks of whole rows."""
         return synapse_blocks(self.network, projection, self.simulation)

@@ -11,48 +11,9 @@ from numpy.typing import NDArray
 
 from netspec import realisation
 from netspec.backends.brian2.building import Brian2Building
+from netspec.kernels import product
 
 RARE = 0.3  # Poisson events per neuron and step, below which events are drawn, not numbers
-ROUNDING = 1e-16  # relative size of Fourier coefficients that are left out
-FEW = 32  # Fourier terms, up to which a ring is coupled through them instead of by FFT
-
-
-def ring_product(
-    profile: NDArray[np.float64],
-) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Return the product with a circulant matrix, exact to rounding.
-
-    Parameters
-    ----------
-    profile : ndarray, shape (size,)
-        The weights by distance around the ring, the same in both directions.
-
-    Returns
-    -------
-    callable
-        From values to sums over the ring, both of shape (size,). The result is the same memory
-        at every call.
-    """
-    from scipy.fft import irfft, rfft
-
-    size = len(profile)
-    spectrum = rfft(profile).real  # real, as the profile is even
-    waves = np.flatnonzero(np.abs(spectrum) > ROUNDING * np.abs(spectrum).max())
-    if len(waves) > FEW:
-        return lambda source: irfft(rfft(source) * spectrum, size)
-    # a smooth profile has few waves, and products with these take less time than two FFTs
-    angle = 2 * np.pi / size * (np.outer(waves, np.arange(size)) % size)
-    basis = np.concatenate([np.cos(angle), np.sin(angle)])
-    # all waves but the mean and the shortest stand for their negative frequency too
-    factors = np.tile(spectrum[waves] * np.where(2 * waves % size, 2, 1) / size, 2)
-    amplitudes, result = np.empty(len(basis)), np.empty(size)
-
-    def product(source: NDArray[np.float64]) -> NDArray[np.float64]:
-        np.dot(basis, source, out=amplitudes)
-        np.multiply(amplitudes, factors, out=amplitudes)
-        return np.dot(amplitudes, basis, out=result)
-
-    return product
 
 
 def _add(values: NDArray[Any], change: realisation.CurrentChange) -> None:
@@ -100,19 +61,12 @@ class Brian2Inputs(Brian2Building):
         base = (
             target if same[0] != coupling.name else self._currents(coupling.post, coupling.target)
         )
-        if coupling.kernel.kind == "uniform":
-            weight = coupling.kernel.weight
+        multiply = product(coupling.kernel, len(target))
 
-            def uniform() -> None:
-                np.add(base, weight * source.sum(), out=target)
+        def couple() -> None:
+            np.add(base, multiply(source), out=target)
 
-            return uniform
-        product = ring_product(coupling.kernel.values(len(target)))
-
-        def circulant() -> None:
-            np.add(base, product(source), out=target)
-
-        return circulant
+        return couple
 
     def _currents(self, population: str, port: str) -> NDArray[Any]:
         """Return where the currents into an input are kept.

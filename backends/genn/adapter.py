@@ -55,7 +55,9 @@ class GennBackend(Backend):
     def couples_on_host(self, request: RunRequest) -> bool:
         """Return whether NumPy computes continuous coupling, between steps."""
         coupling = self.option(request, "coupling")
-        return coupling == "host" or (coupling == "auto" and self.option(request, "device") == "cpu")
+        return coupling == "host" or (
+            coupling == "auto" and self.option(request, "device") == "cpu"
+        )
 
     def check_options(self, request: RunRequest) -> None:
         """Raise also for a device that PyGeNN was not built for."""
@@ -129,7 +131,7 @@ class GennBackend(Backend):
         """Say how a continuous coupling is computed."""
         if not host:
             return "dense product on the device, at every step"
-        return "circulant product by FFT" if kind == "ring" else "one sum"
+        return "circulant product in Fourier space" if kind == "ring" else "one sum"
 
     def how_drawn(self, request: RunRequest, projection: Projection) -> str:
         """Say how the synapses of a projection come about."""

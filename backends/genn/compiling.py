@@ -51,7 +51,11 @@ def environment(backend: str) -> dict[str, str]:
         "machine": platform.machine(),
     }
     if backend == "cuda":
-        query = ["nvidia-smi", "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
+        query = [
+            "nvidia-smi",
+            "--query-gpu=name,driver_version,compute_cap",
+            "--format=csv,noheader",
+        ]
         found |= {
             "CUDA_PATH": os.environ.get("CUDA_PATH", ""),
             "nvcc flags": NVCC_FLAGS,
@@ -193,9 +197,7 @@ def _source_model(pygenn: Any, code: Code) -> Any:
 
 def _arrival(pygenn: Any) -> Any:
     """Return a postsynaptic model that hands on what is due, and keeps nothing."""
-    return pygenn.create_postsynaptic_model(
-        "arrival", sim_code="injectCurrent(inSyn);\ninSyn = 0;"
-    )
+    return pygenn.create_postsynaptic_model("arrival", sim_code="injectCurrent(inSyn);\ninSyn = 0;")
 
 
 def _add_connections(
@@ -225,9 +227,7 @@ def _add_connections(
         initial[name] = pygenn.init_var(made[-1], params)
     pre = groups[plan.pre]
     references = {name: pygenn.create_var_ref(pre, name) for name in code.presynaptic}
-    update = pygenn.init_weight_update(
-        weight_update, plan.params, initial, pre_var_refs=references
-    )
+    update = pygenn.init_weight_update(weight_update, plan.params, initial, pre_var_refs=references)
     connect = None
     if plan.builder is not None:
         made.append(

@@ -17,7 +17,7 @@ from netspec.backends.genn.building import GennBuilding
 from netspec.backends.genn.compiling import ConnectionTable, compiled, load
 from netspec.backends.genn.neurons import own
 from netspec.backends.genn.plan import Connections
-from netspec.connectivity import product
+from netspec.kernels import product
 
 CHUNK = 1000  # steps of spikes that a device keeps before the host collects them
 

@@ -10,8 +10,6 @@ import pytest
 
 from netspec.backends.brian2.building import COMPILER_FLAGS
 from netspec.backends.brian2.functions import EXP
-from netspec.backends.brian2.inputs import FEW, ring_product
-from netspec.connectivity import RingKernel
 
 
 @pytest.fixture(scope="module")
@@ -54,22 +52,3 @@ def test_exp_at_the_ends(compiled_exp):
 def test_exp_is_the_same_alone_and_in_a_vector(compiled_exp):
     x = np.random.default_rng(2).uniform(-5, 5, 101)
     assert np.array_equal(compiled_exp(x), [compiled_exp([value])[0] for value in x])
-
-
-@pytest.mark.parametrize("size", [5, 64, 1024, 1025])
-@pytest.mark.parametrize("sigma", [0.5, 20.0, 1e4])
-def test_ring_product(size, sigma):
-    profile = RingKernel(weight=1.5, J_plus=1.6, sigma=sigma).values(size)
-    source = np.random.default_rng(3).random(size)
-    matrix = profile[np.subtract.outer(np.arange(size), np.arange(size)) % size]
-    right = matrix @ source
-    scale = np.abs(matrix) @ source
-    assert np.max(np.abs(ring_product(profile)(source) - right) / scale) < 1e-14
-
-
-def test_ring_product_takes_both_ways():
-    def waves(sigma):
-        spectrum = np.abs(np.fft.rfft(RingKernel(weight=1, J_plus=1.6, sigma=sigma).values(1024)))
-        return np.sum(spectrum > 1e-16 * spectrum.max())
-
-    assert waves(20.0) <= FEW < waves(0.5)
