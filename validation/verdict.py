@@ -97,15 +97,15 @@ class Test:
     def text(self) -> str:
         """Return the test in one line."""
         found = self.comparison
-        words = {
-            Comparison: _comparison_text,
-            Prediction: _prediction_text,
-            DistributionComparison: _distribution_text,
-        }[type(found)](found)
-        line = f"{self.population} {self.statistic}: {words}: {self.outcome.upper()}"
-        if isinstance(found, Comparison) and self.outcome is Outcome.INCONCLUSIVE:
-            line += _advice(found)
-        return line
+        advice = ""
+        if isinstance(found, Comparison):
+            words = _comparison_text(found)
+            advice = _advice(found) if self.outcome is Outcome.INCONCLUSIVE else ""
+        elif isinstance(found, Prediction):
+            words = _prediction_text(found)
+        else:
+            words = _distribution_text(found)
+        return f"{self.population} {self.statistic}: {words}: {self.outcome.upper()}{advice}"
 
 
 def _comparison_text(found: Comparison) -> str:
