@@ -298,7 +298,7 @@ def _predict(
 ) -> Prediction:
     one, many = (b, a) if b.size == 1 else (a, b)
     interval = prediction_interval(many, margin, family)
-    return Prediction(margin, (a.size, b.size), float(one[0]), interval)
+    return Prediction(margin, (a.size, b.size), float(one.item()), interval)
 
 
 def _outcome(found: Comparison | Prediction | DistributionComparison, p_adjusted: float) -> Outcome:
