@@ -273,7 +273,7 @@ class GennSimulation(GennBuilding):
             parts.append((steps, np.asarray(neurons, np.uint32)))
 
     def _check_finite(self) -> None:
-        for name, code in self.codes.items():
+        for name in self.codes:
             for state in self.network.model_of(name).dynamics.states:
                 handle = self.variable(name, state.name)
                 handle.pull_from_device()

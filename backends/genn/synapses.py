@@ -257,7 +257,7 @@ def projection_code(
 
 
 def coupling_code(network: Network, coupling: ContinuousProjection) -> Connections:
-    """Return a continuous coupling as a dense product at every step, from the state at its start."""
+    """Return a continuous coupling as a dense product, from the state at the start of a step."""
     uniform = coupling.kernel.kind == "uniform"
     code = Code(
         name="coupling",

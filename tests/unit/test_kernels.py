@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netspec import RingKernel, UniformKernel
+from netspec.connectivity import RingKernel, UniformKernel
 from netspec.kernels import FEW, product
 
 

@@ -1,0 +1,127 @@
+"""How far two backends may differ: margins, declared in a request before the runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from netspec.errors import UsageError, shown, unknown
+from netspec.fields import Described, Identifier
+
+
+class Margin(Described):
+    """How far two backends may differ in a statistic and still be called equivalent.
+
+    Attributes
+    ----------
+    limit : float
+        0.05 stands for 5 % on the relative scales, for 0.05 on the absolute ones.
+    scale : {"log", "ratio", "absolute", "proportion"}
+        ``log``: difference of mean logarithms, |difference| <= log(1 + limit), for positive
+        values. ``ratio``: ratio of means between 1 / (1 + limit) and 1 + limit, also for values
+        of either sign. ``absolute``: difference of means. ``proportion``: the same for
+        outcomes that each seed has or has not, or has in a share of its trials.
+    """
+
+    limit: Annotated[float, Field(gt=0, le=10)]
+    scale: Literal["log", "ratio", "absolute", "proportion"]
+
+    @property
+    def relative(self) -> bool:
+        """Whether the limit is a share of the reference."""
+        return self.scale in ("log", "ratio")
+
+    def bounds(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return (factor, shift) at either end: b - factor * a - shift changes its sign there."""
+        if self.scale == "ratio":
+            return (1 / (1 + self.limit), 0.0), (1 + self.limit, 0.0)
+        size = math.log1p(self.limit) if self.scale == "log" else self.limit
+        return (1.0, -size), (1.0, size)
+
+    def __str__(self) -> str:
+        return f"{100 * self.limit:g} %" if self.relative else f"{self.limit:g}"
+
+
+DEFAULT_MARGINS = {
+    "rate": Margin(limit=0.05, scale="log"),
+    "log_sd": Margin(limit=0.05, scale="absolute"),
+    "silent": Margin(limit=0.02, scale="absolute"),
+    "lv": Margin(limit=0.02, scale="absolute"),
+    # the mean covariance of an inhibition-dominated network may be negative: no logarithm
+    "covariance": Margin(limit=0.25, scale="ratio"),
+    "synchrony": Margin(limit=0.25, scale="log"),
+}
+
+
+class Margins(Described):
+    """All margins of a comparison, declared before the runs.
+
+    Attributes
+    ----------
+    statistics : dict
+        Statistic -> margin.
+    distribution : float
+        The largest ratio of distances between backends to distances within one.
+    """
+
+    statistics: dict[Identifier, Margin] = DEFAULT_MARGINS
+    distribution: Annotated[float, Field(gt=1, le=10)] = 1.25
+
+    def of(self, statistic: str) -> Margin:
+        """Return the margin of a statistic; `UsageError` if none is declared."""
+        if statistic not in self.statistics:
+            raise UsageError(unknown("margin", statistic, self.statistics))
+        return self.statistics[statistic]
+
+    def declare(self, given: Mapping[str, object]) -> Margins:
+        """Return these margins with some replaced, as in a TOML table.
+
+        Parameters
+        ----------
+        given : mapping
+            Statistic -> ``"5%"`` where the margin is relative, a number elsewhere; ``W1`` is
+            the ratio of distances.
+        """
+        statistics, distribution = dict(self.statistics), self.distribution
+        for name, value in given.items():
+            if name == "W1":
+                distribution = _number(name, value)
+            elif name in statistics:
+                limit = _number(name, value, percent=statistics[name].relative)
+                statistics[name] = Margin(limit=limit, scale=statistics[name].scale)
+            else:
+                raise UsageError(unknown("margin", name, [*statistics, "W1"]))
+        return Margins(statistics=statistics, distribution=distribution)
+
+    def declare_text(self, text: str) -> Margins:
+        """Return these margins with those of a text such as ``rate=5%,lv=0.02`` replaced."""
+        given: dict[str, object] = {}
+        for part in filter(None, map(str.strip, text.split(","))):
+            name, equals, value = map(str.strip, part.partition("="))
+            if not equals or name in given:
+                raise UsageError(f"margins: given {shown(part)}; expected name=value, once a name")
+            given[name] = value
+        return self.declare(given)
+
+    def content_hash(self) -> str:
+        """Return a hash (SHA-256, hexadecimal) that changes with every margin."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _number(name: str, value: object, *, percent: bool = False) -> float:
+    """Read the text or number of a margin; a share must be written with its per cent sign."""
+    text = str(value).strip()
+    expected = "a percentage such as 5%" if percent else "a number such as 0.02"
+    try:
+        if percent != text.endswith("%") or isinstance(value, bool):
+            raise ValueError
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        raise UsageError(f"margin of {name}: given {shown(value)}; expected {expected}") from None
+    return number / 100 if percent else number
