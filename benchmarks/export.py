@@ -19,8 +19,8 @@ import netspec
 from netspec.backend import Outcome
 from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
 from netspec.results import open_run, write_run
-from netspec.validation.export import FORMATS
 from netspec.validation.content import content_of, differences
+from netspec.validation.export import FORMATS
 
 STEPS = 125_000  # of 0.1 ms: 3.1 million spikes at the published rates
 

@@ -20,7 +20,7 @@ FORMATS: dict[str, tuple[Writer, Reader]] = {
     "mat": (mat_io.write_mat, mat_io.read_mat),
 }
 NIX_SAMPLE = 1000  # neurons, by default
-NIX_SECONDS = 0.016, 0.044  # per spike train to write; measured, on quick and slow machines
+NIX_SECONDS = 0.025, 0.08  # per spike train to write and read back, on quick and slow machines
 NIX_BYTES = 20_000
 
 

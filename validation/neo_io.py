@@ -98,7 +98,7 @@ def _analog_signal(content: Content, signal: Signal) -> Any:
 
 
 def write_nix(content: Content, path: Path) -> None:
-    """Write a content as a NIX file, 16 to 44 ms and 20 kB for each spike train."""
+    """Write a content as a NIX file: 16 to 50 ms and 20 kB for each spike train."""
     from neo.io.nixio import NixIO
 
     file = NixIO(str(path), mode="ow")
