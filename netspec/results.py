@@ -106,7 +106,9 @@ class Run:
     @property
     def recorders(self) -> dict[str, dict[str, Any]]:
         """Recorder of state variables -> population, neurons (or None), interval, units."""
-        found: dict[str, dict[str, Any]] = self.manifest["recorders"]
+        found: dict[str, dict[str, Any]] | None = self.manifest.get("recorders")
+        if found is None:
+            raise ResultFileError(f"{self.file}: says nothing of its recorders; run it again")
         return found
 
     def spikes(self, population: str, warmup: bool = False) -> SpikeData:

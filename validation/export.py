@@ -10,7 +10,7 @@ from pathlib import Path
 from netspec.errors import ResultFileError, UsageError, unknown
 from netspec.results import Run
 from netspec.validation import mat_io, neo_io, nwb_io
-from netspec.validation.content import Content, content_of, differences
+from netspec.validation.content import Content, content_of, differences, sizes_in
 
 Writer = Callable[[Content, Path], None]
 Reader = Callable[[Path], Content]
@@ -114,7 +114,9 @@ def forecast(content: Content, format: str) -> str:
     """Say what an export will hold, and for NIX how long it will take."""
     trains = sum(len(found.neurons) for found in content.trains.values())
     spikes = sum(len(found.steps) for found in content.trains.values())
-    text = f"{trains:,} spike trains, {spikes:,} spikes, {len(content.signals)} signals"
+    total = sum(sizes_in(content.provenance).values())
+    share = f" of {total:,}, drawn at random" if trains < total else ""
+    text = f"{trains:,} spike trains{share}; {spikes:,} spikes, {len(content.signals)} signals"
     if format != "nix":
         return text
     low, high = (trains * seconds for seconds in NIX_SECONDS)

@@ -94,8 +94,12 @@ def _text(value: NDArray[Any]) -> str:
 
 def _signal(row: Any, dt: float) -> Signal:
     steps = as_steps(np.ravel(row["time_ms"]), dt)
+    recorder, variable, population, unit = (_text(row[field]) for field in _SIGNAL[:4])
     return Signal(
-        *(_text(row[field]) for field in _SIGNAL[:4]),
+        recorder,
+        variable,
+        population,
+        unit,
         neurons=np.ravel(row["neurons"]).astype(np.int64),
         first=int(steps[0]),
         interval=int(row["interval_steps"].item()),

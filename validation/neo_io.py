@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import neo
 
 # Names that the package quantities has for our units, where they are not the same.
-_UNITS = {"1": "dimensionless", "GOhm": "Gohm"}
+_UNITS = {"1": "dimensionless", "GOhm": "mV/pA"}
 
 
 def to_neo(

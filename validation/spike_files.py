@@ -158,7 +158,8 @@ def _unreadable(
     path: Path, name: str, columns: list[int], sign: str | None, first: int
 ) -> list[Fault]:
     """Return the lines that do not hold numbers where they should."""
-    faults, total = [], 0
+    faults: list[Fault] = []
+    total = 0
     for number, line in _data_lines(path):
         cells = _cells(line, sign) if number >= first else ["0"] * (max(columns) + 1)
         if len(cells) <= max(columns):
