@@ -49,7 +49,7 @@ def run(tmp_path_factory):
     )  # fmt: skip
     folder = tmp_path_factory.mktemp("exported")
     simulation = netspec.Simulation(warmup=20, duration=80)
-    return netspec.run(network, "brian2", simulation, seed=3, out=folder)
+    return netspec.run(network, "nest", simulation, seed=3, threads=1, out=folder)
 
 
 def written(run, tmp_path, format, **options):
@@ -226,7 +226,7 @@ def contents(draw):
 
 
 @pytest.mark.parametrize("format", ["nwb", "mat"])
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(content=contents())
 def test_any_content_comes_back_from_files(tmp_path_factory, format, content):
     write, read = FORMATS[format]
