@@ -68,6 +68,19 @@ def main(request_file: str, result_file: str) -> None:
         "warmup_steps": simulation.warmup_steps,
         "total_steps": simulation.total_steps,
         "sizes": {name: network.population(name).size for name in network.recorded()},
+        "recorders": {
+            recorder.name: {
+                "population": recorder.target,
+                "neurons": recorder.neurons,
+                "interval": simulation.steps(recorder.interval or simulation.dt, minimum=1),
+                "units": {
+                    variable: network.model_of(recorder.target).units_of_states[variable]
+                    for variable in recorder.variables
+                },
+            }
+            for recorder in network.recorders
+            if recorder.variables
+        },
         "connectivity": request.connectivity,
         "threads": request.threads,
         "options": backend.resolved_options(request),

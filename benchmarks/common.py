@@ -20,7 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 Result = dict[str, Any]
 PACKAGES = ("numpy", "scipy", "cython", "nest-simulator", "brian2", "microcircuit", "neurodynex",
-            "elephant", "pygenn", "netspec-snn")  # fmt: skip
+            "elephant", "pygenn", "neo", "nixio", "pynwb", "netspec-snn")  # fmt: skip
 
 
 def parser(doc: str) -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""The command ``netspec``: doctor, list, show, check, run, validate."""
+"""The command ``netspec``: doctor, list, show, check, run, validate, export."""
 
 from __future__ import annotations
 
@@ -452,6 +452,39 @@ def validate(
         console.print(f"report: {page}", soft_wrap=True)
     if summary["failures"]:
         raise typer.Exit(4)
+
+
+@app.command("export")
+def export_run(
+    file: Annotated[Path, typer.Argument(help="A result file.")],
+    format_: Annotated[str, typer.Option("--format", help="nix, nwb or mat.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; FILE with another ending by default.")
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(help="Neurons, drawn with --seed; 1000 for nix, else all.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the sample.")] = 1,
+    populations: Annotated[str | None, typer.Option(help="With commas; all by default.")] = None,
+    warmup: Annotated[bool, typer.Option("--warmup", help="Include the warm-up.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a run for other tools; the file is read back and compared before it counts."""
+    from netspec.results import open_run
+    from netspec.terminal import console
+    from netspec.validation.export import export
+
+    target = file.with_suffix(f".{format_}") if out is None else out
+    names = None if populations is None else [n.strip() for n in populations.split(",")]
+    content = export(
+        open_run(file), target, format_, sample=sample, seed=seed, populations=names,
+        warmup=warmup, announce=lambda text: None if as_json else console.print(text),
+    )  # fmt: skip
+    if as_json:
+        counts = {name: len(trains.neurons) for name, trains in content.trains.items()}
+        _print_json({"file": str(target), "format": format_, "trains": counts})
+    else:
+        console.print(f"written, read back and equal: {target}", soft_wrap=True)
 
 
 def main() -> NoReturn:

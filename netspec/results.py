@@ -12,6 +12,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,14 @@ class Run:
         """Populations whose spikes were recorded."""
         return list(self.manifest["sizes"])
 
+    @property
+    def recorders(self) -> dict[str, dict[str, Any]]:
+        """Recorder of state variables -> population, neurons (or None), interval, units."""
+        found: dict[str, dict[str, Any]] | None = self.manifest.get("recorders")
+        if found is None:
+            raise ResultFileError(f"{self.file}: says nothing of its recorders; run it again")
+        return found
+
     def spikes(self, population: str, warmup: bool = False) -> SpikeData:
         """Return the spikes of a population in the counted window.
 
@@ -150,6 +159,22 @@ class Run:
             known = [k[9:] for k in self._content if k.startswith("readback/")]
             raise UsageError(f"nothing read back as {path!r}; {choices(known)}")
         return found
+
+    def to_neo(self, **chosen: Any) -> Any:
+        """Return the run as a ``neo.Block``; needs the extra ``neo``.
+
+        Parameters
+        ----------
+        **chosen
+            ``populations``, ``sample``, ``seed``, ``warmup``: what to keep, everything in the
+            counted window by default (see `netspec.validation.neo_io.to_neo`).
+        """
+        # results know nothing of what is made of them, so the converter registers itself
+        (converter,) = metadata.entry_points(group="netspec.converters", name="neo")
+        try:
+            return converter.load()(self, **chosen)
+        except ModuleNotFoundError as error:
+            raise UsageError(f"{error}. To get it: pip install 'netspec-snn[neo]'") from None
 
     def summary(self) -> dict[str, Any]:
         """Return what ``netspec run --json`` prints."""
