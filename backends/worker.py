@@ -55,7 +55,7 @@ def main(request_file: str, result_file: str) -> None:
     ledger = backend.ledger(request)
     ledger.check(request.approximations)
     outcome = backend.execute(request, progress)
-    simulation, network = request.simulation, request.network
+    simulation, network, used = request.simulation, request.network, request.realisation
     manifest = {
         "name": network.name,
         "description": network.description,
@@ -68,6 +68,7 @@ def main(request_file: str, result_file: str) -> None:
         "total_steps": simulation.total_steps,
         "sizes": {name: network.population(name).size for name in network.recorded()},
         "connectivity": request.connectivity,
+        "realisation": used and used.model_dump(mode="json", exclude={"file"}),
         "threads": request.threads,
         "options": backend.resolved_options(request),
         "approximations": ledger.approximations(),
