@@ -31,8 +31,6 @@ from netspec.versions import own_versions
 FORMAT = "netspec-realisation/1"
 CHUNK = 2**18  # entries of a column that are stored and checked together
 SONATA = {"magic": np.uint32(0x0A7A), "version": np.array([0, 1], np.uint32)}
-# sources are sorted: packed they take a hundredth, where weights would not shrink at all
-PACKED = {"source_node_id": {"compression": "gzip", "compression_opts": 1, "shuffle": True}}
 
 
 class RealisationRef(Described):
@@ -159,8 +157,9 @@ def _columns(block: Synapses) -> dict[str, Any]:
 
 def _append(group: Any, name: str, values: NDArray[Any], chunk: int) -> None:
     if name not in group:
+        # not packed: the wheels of libsonata cannot unpack, and weights would not shrink
         layout = {"maxshape": (None,), "chunks": (chunk,), "fletcher32": True}
-        group.create_dataset(name, (0,), values.dtype, **layout, **PACKED.get(name, {}))
+        group.create_dataset(name, (0,), values.dtype, **layout)
     column = group[name]
     begin = len(column)
     column.resize((begin + len(values),))
@@ -234,12 +233,13 @@ class Realisation:
     def synapse_blocks(self, projection: Projection) -> Iterator[Synapses]:
         """Yield the same blocks as `netspec.realisation.synapse_blocks`."""
         group = self._file[f"edges/{projection.name}"]
-        ends = np.cumsum(self.row_lengths(projection), dtype=np.int64)
+        lengths = self.row_lengths(projection)
         begin = 0
-        for _, last in realisation.block_rows(self.network, projection):
-            end = int(ends[last - 1])
+        for first, last in realisation.block_rows(self.network, projection):
+            rows = lengths[first:last]
+            end = begin + int(rows.sum(dtype=np.int64))
             yield Synapses(
-                group["source_node_id"][begin:end],
+                np.repeat(np.arange(first, last, dtype=np.uint32), rows),
                 group["target_node_id"][begin:end],
                 _part(group["0/syn_weight"], begin, end),
                 _part(group["0/delay_steps"], begin, end),
