@@ -352,8 +352,6 @@ def realise(
 
     network, simulation = _network(circuit, given)
     network, simulation = _adjusted(network, simulation, sets, {"dt": dt, "seed": seed})
-    if not out.parent.is_dir():
-        raise UsageError(f"{out}: there is no folder {out.parent}")
     if out.exists() and not force:
         raise UsageError(f"{out} exists; to replace it: --force")
     with progress_bar(network.name, quiet=as_json) as progress:

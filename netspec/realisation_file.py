@@ -8,7 +8,9 @@ all synapses or neurons is the fill value of a column that takes no room.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from netspec.simulation import Simulation
 from netspec.versions import own_versions
 
 FORMAT = "netspec-realisation/1"
+BYTES_PER_SYNAPSE = 14  # at most
 CHUNK = 2**18  # entries of a column that are stored and checked together
 SONATA = {"magic": np.uint32(0x0A7A), "version": np.array([0, 1], np.uint32)}
 
@@ -70,9 +73,17 @@ def write_realisation(
         Its seed and time step count.
     progress : callable, optional
         Called with the phase and the fraction done of it.
+
+    Raises
+    ------
+    UsageError
+        If there is no such folder, or not enough room on its disk.
+    ResultFileError
+        If the file cannot be written.
     """
     import h5py
 
+    _check_room(path.absolute().parent, network)
     counts: dict[str, int] = {}
     with sealed(path, FORMAT) as temporary:
         with h5py.File(temporary, "w", userblock_size=HEADER) as file:
@@ -93,6 +104,21 @@ def write_realisation(
             file.create_dataset("manifest", data=np.frombuffer(text.encode(), np.uint8))
         progress("checksum", 0.0)
     return counts
+
+
+def _check_room(folder: Path, network: Network) -> None:
+    """Refuse before the disk is full: HDF5 may end the process when a write fails."""
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}")
+    needed = sum(_expected(network, projection) for projection in network.projections)
+    needed, free = BYTES_PER_SYNAPSE * needed / 2**20, shutil.disk_usage(folder).free / 2**20
+    if needed > free:
+        raise UsageError(f"{folder}: {free:,.0f} MiB are free, the file takes {needed:,.0f} MiB")
+
+
+def _expected(network: Network, projection: Projection) -> float:
+    n_pre, n_post = (network.population(p).size for p in (projection.pre, projection.post))
+    return expected_count(projection.rule, n_pre, n_post, projection.pre == projection.post)
 
 
 def _identity(network: Network, simulation: Simulation) -> dict[str, Any]:
@@ -123,19 +149,20 @@ def _write_nodes(group: Any, network: Network, population: str, simulation: Simu
 def _write_edges(
     group: Any, network: Network, projection: Projection, simulation: Simulation
 ) -> int:
-    n_pre, n_post = (network.population(p).size for p in (projection.pre, projection.post))
-    expected = expected_count(projection.rule, n_pre, n_post, projection.pre == projection.post)
-    chunk = int(min(max(expected, 1), CHUNK))
+    n_pre = network.population(projection.pre).size
+    chunk = int(min(max(_expected(network, projection), 1), CHUNK))
     count, lengths = 0, np.zeros(n_pre, np.uint32)
     same: dict[str, Any] = {}
-    for block in realisation.synapse_blocks(network, projection, simulation):
-        for name, part in _columns(block).items():
-            if np.ndim(part):
-                _append(group, name, part, chunk)
-            else:
-                same[name] = part
-        lengths += np.bincount(block.pre, minlength=n_pre).astype(np.uint32)
-        count += len(block)
+    # Ctrl-C is seen here only if another thread is in h5py, whose callbacks would swallow it
+    with ThreadPoolExecutor(1) as writer:
+        for block in realisation.synapse_blocks(network, projection, simulation):
+            for name, part in _columns(block).items():
+                if np.ndim(part):
+                    writer.submit(_append, group, name, part, chunk).result()
+                else:
+                    same[name] = part
+            lengths += np.bincount(block.pre, minlength=n_pre).astype(np.uint32)
+            count += len(block)
     for name, value in same.items():
         _fill(group, name, value, count, np.float64 if isinstance(value, float) else np.uint16)
     _fill(group, "edge_type_id", -1, count, np.int64)

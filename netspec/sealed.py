@@ -29,11 +29,17 @@ def sealed(path: Path, form: str) -> Iterator[Path]:
         Final name; appears only when the file is complete.
     form : str
         Name and version of the format. The file written has a user block of `HEADER` bytes.
+
+    Raises
+    ------
+    ResultFileError
+        If the file cannot be written, for example because the disk is full.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        temporary = Path(name)
+        os.close(handle)
         yield temporary
         digest, size = _digest(temporary)
         header = json.dumps({"format": form, "bytes": size, "sha256": digest}) + "\n"
@@ -45,8 +51,11 @@ def sealed(path: Path, form: str) -> Iterator[Path]:
         folder = os.open(path.parent, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)
+    except OSError as error:
+        raise ResultFileError(f"{path}: cannot be written ({error})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> tuple[str, int]:
