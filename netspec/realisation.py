@@ -75,10 +75,15 @@ class Synapses:
         return np.broadcast_to(np.asarray(self.delay, np.int64), self.pre.shape)
 
 
+def expected_synapses(network: Network, projection: Projection) -> float:
+    """Return the number of synapses of a projection (its mean if it is random)."""
+    n_pre, n_post = (network.population(p).size for p in (projection.pre, projection.post))
+    return expected_count(projection.rule, n_pre, n_post, projection.pre == projection.post)
+
+
 def block_rows(network: Network, projection: Projection) -> list[tuple[int, int]]:
     """Return first and last (exclusive) source of each block of about `BLOCK` synapses."""
-    n_pre, n_post = (network.population(p).size for p in (projection.pre, projection.post))
-    count = expected_count(projection.rule, n_pre, n_post, projection.pre == projection.post)
+    n_pre, count = network.population(projection.pre).size, expected_synapses(network, projection)
     rows = n_pre if count <= BLOCK else max(1, int(n_pre * BLOCK / count))
     return [(first, min(first + rows, n_pre)) for first in range(0, n_pre, rows)]
 

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from pydantic import StrictStr
 
 from netspec import realisation
-from netspec.connectivity import expected_count
 from netspec.errors import ResultFileError, UsageError
 from netspec.fields import Described
 from netspec.network import Network, Projection
@@ -110,15 +109,10 @@ def _check_room(folder: Path, network: Network) -> None:
     """Refuse before the disk is full: HDF5 may end the process when a write fails."""
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
-    needed = sum(_expected(network, projection) for projection in network.projections)
-    needed, free = BYTES_PER_SYNAPSE * needed / 2**20, shutil.disk_usage(folder).free / 2**20
+    synapses = sum(realisation.expected_synapses(network, p) for p in network.projections)
+    needed, free = BYTES_PER_SYNAPSE * synapses / 2**20, shutil.disk_usage(folder).free / 2**20
     if needed > free:
         raise UsageError(f"{folder}: {free:,.0f} MiB are free, the file takes {needed:,.0f} MiB")
-
-
-def _expected(network: Network, projection: Projection) -> float:
-    n_pre, n_post = (network.population(p).size for p in (projection.pre, projection.post))
-    return expected_count(projection.rule, n_pre, n_post, projection.pre == projection.post)
 
 
 def _identity(network: Network, simulation: Simulation) -> dict[str, Any]:
@@ -150,7 +144,7 @@ def _write_edges(
     group: Any, network: Network, projection: Projection, simulation: Simulation
 ) -> int:
     n_pre = network.population(projection.pre).size
-    chunk = int(min(max(_expected(network, projection), 1), CHUNK))
+    chunk = int(min(max(realisation.expected_synapses(network, projection), 1), CHUNK))
     count, lengths = 0, np.zeros(n_pre, np.uint32)
     same: dict[str, Any] = {}
     # Ctrl-C is seen here only if another thread is in h5py, whose callbacks would swallow it

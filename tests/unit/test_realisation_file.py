@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import netspec
 from netspec import realisation as real
-from netspec.backend import RunRequest
+from netspec.backend import Execution, RunRequest
 from netspec.cli import app
 from netspec.errors import ResultFileError, UsageError
 from netspec.realisation_file import Realisation, reference, write_realisation
@@ -229,6 +229,30 @@ def test_a_file_changes_no_name_unless_other_versions_drew_it(whole, tmp_path):
     )
     used = used.model_copy(update={"realisation": older})
     assert result_path(used, tmp_path) != result_path(request, tmp_path)
+
+
+def test_an_adapter_asks_for_the_same_with_and_without_a_file(whole):
+    request = RunRequest(
+        network=NETWORK, simulation=SIMULATION, backend="brian2", connectivity="shared"
+    )
+    drawn, read = (
+        Execution(asked, lambda phase, fraction: None)
+        for asked in (request, with_realisation(request, whole))
+    )
+    whole.rename(whole.with_suffix(".moved"))  # so that it is known who reads it
+    try:
+        projection = NETWORK.projections[0]
+        assert len(drawn.synapses(projection)) == 2500
+        with pytest.raises(FileNotFoundError):
+            read.synapses(projection)
+    finally:
+        whole.with_suffix(".moved").rename(whole)
+    for projection in NETWORK.projections:
+        assert identical(read.synapses(projection), drawn.synapses(projection))
+        assert all(
+            map(identical, read.synapse_blocks(projection), drawn.synapse_blocks(projection))
+        )
+        np.testing.assert_array_equal(read.row_lengths(projection), drawn.row_lengths(projection))
 
 
 # -- writing ----------------------------------------------------------------------------------
