@@ -52,7 +52,9 @@ def measure(settings: common.Result) -> common.Result:
     else:
         draw = realisation.synapse_blocks if way == "blocks" else whole
         result = held(b for p in network.projections for b in draw(network, p, simulation))
-    return {**result, "seconds": seconds | {way: time.perf_counter() - started}}
+    seconds[way] = time.perf_counter() - started
+    # of all threads; says more than the wall time on a machine that others use too
+    return {**result, "seconds": seconds | {"processor": time.process_time()}}
 
 
 def whole(*projection: object) -> Iterator[Synapses]:
