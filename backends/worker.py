@@ -56,7 +56,7 @@ def main(request_file: str, result_file: str) -> None:
     ledger = backend.ledger(request)
     ledger.check(request.approximations)
     outcome = backend.execute(request, progress)
-    simulation, network = request.simulation, request.network
+    simulation, network, used = request.simulation, request.network, request.realisation
     manifest = {
         "name": network.name,
         "description": network.description,
@@ -82,6 +82,7 @@ def main(request_file: str, result_file: str) -> None:
             if recorder.variables
         },
         "connectivity": request.connectivity,
+        "realisation": used and used.model_dump(mode="json", exclude={"file"}),
         "threads": request.threads,
         "options": backend.resolved_options(request),
         "approximations": ledger.approximations(),

@@ -1,4 +1,4 @@
-"""The command ``netspec``: doctor, list, show, check, run, validate, export."""
+"""The command ``netspec``: doctor, list, show, check, realise, run, validate, export."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from netspec.audit import audit
 from netspec.backend import Backend, RunRequest, backend_names, get_backend
 from netspec.errors import NetspecError, UsageError
 from netspec.network import Network
-from netspec.running import DEFAULT_FOLDER, execute, result_path
+from netspec.realisation_file import write_realisation
+from netspec.running import DEFAULT_FOLDER, execute, result_path, with_realisation
 from netspec.simulation import Simulation
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ CIRCUIT_OPTIONS: dict[str, tuple[Any, str]] = {
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="PATH=VALUE, any value of the network.")
 ]
+Seed = Annotated[int | None, typer.Option(help="Seed of all random numbers.")]
 Dt = Annotated[str | None, typer.Option(help="Time step (ms).")]
 Warmup = Annotated[str | None, typer.Option(help="Simulated, not counted (ms).")]
 Duration = Annotated[str | None, typer.Option(help="Simulated and counted (ms).")]
@@ -335,17 +337,50 @@ def check(file: CircuitOrFile, as_json: Json = False) -> None:
 
 @app.command()
 @circuit_command
+def realise(
+    circuit: CircuitOrFile,
+    given: dict[str, Any],
+    out: Annotated[Path, typer.Option(help="File to write (.h5).")],
+    seed: Seed = None,
+    dt: Dt = None,
+    sets: Set = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Draw all synapses and initial values once and write them, for runs on every simulator."""
+    from netspec.terminal import console, progress_bar
+
+    network, simulation = _network(circuit, given)
+    network, simulation = _adjusted(network, simulation, sets, {"dt": dt, "seed": seed})
+    if out.exists() and not force:
+        raise UsageError(f"{out} exists; to replace it: --force")
+    with progress_bar(network.name, quiet=as_json) as progress:
+        counts = write_realisation(out, network, simulation, progress)
+    size = out.stat().st_size
+    if as_json:
+        _print_json({"file": str(out), "bytes": size, "synapses": counts,
+                     "spec_hash": serialization.spec_hash(network), "seed": simulation.seed,
+                     "dt": simulation.dt})  # fmt: skip
+        return
+    console.print(f"{sum(counts.values()):,} synapses, {size / 2**20:,.0f} MiB: {out}")
+
+
+@app.command()
+@circuit_command
 def run(
     circuit: CircuitOrFile,
     given: dict[str, Any],
     backend: Annotated[str, typer.Option(help="Simulator.")] = "nest",
-    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,
+    seed: Seed = None,
     dt: Dt = None,
     warmup: Warmup = None,
     duration: Duration = None,
     threads: Threads = None,
     connectivity: Connectivity = "native",
     approximate: Approximate = None,
+    realisation: Annotated[
+        Path | None, typer.Option(help="File of netspec realise; implies shared connectivity.")
+    ] = None,
     option: BackendOption = None,
     sets: Set = None,
     out: Out = DEFAULT_FOLDER,
@@ -364,6 +399,8 @@ def run(
     request = _request(
         chosen, network, simulation, connectivity, threads, approximate, _pairs(option, "--option")
     )
+    if realisation is not None:
+        request = with_realisation(request, realisation)
     if dry_run:
         chosen.check_options(request)
         found, ledger = audit(network, simulation, request.threads), chosen.ledger(request)

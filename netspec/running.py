@@ -23,6 +23,7 @@ from filelock import FileLock
 from netspec.backend import Progress, RunRequest, get_backend
 from netspec.errors import BackendMissing, ResultFileError, SimulationFailed, UsageError
 from netspec.network import Network
+from netspec.realisation_file import reference
 from netspec.results import Run, open_run
 from netspec.simulation import Simulation
 
@@ -42,6 +43,7 @@ def run(
     approximations: Sequence[str] = (),
     options: Mapping[str, str] | None = None,
     readback: bool = False,
+    realisation: str | Path | None = None,
     out: str | Path = DEFAULT_FOLDER,
     force: bool = False,
     time_limit: float | None = None,
@@ -68,6 +70,8 @@ def run(
         Options of the backend.
     readback : bool
         Also read parameters and synapses back from the simulator.
+    realisation : path, optional
+        A file of `netspec realise` that the synapses are read from; connectivity is shared then.
     out : path
         Folder of result files.
     force : bool
@@ -85,6 +89,10 @@ def run(
     ------
     UnsupportedError
         If the backend cannot run the network exactly and no approximation was agreed to.
+    UsageError
+        If `realisation` holds the synapses of another network, seed or time step.
+    ResultFileError
+        If `realisation` is damaged.
     SimulationFailed
         If the child process failed or ran out of time.
     """
@@ -103,7 +111,15 @@ def run(
         options=dict(options or {}),
         readback=readback,
     )
+    if realisation is not None:
+        request = with_realisation(request, realisation)
     return execute(request, Path(out), force=force, time_limit=time_limit, progress=progress)
+
+
+def with_realisation(request: RunRequest, path: str | Path) -> RunRequest:
+    """Return the request with its synapses from a file, which is verified."""
+    found = reference(path, request.network, request.simulation)
+    return request.model_copy(update={"connectivity": "shared", "realisation": found})
 
 
 def result_path(request: RunRequest, out: Path) -> Path:

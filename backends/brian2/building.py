@@ -109,7 +109,7 @@ class Brian2Building(Execution):
             drawn = (
                 self._draw(projection)
                 if native and plain_pairs(projection)
-                else realisation.synapses(self.network, projection, self.simulation)
+                else self.synapses(projection)
             )
             pre, post = (self.network.population(p) for p in (projection.pre, projection.post))
             state = self.network.model_of(post).receptors[projection.receptor]

@@ -228,12 +228,11 @@ class NestBuilding(Execution):
         return self.nest.math.max(drawn, self.dt) if lifted else drawn
 
     def _hand_over(self, projection: Projection) -> None:
-        """Connect the synapses that netspec drew, block by block."""
+        """Connect the synapses that netspec drew, block by block: never all of them at once."""
         pre = self.populations[projection.pre][0].global_id
         post = self.populations[projection.post][0].global_id
         model = self.copy(projection)
-        blocks = realisation.synapse_blocks(self.network, projection, self.simulation)
-        for block in blocks:
+        for block in self.synapse_blocks(projection):
             if not len(block):
                 continue
             ones = np.ones(len(block))

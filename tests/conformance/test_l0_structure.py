@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from parts import conductance, network, neuron
@@ -10,6 +12,8 @@ from scipy import stats
 from netspec import Projection, Simulation, realisation
 from netspec.connectivity import expected_count
 from netspec.distributions import Constant, Uniform
+from netspec.realisation_file import FORMAT, write_realisation
+from netspec.sealed import verify
 
 DT = 0.1
 SIZE = 120
@@ -150,6 +154,30 @@ def test_shared_synapses_are_those_of_netspec_bit_for_bit(read, projection):
     for found, wanted in zip(synapses(run, projection), expected, strict=True):
         np.testing.assert_array_equal(found, wanted)
     assert run.manifest["synapses"][projection] == len(drawn) > 0
+
+
+@pytest.fixture(scope="session")
+def realised(tmp_path_factory):
+    """Give one file with the synapses of the network, for all simulators."""
+    path = tmp_path_factory.mktemp("realised") / "structure.h5"
+    write_realisation(path, NETWORK, SIMULATION)
+    return path
+
+
+def test_synapses_from_a_file_are_the_same_bit_for_bit(simulate, read, realised, tmp_path):
+    run = simulate(NETWORK, 1.0, readback=True, realisation=realised, out=tmp_path)
+    drawn = read("shared")
+    assert run.manifest["request_hash"] == drawn.manifest["request_hash"]
+    assert run.manifest["connectivity"] == "shared"
+    assert run.manifest["realisation"]["sha256"] == verify(realised, FORMAT)
+    assert drawn.manifest["realisation"] is None
+    assert str(realised.parent) not in json.dumps(run.manifest)
+    assert run.manifest["synapses"] == drawn.manifest["synapses"]
+    for projection in DESCRIBED:
+        for found, wanted in zip(
+            synapses(run, projection), synapses(drawn, projection), strict=True
+        ):
+            np.testing.assert_array_equal(found, wanted, err_msg=projection)
 
 
 def test_explicit_synapses_are_the_same_in_native_connectivity(read):

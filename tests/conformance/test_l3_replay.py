@@ -6,7 +6,8 @@ import pytest
 import reference
 from parts import choices, difference, network, neuron, trains
 
-from netspec import PoissonInput, Projection, SpikeInput
+from netspec import PoissonInput, Projection, Simulation, SpikeInput
+from netspec.realisation_file import write_realisation
 
 STEPS = 1000
 SEED = 7
@@ -61,6 +62,14 @@ def test_a_shared_network_makes_the_spikes_of_scipy(simulate, expected, record_p
     largest = difference(run, expected, "V_m")
     record_property("largest difference of V_m, 40 connected neurons (mV)", largest)
     assert largest < 1e-6
+
+
+def test_a_network_from_a_file_makes_the_same_spikes(simulate, expected, tmp_path):
+    file = tmp_path / "replay.h5"
+    write_realisation(file, recurrent(), Simulation(dt=0.1, seed=SEED))
+    run = simulate(recurrent(), STEPS * 0.1, seed=SEED, realisation=file, out=tmp_path)
+    for population, found in expected.spikes.items():
+        assert trains(run, population) == found, population
 
 
 def test_compiled_code_makes_the_same_spikes(simulate, backend, expected):
