@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.backend import Outcome
-from netspec.errors import UsageError, choices, nearest
+from netspec.errors import ResultFileError, UsageError, choices, nearest
 from netspec.sealed import HEADER, sealed, verify
 
 FORMAT = "netspec-run/1"

@@ -192,7 +192,8 @@ def _welch(a: Floats, b: Floats, margin: Margin) -> Welch:
 def _spreads(df: float) -> Floats:
     """Return estimated / true standard error at 100 equally likely points, shape (100,)."""
     levels = (np.arange(100) + 0.5) / 100
-    return np.sqrt(np.asarray(chdtri(df, levels)) / df)
+    spreads: Floats = np.sqrt(np.asarray(chdtri(df, levels)) / df)
+    return spreads
 
 
 def _power(welch: Welch, margin: Margin) -> float:

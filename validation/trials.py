@@ -221,7 +221,7 @@ def survival(trials: Sequence[Trial]) -> tuple[NDArray[np.float64], NDArray[np.f
     bumps = [t for t in trials if t.formed]
     if not bumps:
         return np.empty(0), np.empty(0)
-    data = CensoredData(
+    data: Any = CensoredData(
         uncensored=[t.survival for t in bumps if t.lost],
         right=[t.survival for t in bumps if not t.lost],
     )

@@ -162,7 +162,7 @@ class GennBackend(Backend):
             row = (
                 len(projection.rule.pre)
                 if isinstance(projection.rule, rules.Explicit)
-                else expected_row(projection, pre.size, post.size) * pre.size
+                else expected_row(network, projection) * pre.size
             )
             total += row * each
         for (post_name, _), count in slots.items():

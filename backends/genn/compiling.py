@@ -72,8 +72,9 @@ def environment(backend: str) -> dict[str, str]:
 @contextlib.contextmanager
 def _compiler_flags(backend: str) -> Iterator[None]:
     """Set the flags for the time of a compilation; GeNN has no option of its own for them."""
-    old = {name: os.environ.get(name) for name in ("CXX", "NVCC_APPEND_FLAGS")}
+    old = {name: os.environ.get(name) for name in ("CXX", "NVCC_APPEND_FLAGS", "MAKEFLAGS")}
     os.environ["CXX"] = f"{old['CXX'] or 'g++'} {FLAGS}"
+    os.environ["MAKEFLAGS"] = "-s"
     if backend == "cuda":
         os.environ["NVCC_APPEND_FLAGS"] = NVCC_FLAGS
     try:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec import connectivity as rules
 from netspec import realisation
 from netspec.backend import Outcome, Samples
 from netspec.backends.genn import inputs, sampling
@@ -299,9 +298,7 @@ class GennSimulation(GennBuilding):
             self.result.spikes[name] = steps[kept], neurons[kept]
         for projection in self.network.projections:
             if projection.name in self.dense:
-                sizes = (self.network.population(p).size for p in (projection.pre, projection.post))
-                same = projection.pre == projection.post
-                count = int(rules.expected_count(projection.rule, *sizes, same))
+                count = int(realisation.expected_synapses(self.network, projection))
             else:
                 group, lengths, *_ = self._rows(projection.name)
                 group._row_lengths.pull_from_device()

@@ -237,9 +237,9 @@ def test_native_weights_and_delays_have_the_moments_of_their_distribution(
     if np.ptp(values) == 0:
         assert (found == values[0]).all()
         return
-    assert values.min() - 1e-3 <= found.min() and found.max() <= values.max() + (
-        quantity == "delay"
-    )
+    # quantiles do not reach the bounds of a distribution
+    beyond = 1 if quantity == "delay" else 1e-3
+    assert values.min() - 1e-3 <= found.min() and found.max() <= values.max() + beyond
     mean, variance, n = values.mean(), values.var(), len(found)
     fourth = ((values - mean) ** 4).mean()
     assert abs(found.mean() - mean) < 4 * np.sqrt(variance / n)
