@@ -18,8 +18,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from netspec.backend import Progress, RunRequest, get_backend
 from netspec.errors import BackendMissing, ResultFileError, SimulationFailed, UsageError
 from netspec.network import Network
@@ -151,6 +149,8 @@ def execute(
         (out / ".locks").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: no folder for results ({error.strerror})") from None
+    from filelock import FileLock  # brings asyncio and logging, which takes its time
+
     with FileLock(out / ".locks" / f"{path.name}.lock"):
         if not path.exists() or force:
             try:
