@@ -1,0 +1,474 @@
+"""What each rung asks: the figures of one backend, against the description and against SciPy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from netspec import distributions as dist
+from netspec import realisation
+from netspec.backend import RunRequest
+from netspec.connectivity import AllToAll, Explicit, FixedIndegree, OneToOne, PairwiseBernoulli
+from netspec.errors import UsageError
+from netspec.lowering import lower
+from netspec.network import Network, Projection
+from netspec.results import Run
+from netspec.running import execute
+from netspec.simulation import Simulation
+from netspec.validation import oracle
+from netspec.validation.ladder import networks
+from netspec.validation.ladder.report import Figure
+
+EXACT, INTEGRATED = 1e-6, 1e-3  # mV, of V_m: integrated exactly, or by a method of some order
+ADAPTIVE = 2e-5  # mV, what an adaptive solver is allowed whatever the time step
+RELAXED = 0.1  # of the largest deflection, rate or number, where an approximation is in use
+SIGMAS = 5.0  # standard errors, of the worst of some hundred comparisons
+ENOUGH = 100  # synapses for moments of their weights
+STRUCTURE_MS = 1.0
+MAX_SOLVED = 1000  # neurons that SciPy solves in seconds
+SLIPS = 0.02  # share of spikes
+FIRST = "V_m difference before the first spike (mV)"
+
+Figures = dict[str, Figure]
+Synapses = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Runs networks on one backend, as the request for the circuit said."""
+
+    backend: str
+    out: Path
+    seed: int
+    approximations: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def run(
+        self, network: Network, dt: float, duration: float,
+        connectivity: str = "shared", readback: bool = False,
+    ) -> Run:  # fmt: skip
+        """Run a network on one thread for a duration (ms)."""
+        request = RunRequest(
+            network=network,
+            simulation=Simulation(dt=dt, warmup=0.0, duration=duration, seed=self.seed),
+            backend=self.backend,
+            connectivity=connectivity,
+            approximations=self.approximations,
+            options=dict(self.options),
+            readback=readback,
+        )
+        return execute(request, self.out)
+
+    def solve(self, network: Network, dt: float, duration: float) -> oracle.Solution:
+        """Solve a network with SciPy, a thousand times more exactly than is asked for."""
+        rtol = 1e-10 if _is_exact(network, dt) else 1e-8
+        return oracle.solve(network, dt, round(duration / dt), self.seed, rtol)
+
+
+def _is_exact(network: Network, dt: float) -> bool:
+    """Return whether the membranes of all models have exact propagators."""
+    models = network.models.values()
+    return all(networks.membrane(m) in lower(m, dt).linear for m in models)
+
+
+# -- L0 ---------------------------------------------------------------------------------------
+
+
+def structure(bench: Bench, network: Network, simulation: Simulation) -> tuple[Figures, list[Run]]:
+    """Compare what the simulator holds, read back from it, with the description."""
+    bare, dt = network.model_copy(update={"recorders": ()}), simulation.dt
+    runs = {
+        how: bench.run(bare, dt, STRUCTURE_MS, how, readback=True) for how in ("shared", "native")
+    }
+    at = Simulation(dt=dt, warmup=0.0, duration=STRUCTURE_MS, seed=bench.seed)
+    figures = _values(runs["shared"], bare, at)
+    missing = differ = off = 0
+    deviations = [0.0]
+    for projection in bare.projections:
+        drawn = realisation.synapses(bare, projection, at)
+        expected = _sorted(drawn.pre, drawn.post, drawn.weights(), drawn.delays())
+        held = runs["shared"].manifest["synapses"].get(projection.name, 0)
+        missing = max(missing, abs(held - len(drawn)))
+        shared, native = (_synapses(runs[how], projection.name) for how in ("shared", "native"))
+        differ += not _equal(shared, expected)
+        count = runs["native"].manifest["synapses"].get(projection.name, 0)
+        if isinstance(projection.rule, PairwiseBernoulli):
+            deviations.append(_count_deviation(count, bare, projection))
+        else:
+            off = max(off, abs(count - len(drawn)))
+        if isinstance(projection.rule, (AllToAll, OneToOne, Explicit)):
+            given = isinstance(projection.rule, Explicit)
+            differ += not _equal(native[: 4 if given else 2], expected[: 4 if given else 2])
+        else:
+            deviations += _degree_deviations(native, bare, projection)
+        if not isinstance(projection.rule, Explicit):
+            deviations += _moment_deviations(native, projection, at)
+    figures |= {
+        "synapses": Figure(sum(runs["shared"].manifest["synapses"].values())),
+        "synapses missing, shared (largest)": Figure(missing, 0),
+        "synapses missing, native (largest)": Figure(off, 0),
+        "projections with other synapses": Figure(differ, 0),
+        "degrees, weights, delays off, native (standard errors)": Figure(max(deviations), SIGMAS),
+    }
+    return figures, list(runs.values())
+
+
+def _values(run: Run, network: Network, simulation: Simulation) -> Figures:
+    """Compare parameters, initial values and sizes."""
+    ledger = run.manifest["ledger"]
+    replaced = {e["thing"].split(".")[1] for e in ledger
+                if e["status"] == "approximate" and e["thing"].startswith("populations.")}  # fmt: skip
+    read = wrong = other = sizes = 0
+    for population in network.populations:
+        name = population.name
+        model = network.model_of(population)
+        given = realisation.parameters(network, name, simulation)
+        start = realisation.initial_values(network, name, simulation)
+        wanted = {f"parameters/{name}/{k}": v for k, v in given.items()}
+        wanted |= {f"initial/{name}/{k}": v for k, v in start.items()}
+        for path, value in wanted.items():
+            found = _read(run, path)
+            if found is None:
+                continue
+            read += 1
+            if len(found) not in (1, population.size):
+                sizes += 1
+                continue
+            if path == f"parameters/{name}/{model.refractory}":  # counts in whole steps
+                found, value = np.rint(found / simulation.dt), np.rint(np.divide(value, simulation.dt))
+            # some simulators keep potentials relative to E_L, which costs the last bit
+            same = np.allclose(found, value, rtol=1e-14, atol=2e-14)
+            excused = name in replaced and path.startswith("parameters")
+            wrong += not same and not excused
+            other += not same and excused
+    return {
+        "parameters and initial values read": Figure(read),
+        "of them different": Figure(wrong, 0),
+        "of them replaced by an approximation": Figure(other),
+        "of them for another number of neurons": Figure(sizes, 0),
+    }
+
+
+def _read(run: Run, path: str) -> NDArray[Any] | None:
+    try:
+        return np.atleast_1d(run.readback(path))
+    except UsageError:  # not every simulator holds every value
+        return None
+
+
+def _sorted(*columns: NDArray[Any]) -> Synapses:
+    pre, post, weight, delay = columns
+    order = np.lexsort((delay, weight, post, pre))
+    return pre[order], post[order], weight[order], delay[order]
+
+
+def _synapses(run: Run, projection: str) -> Synapses:
+    keys = ("pre", "post", "weight", "delay")
+    found = [_read(run, f"projections/{projection}/{key}") for key in keys]
+    return _sorted(*(np.empty(0, np.int64) if a is None else a for a in found))
+
+
+def _equal(found: tuple[NDArray[Any], ...], expected: tuple[NDArray[Any], ...]) -> bool:
+    return all(map(np.array_equal, found, expected))
+
+
+def _sizes(network: Network, projection: Projection) -> tuple[int, int]:
+    pre, post = (network.population(name).size for name in (projection.pre, projection.post))
+    return pre, post
+
+
+def _count_deviation(count: int, network: Network, projection: Projection) -> float:
+    n_pre, n_post = _sizes(network, projection)
+    same = projection.pre == projection.post and not projection.rule.allow_autapses  # type: ignore[union-attr]
+    pairs, p = n_pre * n_post - (n_pre if same else 0), projection.rule.p  # type: ignore[union-attr]
+    return float(abs(count - pairs * p) / max(np.sqrt(pairs * p * (1 - p)), 1e-9))
+
+
+def _degree_deviations(synapses: Synapses, network: Network, projection: Projection) -> list[float]:
+    """Return how far the spread of in- and out-degrees is from that of random pairs."""
+    n_pre, n_post = _sizes(network, projection)
+    rule, found = projection.rule, []
+    again = getattr(rule, "allow_multapses", False)  # a pair may be drawn again
+    for side, n, others in ((0, n_pre, n_post), (1, n_post, n_pre)):
+        degrees = np.bincount(synapses[side], minlength=n)
+        mean = degrees.mean()
+        if side == 1 and isinstance(rule, FixedIndegree):
+            found.append(0.0 if np.ptp(degrees) == 0 else np.inf)
+        elif n > 1 and mean >= 5:
+            # sum (d - mean)^2 / variance is chi-squared
+            chi2 = ((degrees - mean) ** 2).sum() / (mean * (1 - (0 if again else mean / others)))
+            tail = min(stats.chi2.sf(chi2, n - 1), stats.chi2.cdf(chi2, n - 1))
+            found.append(float(stats.norm.isf(max(tail, 1e-300))))
+    return found
+
+
+def _moment_deviations(
+    synapses: Synapses, projection: Projection, simulation: Simulation
+) -> list[float]:
+    """Return how far mean and variance of weights and delays are from their distributions'."""
+    delay = projection.delay or dist.Constant(value=simulation.dt)
+    steps = np.maximum(np.floor(oracle.quantiles(delay) / simulation.dt + 0.5 + 1e-9), 1)
+    result = []
+    for found, values in ((synapses[2], oracle.quantiles(projection.weight)), (synapses[3], steps)):
+        if np.ptp(values) == 0:
+            result.append(0.0 if np.all(found == values[0]) else np.inf)
+        elif len(found) >= ENOUGH:
+            mean, variance = values.mean(), values.var()
+            fourth = ((values - mean) ** 4).mean()
+            errors = np.sqrt(np.array([variance, fourth - variance**2]) / len(found))
+            off = np.array([found.mean() - mean, found.var() - variance])
+            result += np.abs(off / errors).tolist()
+    return result
+
+
+# -- L1 ---------------------------------------------------------------------------------------
+
+
+def neuron(bench: Bench, network: Network, simulation: Simulation) -> tuple[Figures, list[Run]]:
+    """Compare single neurons with SciPy: V_m, spike steps, f-I curve, refractory period."""
+    figures: Figures = {}
+    runs = []
+    used = dict.fromkeys(str(p.model) for p in network.populations)
+    for model in used:
+        single = networks.neurons(network, model, simulation.dt)
+        run = bench.run(single, simulation.dt, networks.NEURON_MS)
+        found = _single(bench, single, run)
+        runs.append(run)
+        if not _is_exact(single, simulation.dt):
+            fine = bench.run(single, simulation.dt / 2, networks.NEURON_MS)
+            runs.append(fine)
+            allowed = max(found[FIRST].value / 3, ADAPTIVE)
+            found[f"{FIRST}, at dt/2"] = Figure(_single(bench, single, fine)[FIRST].value, allowed)
+        prefix = f"{model}: " if len(used) > 1 else ""
+        figures |= {prefix + name: figure for name, figure in found.items()}
+    return figures, runs
+
+
+def _single(bench: Bench, network: Network, run: Run) -> Figures:
+    dt = run.manifest["simulation"]["dt"]
+    solution = bench.solve(network, dt, networks.NEURON_MS)
+    (model,) = network.models.values()
+    variable = networks.membrane(model)
+    before = swing = 0.0
+    steps = counts = spikes = rest = 0
+    rates = [0.0]
+    for population in network.populations:
+        name, size = population.name, population.size
+        v, expected = _traces(run, solution, name, variable)
+        trains = _trains(run, name)
+        for index, wanted in enumerate(solution.spikes[name]):
+            end = wanted[0] - 1 if wanted else len(v)
+            before = max(before, _largest(v[:end, index] - expected[:end, index]))
+            swing = max(swing, float(np.ptp(expected[:end, index], axis=0)) if end else 0.0)
+            found = trains[index]
+            counts = max(counts, abs(len(found) - len(wanted)))
+            steps = max([steps, *(abs(a - b) for a, b in zip(found, wanted, strict=False))])
+            spikes = max(spikes, len(wanted))
+            if index >= size - len(networks.LEVELS):
+                rates += [len(wanted) / networks.NEURON_MS * 1000]
+        held = (_held(v[:, -1], trains[-1]), _held(expected[:, -1], solution.spikes[name][-1]))
+        rest = max(rest, abs(held[0] - held[1]))
+    strict = EXACT if _is_exact(network, dt) else INTEGRATED
+    return {
+        FIRST: Figure(before, strict, RELAXED * swing),
+        "spike steps off (largest)": Figure(steps, 0, round(1 / dt)),
+        "spikes of a neuron missing (largest)": Figure(counts, 0, RELAXED * spikes),
+        "highest rate of the f-I curve (1/s)": Figure(max(rates)),
+        "refractory period off (steps)": Figure(rest, 0),
+    }
+
+
+def _traces(
+    run: Run, solution: oracle.Solution, population: str, variable: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return run.samples(f"of_{population}", variable)[1], solution.values[population, variable]
+
+
+def _trains(run: Run, population: str) -> list[list[int]]:
+    spikes = run.spikes(population, warmup=True)
+    return [spikes.steps[spikes.neurons == i].tolist() for i in range(spikes.size)]
+
+
+def _largest(values: NDArray[np.float64]) -> float:
+    return float(np.max(np.abs(values), initial=0.0))
+
+
+def _held(v: NDArray[np.float64], train: list[int]) -> int:
+    """Return the steps for which V_m does not move after the first spike."""
+    if not train:
+        return 0
+    moved = np.abs(v[train[0] :] - v[train[0] - 1]) > 1e-9
+    return int(np.argmax(moved)) if moved.any() else len(moved)
+
+
+# -- L2 ---------------------------------------------------------------------------------------
+
+
+def synapse(bench: Bench, network: Network, simulation: Simulation) -> tuple[Figures, list[Run]]:
+    """Compare pairs of neurons with SciPy: onset, sign, size and time of what arrives."""
+    pairs, dt = networks.pairs(network, simulation), simulation.dt
+    duration = networks.COUPLED_MS if pairs.couplings else networks.PAIR_MS
+    run = bench.run(pairs.network, dt, duration)
+    solution = bench.solve(pairs.network, dt, duration)
+    strict = EXACT if _is_exact(pairs.network, dt) else INTEGRATED
+    figures: Figures = {}
+    if pairs.events:
+        figures |= _events(run, solution, pairs, strict)
+    if pairs.couplings:
+        figures |= _couplings(run, solution, pairs, strict)
+    return figures, [run]
+
+
+def _deflections(
+    run: Run, solution: oracle.Solution, pairs: networks.Pairs, target: str, control: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """Return what a synapse does to V_m, found and expected, and the step of the first spike."""
+    variable = networks.membrane(pairs.network.model_of(target))
+    (v, expected), (v0, expected0) = (_traces(run, solution, n, variable) for n in (target, control))
+    spikes = [t[0] for n in (target, control) for t in solution.spikes[n] if t]
+    return v - v0, expected - expected0, min([*spikes, len(v) + 1])
+
+
+def _events(
+    run: Run, solution: oracle.Solution, pairs: networks.Pairs, strict: float
+) -> Figures:
+    onset = wrong = late = 0
+    largest = peak = size = 0.0
+    for target, (source, control, sign, delays) in pairs.events.items():
+        found, expected, end = _deflections(run, solution, pairs, target, control)
+        sent = solution.spikes[source][0][0]
+        for index, delay in enumerate(delays):
+            span = slice(0, end - 1)
+            mine, theirs = found[span, index], expected[span, index]
+            # a spike at t with a delay d moves V_m at t + d + dt
+            onset = max(onset, abs(_onset(mine) - (sent + delay + 1)))
+            at, should = int(np.argmax(np.abs(mine))), int(np.argmax(np.abs(theirs)))
+            wrong += np.sign(mine[at]) != np.sign(theirs[should])
+            late = max(late, abs(at - should))
+            peak = max(peak, abs(mine[at] - theirs[should]))
+            size = max(size, abs(theirs[should]))
+            largest = max(largest, _largest(mine - theirs))
+    return {
+        "synapses tried": Figure(sum(len(e[3]) for e in pairs.events.values())),
+        "onset off (steps)": Figure(onset, 0),
+        "PSPs with the wrong sign": Figure(wrong, 0),
+        "largest PSP (mV)": Figure(size),
+        "PSP peak off (mV)": Figure(peak, strict, RELAXED * size),
+        "PSP time of the peak off (steps)": Figure(late),
+        "V_m difference, events (mV)": Figure(largest, strict, RELAXED * size),
+    }
+
+
+def _onset(deflection: NDArray[np.float64]) -> int:
+    """Return the step at whose end a deflection is first seen; 0 if never."""
+    seen = np.abs(deflection) > 1e-3 * np.max(np.abs(deflection), initial=1e-12)
+    return int(np.argmax(seen)) + 1 if seen.any() else 0
+
+
+def _couplings(
+    run: Run, solution: oracle.Solution, pairs: networks.Pairs, strict: float
+) -> Figures:
+    largest = size = 0.0
+    effects = dict.fromkeys(networks.MODES, 0.0)
+    for target, (mode, control) in pairs.couplings.items():
+        found, expected, end = _deflections(run, solution, pairs, target, control)
+        mine, theirs = found[: end - 1, 0], expected[: end - 1, 0]
+        largest, size = max(largest, _largest(mine - theirs)), max(size, _largest(theirs))
+        effects[mode] = max(effects[mode], abs(mine.sum() / theirs.sum() - 1), key=abs)
+    names = {"one": "one spike", "train": "a train", "all": "saturated"}
+    return {
+        "largest deflection, coupling (mV)": Figure(size),
+        "V_m difference, coupling (mV)": Figure(largest, strict, RELAXED * size),
+        **{f"effect of coupling off, {names[mode]} (share)": Figure(value, INTEGRATED, RELAXED)
+           for mode, value in effects.items()},
+    }  # fmt: skip
+
+
+# -- L3 ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a replay did: spikes as sorted (neuron, step), V_m of shape (steps, neurons)."""
+
+    neurons: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    v: NDArray[np.float64]
+
+
+def replay(bench: Bench, network: Network, simulation: Simulation) -> tuple[Figures, list[Run]]:
+    """Run the network with replayed input; compare it with SciPy where that takes seconds."""
+    replayed = networks.replay(network, simulation, bench.seed)
+    run = bench.run(replayed, simulation.dt, networks.REPLAY_MS)
+    mine = activity(run, replayed)
+    if len(replayed.models) > 1 or mine.v.shape[1] > MAX_SOLVED:
+        return {"spikes": Figure(len(mine.steps))}, [run]
+    solution = bench.solve(replayed, simulation.dt, networks.REPLAY_MS)
+    return compared(mine, _solved(solution, replayed), replayed, simulation.dt), [run]
+
+
+def activity(run: Run, network: Network) -> Activity:
+    """Return the spikes and V_m of a replay, all populations in a row."""
+    trains = [train for p in network.populations for train in _trains(run, p.name)]
+    v = [
+        run.samples(f"of_{p.name}", networks.membrane(network.model_of(p)))[1]
+        for p in network.populations
+    ]
+    return _activity(trains, v)
+
+
+def _solved(solution: oracle.Solution, network: Network) -> Activity:
+    names = [p.name for p in network.populations]
+    v = [solution.values[n, networks.membrane(network.model_of(n))] for n in names]
+    return _activity([train for n in names for train in solution.spikes[n]], v)
+
+
+def _activity(trains: list[list[int]], v: list[NDArray[np.float64]]) -> Activity:
+    neurons = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
+    return Activity(neurons, np.array([s for train in trains for s in train], int), np.hstack(v))
+
+
+def compared(mine: Activity, other: Activity, network: Network, dt: float) -> Figures:
+    """Compare two replays: alike up to the divergence, coincident within some steps after it."""
+    total = len(mine.v)
+    different = np.setxor1d(_keys(mine, total), _keys(other, total)) % (2 * total)
+    diverged = int(different.min(initial=total + 1))
+    exact = _is_exact(network, dt)
+    before = _largest(mine.v[: diverged - 1] - other.v[: diverged - 1])
+    swing = float(np.ptp(other.v))
+    figures = {
+        "spikes": Figure(len(other.steps)),
+        "identical until (ms)": Figure(min(diverged, total) * dt),
+        "V_m difference before the divergence (mV)": Figure(
+            before, EXACT if exact else INTEGRATED, RELAXED * swing
+        ),
+    }
+    for name, tolerance in (("one step", 1), ("1 ms", round(1 / dt))):
+        lonely = _lonely(mine, other, tolerance, total) + _lonely(other, mine, tolerance, total)
+        share = lonely / max(len(mine.steps) + len(other.steps), 1)
+        late = int((mine.steps >= diverged).sum() + (other.steps >= diverged).sum())
+        if late:
+            figures[f"coincident after it within {name} (share)"] = Figure(1 - lonely / late)
+        strict = 0.0 if exact else SLIPS
+        figures[f"spikes without partner within {name} (share)"] = Figure(share, strict, None)
+    return figures
+
+
+def _keys(activity: Activity, total: int) -> NDArray[np.int64]:
+    # a gap as long as the run keeps the neighbours in time within one neuron
+    return activity.neurons * (2 * total) + activity.steps
+
+
+def _lonely(one: Activity, other: Activity, tolerance: int, total: int) -> int:
+    """Return how many spikes of one replay have none in the other within a tolerance."""
+    mine = _keys(one, total)
+    theirs = np.concatenate([[-2 * total], _keys(other, total), [2**62]])
+    at = np.searchsorted(theirs, mine)
+    nearest = np.minimum(theirs[at] - mine, mine - theirs[at - 1])
+    return int((nearest > tolerance).sum())
