@@ -25,7 +25,7 @@ from scipy.integrate import solve_ivp
 from netspec import distributions as dist
 from netspec import realisation
 from netspec.expressions import evaluate
-from netspec.network import ContinuousProjection, Network, StepCurrent
+from netspec.network import ContinuousProjection, CurrentInput, Network, StepCurrent
 from netspec.simulation import Simulation
 
 CHUNK = 100  # steps of the longest piece
@@ -113,7 +113,8 @@ class _System:
         }
 
     def currents(self) -> None:
-        for current in (*self.network.current_inputs, *self.network.step_currents):
+        given: list[CurrentInput | StepCurrent] = list(self.network.current_inputs)
+        for current in [*given, *self.network.step_currents]:
             first = self.offsets[current.target]
             size = self.network.population(current.target).size
             chosen = range(size) if current.neurons is None else sorted(set(current.neurons))
@@ -253,7 +254,8 @@ class _System:
                 heapq.heappush(self.events, (step + delay, target, state, weight))
 
     def cut(self, history: dict[str, Floats], spikes: list[list[int]]) -> Solution:
-        values, trains = {}, {}
+        values: dict[tuple[str, str], Floats] = {}
+        trains: dict[str, list[list[int]]] = {}
         for population in self.network.populations:
             first = self.offsets[population.name]
             where = slice(first, first + population.size)

@@ -13,7 +13,7 @@ from netspec.results import Run
 from netspec.serialization import spec_hash
 from netspec.simulation import Simulation
 from netspec.validation.ladder import networks, rungs
-from netspec.validation.ladder.report import LEVELS, Ladder, Rung, judged
+from netspec.validation.ladder.report import LEVELS, NOT_INSTALLED, Ladder, Rung, judged
 
 Ask = Callable[[rungs.Bench, Network, Simulation], tuple[rungs.Figures, list[Run]]]
 RUNGS: dict[str, Ask] = {
@@ -105,9 +105,7 @@ def climb(
     )
 
 
-def _why_not(
-    backend: Backend, bench: rungs.Bench, network: Network, simulation: Simulation
-) -> str:
+def _why_not(backend: Backend, bench: rungs.Bench, network: Network, simulation: Simulation) -> str:
     """Say why a backend cannot be asked at all; empty if it can.
 
     Approximations that nobody agreed to raise, as in every other command.
@@ -121,7 +119,7 @@ def _why_not(
     )
     backend.check_options(request)
     if not backend.status().available:
-        return f"not installed. {backend.how_to_get}"
+        return f"{NOT_INSTALLED}. {backend.how_to_get}"
     ledger = backend.ledger(request)
     try:
         ledger.check(request.approximations)

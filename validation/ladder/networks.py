@@ -18,6 +18,7 @@ from netspec.errors import UnsupportedError
 from netspec.network import (
     ContinuousProjection,
     Network,
+    PoissonInput,
     Population,
     Projection,
     Recorder,
@@ -30,11 +31,13 @@ from netspec.streams import stream
 from netspec.validation import oracle
 
 LEVELS = (0.75, 1.0, 1.5, 2.0, 4.0)  # of the f-I curve, times the current that makes spikes
-EVENTS = (5.0, 5.0, 8.2, 12.0, 20.0, 31.1, *(60.0,) * 40)  # ms; the last ones make a spike
+# ms; the last ones, some twice as many as the circuits' own drive, make a spike
+EVENTS = (5.0, 5.0, 8.2, 12.0, 20.0, 31.1, *(round(60 + 0.3 * k, 1) for k in range(66)))
 NEURON_MS, PAIR_MS, COUPLED_MS, REPLAY_MS = 100.0, 40.0, 100.0, 100.0
 PULSE = (1.0, 2.0)  # ms; a strong current that makes a neuron spike once
 TRAIN = tuple(PULSE[0] + 15.0 * k for k in range(5))  # ms; the pulses of a train
 STOP = 80.0  # ms; the end of the current that makes a neuron spike all the time
+Course = tuple[tuple[float, ...], tuple[float, ...], int]  # times, amplitudes, neuron
 Piece = TypeVar("Piece", Projection, ContinuousProjection)
 MODES = ("one", "train", "all")  # how often the source of a continuous coupling spikes
 
@@ -43,6 +46,11 @@ def membrane(model: NeuronModel) -> str:
     """Return the state that is compared: the first in mV."""
     states = [state for state in model.dynamics.states if state.unit == "mV"]
     return (states or list(model.dynamics.states))[0].name
+
+
+def recorder(population: str) -> str:
+    """Return the name of a population's recorder."""
+    return f"of_{population[:60]}"
 
 
 def kinds(network: Network) -> dict[str, str]:
@@ -64,7 +72,9 @@ def _population(network: Network, kind: str, name: str, size: int = 1) -> Popula
     )  # fmt: skip
 
 
-def _network(network: Network, rung: str, populations: list[Population], **pieces: object) -> Network:
+def _network(
+    network: Network, rung: str, populations: list[Population], **pieces: object
+) -> Network:
     """Return a network that records the spikes and the membrane of all populations."""
     recorders = []
     for population in populations:
@@ -72,7 +82,7 @@ def _network(network: Network, rung: str, populations: list[Population], **piece
         if not isinstance(model, NeuronModel):
             model = network.models[model]
         recorders.append(
-            Recorder(name=f"of_{population.name}", target=population.name,
+            Recorder(name=recorder(population.name), target=population.name,
                      variables=(membrane(model),))
         )  # fmt: skip
     return Network(
@@ -96,7 +106,7 @@ def spiking_current(network: Network, kind: str, dt: float) -> float:
 
     It is the smallest one with 3 spikes in 60 ms, and more than without a current.
     """
-    levels = [0.0, *(25.0 * 2**k for k in range(12))]
+    levels = [0.0, *(25.0 * 2.0**k for k in range(12))]
     port = _port(network.model_of(kind))
     found = []
     for level in levels:
@@ -109,7 +119,9 @@ def spiking_current(network: Network, kind: str, dt: float) -> float:
         found.append(len(solution.spikes["probe"][0]))
         if found[-1] >= 3 and found[-1] > found[0]:
             return level
-    raise UnsupportedError(f"no current up to {levels[-1]:g} pA makes {kind} spike 3 times in 60 ms")
+    raise UnsupportedError(
+        f"no current up to {levels[-1]:g} pA makes {kind} spike 3 times in 60 ms"
+    )
 
 
 def _weights(network: Network, kind: str, kind_of: dict[str, str]) -> dict[str, float]:
@@ -118,7 +130,8 @@ def _weights(network: Network, kind: str, kind_of: dict[str, str]) -> dict[str, 
     for projection in network.projections:
         if kind_of[projection.post] == kind:
             found.setdefault(projection.receptor, _weight(projection))
-    for source in (*network.poisson_inputs, *network.spike_inputs):
+    sources: list[PoissonInput | SpikeInput] = list(network.poisson_inputs)
+    for source in [*sources, *network.spike_inputs]:
         if kind_of[source.target] == kind:
             found.setdefault(source.receptor, source.weight)
     return {receptor: weight for receptor, weight in found.items() if weight}
@@ -127,8 +140,8 @@ def _weights(network: Network, kind: str, kind_of: dict[str, str]) -> dict[str, 
 def _weight(projection: Projection) -> float:
     rule = projection.rule
     if isinstance(rule, Explicit) and rule.weight:
-        return rule.weight[0]
-    return dist.typical(projection.weight)
+        return float(rule.weight[0])
+    return float(dist.typical(projection.weight))
 
 
 def neurons(network: Network, model: str, dt: float) -> Network:
@@ -146,8 +159,9 @@ def neurons(network: Network, model: str, dt: float) -> Network:
         weights = _weights(network, kind, kind_of)
         size = 2 + len(weights) + len(LEVELS)
         populations.append(_population(network, kind, kind, size))
-        courses = [((5.0, 20.0, 35.0, 90.0), (0.5 * unit, -0.5 * unit, 2.0 * unit, 0.0), 0)]
         first = size - len(LEVELS)
+        stairs = (0.5 * unit, -0.5 * unit, 2.0 * unit, 0.0)
+        courses: list[Course] = [((5.0, 20.0, 35.0, 90.0), stairs, 0)]
         courses += [((PULSE[0],), (level * unit,), first + i) for i, level in enumerate(LEVELS)]
         currents += [
             StepCurrent(name=f"{kind[:40]}_{i}", target=kind, port=port, times=times,
@@ -171,14 +185,13 @@ class Pairs:
     ----------
     network : Network
     events : dict
-        Target population -> (source, control without synapse, sign of the weight, delays in steps
-        of the target's neurons).
+        Target population -> (source, control without synapse, delays in steps of its neurons).
     couplings : dict
         Target population of a continuous coupling -> (mode, control).
     """
 
     network: Network
-    events: dict[str, tuple[str, str, float, tuple[int, ...]]]
+    events: dict[str, tuple[str, str, tuple[int, ...]]]
     couplings: dict[str, tuple[str, str]]
 
 
@@ -193,38 +206,38 @@ def _delays(projection: Projection, simulation: Simulation) -> tuple[int, ...]:
     return (middle,) if dist.fixed(drawn) is not None else tuple(sorted({1, middle, 2 * middle}))
 
 
-def pairs(network: Network, simulation: Simulation) -> Pairs:
-    """Return a source and targets for every distinct projection and continuous coupling.
+def pairs(network: Network, model: str, simulation: Simulation) -> Pairs:
+    """Return a source and targets for every distinct connection between neurons of one model.
 
-    Projections are distinct if their target's kind, receptor, weight or delay differ.
+    Projections are distinct if the kinds of their ends, receptor, weight or delay differ.
     """
     kind_of, dt = kinds(network), simulation.dt
-    first = {str(p.model): p.name for p in reversed(network.populations)}
-    unit = {model: spiking_current(network, kind, dt) for model, kind in first.items()}
+    chosen = [k for k in dict.fromkeys(kind_of.values()) if network.population(k).model == model]
+    unit, port = spiking_current(network, chosen[0], dt), _port(network.models[model])
     populations: dict[str, Population] = {}
     currents: list[StepCurrent] = []
 
     def add(kind: str, role: str, size: int = 1) -> str:
-        name = f"{role}_{kind[:50]}"
+        name = f"{role}_{kind[:40]}"
         populations.setdefault(name, _population(network, kind, name, size))
         return name
 
     def source(kind: str, mode: str) -> str:
         name = add(kind, mode)
         if all(current.target != name for current in currents):
-            model = network.model_of(kind)
             begins = TRAIN if mode == "train" else (PULSE[0],)
             length = STOP - PULSE[0] if mode == "all" else PULSE[1] - PULSE[0]
             edges = [(t, level) for b in begins for t, level in ((b, 20.0), (b + length, 0.0))]
             currents.append(
-                StepCurrent(name=f"drive_{name[:50]}", target=name, port=_port(model),
+                StepCurrent(name=f"drive_{name}", target=name, port=port,
                             times=[t for t, _ in edges],
-                            amplitudes=[level * unit[model.name] for _, level in edges])
+                            amplitudes=[level * unit for _, level in edges])
             )  # fmt: skip
         return name
 
-    projections, events = [], {}
-    for projection in _distinct(network.projections, kind_of):
+    projections = []
+    events: dict[str, tuple[str, str, tuple[int, ...]]] = {}
+    for projection in _distinct(network.projections, kind_of, chosen):
         kind, delays = kind_of[projection.post], _delays(projection, simulation)
         post = add(kind, f"at{len(events)}", len(delays))
         pre = source(kind_of[projection.pre], "one")
@@ -232,34 +245,38 @@ def pairs(network: Network, simulation: Simulation) -> Pairs:
         rule = Explicit(pre=(0,) * len(delays), post=tuple(range(len(delays))),
                         delay=[d * dt for d in delays])  # fmt: skip
         projections.append(
-            Projection(name=f"to_{post[:50]}", pre=pre, post=post, receptor=projection.receptor,
+            Projection(name=f"to_{post}", pre=pre, post=post, receptor=projection.receptor,
                        rule=rule, weight=weight)
         )  # fmt: skip
-        events[post] = (pre, add(kind, "alone"), float(np.sign(weight)), delays)
+        events[post] = (pre, add(kind, "alone"), delays)
     coupled, couplings = [], {}
-    for number, coupling in enumerate(_distinct(network.continuous_projections, kind_of)):
+    for number, coupling in enumerate(_distinct(network.continuous_projections, kind_of, chosen)):
         kind = kind_of[coupling.post]
         weight = float(coupling.kernel.values(network.population(coupling.post).size)[0])
         for mode in MODES:
             post = add(kind, f"gated{number}{mode}")
             couplings[post] = (mode, add(kind, "alone"))
             coupled.append(
-                ContinuousProjection(name=f"to_{post[:50]}", pre=source(kind_of[coupling.pre], mode),
-                                     post=post, source=coupling.source, target=coupling.target,
-                                     kernel=UniformKernel(weight=weight))
+                ContinuousProjection(
+                    name=f"to_{post}", pre=source(kind_of[coupling.pre], mode), post=post,
+                    source=coupling.source, target=coupling.target,
+                    kernel=UniformKernel(weight=weight),
+                )
             )  # fmt: skip
     made = _network(network, "L2", list(populations.values()), projections=projections,
                     continuous_projections=coupled, step_currents=currents)  # fmt: skip
     return Pairs(made, events, couplings)
 
 
-def _distinct(pieces: Sequence[Piece], kind_of: dict[str, str]) -> list[Piece]:
+def _distinct(pieces: Sequence[Piece], kind_of: dict[str, str], chosen: list[str]) -> list[Piece]:
+    """Return the pieces between chosen kinds that differ in more than names and pairs."""
     found: dict[str, Piece] = {}
     for piece in pieces:
-        # names and pairs do not matter to two neurons, nor who of one model sends
-        fields = piece.model_dump_json(exclude={"name", "pre", "post", "rule"})
-        own = piece.rule.model_dump_json() if isinstance(getattr(piece, "rule", 0), Explicit) else ""
-        found.setdefault(f"{kind_of[piece.post]} {fields} {own}", piece)
+        ends = kind_of[piece.pre], kind_of[piece.post]
+        if set(ends) <= set(chosen):
+            explicit = isinstance(getattr(piece, "rule", None), Explicit)
+            left_out = {"name", "pre", "post"} | (set() if explicit else {"rule"})
+            found.setdefault(f"{ends} {piece.model_dump_json(exclude=left_out)}", piece)
     return list(found.values())
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+NOT_INSTALLED = "not installed"
 LEVELS = {"L0": "structure", "L1": "neuron", "L2": "synapse", "L3": "replay"}
 
 
@@ -74,7 +75,9 @@ def judged(
     """
     limits = {name: f.tolerance(bool(approximations)) for name, f in figures.items()}
     # not "greater than", which lets NaN pass
-    broken = [n for n, f in figures.items() if (top := limits[n]) is not None and not f.value <= top]
+    broken = [
+        n for n, f in figures.items() if (top := limits[n]) is not None and not f.value <= top
+    ]
     relaxed = [n for n, f in figures.items() if limits[n] != f.strict]
     reason = f"approximate: {', '.join(approximations)}" if approximations else ""
     if relaxed:
@@ -87,8 +90,8 @@ def judged(
         level,
         backend,
         status,
-        {name: f.value for name, f in figures.items() if math.isfinite(f.value)},
-        {name: top for name, top in limits.items() if top is not None},
+        {name: float(f.value) for name, f in figures.items() if math.isfinite(f.value)},
+        {name: float(top) for name, top in limits.items() if top is not None},
         reason,
     )
 
@@ -123,6 +126,12 @@ class Ladder:
         return next((n for n, r in sorted(self.of(backend).items()) if r.status == "failed"), None)
 
     @property
+    def missing(self) -> list[str]:
+        """Backends whose simulator is not installed."""
+        absent = {rung.backend for rung in self.rungs if rung.reason.startswith(NOT_INSTALLED)}
+        return [name for name in self.backends if name in absent]
+
+    @property
     def failed(self) -> bool:
         """Whether any rung failed."""
         return any(rung.status == "failed" for rung in self.rungs)
@@ -147,15 +156,34 @@ class Ladder:
         path.write_text(self.to_json() + "\n")
         return path
 
+    def lines(self) -> list[str]:
+        """Return, in words, the reasons and what broke first."""
+        found = []
+        for rung in self.rungs:
+            if rung.reason and rung.backend not in self.missing:
+                status = "" if rung.status == "approximate" else f"{rung.status}: "
+                found.append(f"{rung.backend}, {rung.level}: {status}{rung.reason}")
+        found += [
+            f"{name}: skipped: {self.of(name)[min(self.of(name))].reason}" for name in self.missing
+        ]
+        for name in self.backends:
+            if name not in self.missing:
+                level = self.first_broken(name)
+                first = "nothing broke" if level is None else f"{level} {LEVELS[level]} broke first"
+                found.append(f"{name}: {first}")
+        return found
+
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """Return column names and rows: every judged figure, side by side."""
+        """Return column names and rows: every figure, and after a slash the largest allowed."""
         names = list(dict.fromkeys(rung.backend for rung in self.rungs))
         rows = []
         for level, title in LEVELS.items():
             found = {name: self.of(name)[level] for name in names if level in self.of(name)}
             if not found:
                 continue
-            rows.append([f"{level} {title}", *(found[n].status if n in found else "" for n in names)])
+            rows.append(
+                [f"{level} {title}", *(found[n].status if n in found else "" for n in names)]
+            )
             for figure in dict.fromkeys(f for rung in found.values() for f in rung.figures):
                 rows.append([f"   {figure}", *(_cell(found.get(n), figure) for n in names)])
         return ["", *names], rows
@@ -165,4 +193,4 @@ def _cell(rung: Rung | None, figure: str) -> str:
     if rung is None or figure not in rung.figures:
         return ""
     top = rung.tolerance.get(figure)
-    return f"{rung.figures[figure]:.3g}" + ("" if top is None else f" (at most {top:.2g})")
+    return f"{rung.figures[figure]:.4g}" + ("" if top is None else f" / {top:.2g}")
