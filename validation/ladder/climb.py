@@ -118,8 +118,9 @@ def _why_not(backend: Backend, bench: rungs.Bench, network: Network, simulation:
         options=dict(bench.options),
     )
     backend.check_options(request)
-    if not backend.status().available:
-        return f"{NOT_INSTALLED}. {backend.how_to_get}"
+    status = backend.status()
+    if not status.available:
+        return f"{NOT_INSTALLED}. {status.how_to_get}"
     ledger = backend.ledger(request)
     try:
         ledger.check(request.approximations)
