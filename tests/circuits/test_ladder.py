@@ -93,8 +93,8 @@ def test_the_microcircuit_climbs_to_the_top(results):
     for backend in BACKENDS:
         found = {level: rung.figures for level, rung in ladder.of(backend).items()}
         assert found["L0"]["synapses"] == 59780
-        assert 1 < found["L0"]["native draws off (sigma)"] < 5
-        assert found["L1"]["V_m off before a spike (mV)"] < 1e-6
+        assert 1 < found["L0"]["native draws (sigma)"] < 5
+        assert found["L1"]["V_m off (mV)"] < 1e-6
         assert found["L1"]["highest rate (1/s)"] > 100
         assert found["L2"]["largest PSP (mV)"] == pytest.approx(0.15 * 4 / 0.02**0.5, rel=0.01)
         assert found["L3"]["spikes"] > 200
@@ -111,16 +111,16 @@ def test_the_ring_climbs_with_what_is_approximate_named(results):
     assert [status["nest"][n] == "approximate" for n in levels] == [True, False, True, True]
     assert ladder.of("nest, brian2")["L3"].status == "approximate"
     for level, rung in ladder.of("nest").items():
-        assert (rung.reason[:63] == f"approximate: {', '.join(NMDA)}") == (level != "L1"), level
+        named = rung.reason.startswith(f"approximate: {', '.join(NMDA)}")
+        assert named == (level != "L1"), level
     # NEST's ledger: a jump of s_NMDA is wrong by some per cent; what is exact stays exact
     coupled, exact = ladder.of("nest")["L2"], ladder.of("brian2")["L2"]
-    assert 0.01 < coupled.figures["effect off, one spike (share)"] < 0.1
-    assert coupled.tolerance["effect off, one spike (share)"] == 0.1
+    assert 0.01 < coupled.figures["off, one spike (share)"] < 0.1
+    assert coupled.tolerance["off, one spike (share)"] == 0.1
     assert coupled.tolerance["V_m off, events (mV)"] == 1e-3
-    assert exact.figures["effect off, one spike (share)"] < 1e-3
+    assert exact.figures["off, one spike (share)"] < 1e-3
     at_dt, at_half = (
-        ladder.of("brian2")["L1"].figures[f"V_m off before a spike (mV){end}"]
-        for end in ("", ", at dt/2")
+        ladder.of("brian2")["L1"].figures[f"V_m off (mV){end}"] for end in ("", ", at dt/2")
     )
     assert 1e-6 < at_half < at_dt / 3 < 1e-3 / 3  # rk2
     assert ladder.of("brian2")["L3"].figures["identical until (ms)"] > 20
@@ -130,7 +130,7 @@ def test_the_ring_climbs_with_what_is_approximate_named(results):
     ("mutant", "level", "figure", "value"),
     [
         ("forgets", "L0", "synapses missing, shared", 240),
-        ("rests", "L1", "refractory period off (steps)", 1),
+        ("rests", "L1", "refractory off (steps)", 1),
         ("tardy", "L2", "onset off (steps)", 1),
     ],
 )

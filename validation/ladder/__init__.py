@@ -6,7 +6,7 @@ L2  synapse: does a spike arrive when, where and as strongly as it should?
 L3  replay: does a small network make the same spikes from the same input?
 
 A rung that breaks names the cause of what breaks above it. `networks` makes what is asked,
-`rungs` asks it, `report` holds the answers, `climb` goes up for every backend.
+`structure` and `rungs` ask it, `report` holds the answers, `climb` goes up for every backend.
 """
 
 from netspec.validation.ladder.climb import climb

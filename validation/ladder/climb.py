@@ -13,11 +13,13 @@ from netspec.results import Run
 from netspec.serialization import spec_hash
 from netspec.simulation import Simulation
 from netspec.validation.ladder import networks, rungs
-from netspec.validation.ladder.report import LEVELS, NOT_INSTALLED, Ladder, Rung, judged
+from netspec.validation.ladder.bench import Bench
+from netspec.validation.ladder.report import LEVELS, NOT_INSTALLED, Figures, Ladder, Rung, judged
+from netspec.validation.ladder.structure import structure
 
-Ask = Callable[[rungs.Bench, Network, Simulation], tuple[rungs.Figures, list[Run]]]
+Ask = Callable[[Bench, Network, Simulation], tuple[Figures, list[Run]]]
 RUNGS: dict[str, Ask] = {
-    "L0": rungs.structure,
+    "L0": structure,
     "L1": rungs.neuron,
     "L2": rungs.synapse,
     "L3": rungs.replay,
@@ -73,7 +75,7 @@ def climb(
     found: list[Rung] = []
     replays: dict[str, Run] = {}
     benches = {
-        name: rungs.Bench(name, out, simulation.seed, tuple(approximations),
+        name: Bench(name, out, simulation.seed, tuple(approximations),
                           (options or {}).get(name, {}))
         for name in chosen
     }  # fmt: skip
@@ -105,7 +107,7 @@ def climb(
     )
 
 
-def _why_not(backend: Backend, bench: rungs.Bench, network: Network, simulation: Simulation) -> str:
+def _why_not(backend: Backend, bench: Bench, network: Network, simulation: Simulation) -> str:
     """Say why a backend cannot be asked at all; empty if it can.
 
     Approximations that nobody agreed to raise, as in every other command.
@@ -132,7 +134,7 @@ def _why_not(backend: Backend, bench: rungs.Bench, network: Network, simulation:
 
 
 def _ask(
-    level: str, bench: rungs.Bench, network: Network, simulation: Simulation
+    level: str, bench: Bench, network: Network, simulation: Simulation
 ) -> tuple[Rung, list[Run]]:
     try:
         figures, runs = RUNGS[level](bench, network, simulation)

@@ -31,8 +31,8 @@ from netspec.streams import stream
 from netspec.validation import oracle
 
 LEVELS = (0.75, 1.0, 1.5, 2.0, 4.0)  # of the f-I curve, times the current that makes spikes
-# ms; the last ones, some twice as many as the circuits' own drive, make a spike
-EVENTS = (5.0, 5.0, 8.2, 12.0, 20.0, 31.1, *(round(60 + 0.4 * k, 1) for k in range(65)))
+# ms; the last ones come as often as the ring's own drive
+EVENTS = (5.0, 5.0, 8.2, 12.0, 20.0, 31.1, *(round(45 + 0.7 * k, 1) for k in range(75)))
 NEURON_MS, PAIR_MS, COUPLED_MS, REPLAY_MS = 100.0, 40.0, 100.0, 100.0
 PULSE = (1.0, 2.0)  # ms; a strong current that makes a neuron spike once
 TRAIN = tuple(PULSE[0] + 15.0 * k for k in range(5))  # ms; the pulses of a train

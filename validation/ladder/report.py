@@ -37,6 +37,9 @@ class Figure:
         return self.relaxed if approximate and not keep else self.strict
 
 
+Figures = dict[str, Figure]
+
+
 @dataclass(frozen=True)
 class Rung:
     """The answer of one backend (or of a pair, ``"nest, brian2"``) on one level.

@@ -1,233 +1,26 @@
-"""What each rung asks: the figures of one backend, against the description and against SciPy."""
+"""L1 to L3: what neurons, synapses and a small network do, against SciPy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from netspec import distributions as dist
-from netspec import realisation
-from netspec.backend import RunRequest
-from netspec.connectivity import AllToAll, Explicit, FixedIndegree, OneToOne, PairwiseBernoulli
-from netspec.errors import UsageError
-from netspec.lowering import lower
-from netspec.network import Network, Projection
+from netspec.network import Network
 from netspec.results import Run
-from netspec.running import execute
 from netspec.simulation import Simulation
 from netspec.validation import oracle
 from netspec.validation.ladder import networks
-from netspec.validation.ladder.report import Figure
+from netspec.validation.ladder.bench import Bench, is_exact
+from netspec.validation.ladder.report import Figure, Figures
 
 EXACT, INTEGRATED = 1e-6, 1e-3  # mV, of V_m: integrated exactly, or by a method of some order
 ADAPTIVE = 2e-5  # mV, what an adaptive solver is allowed whatever the time step
 RELAXED = 0.1  # of the largest deflection, rate or number, where an approximation is in use
-SIGMAS = 5.0  # standard errors, of the worst of some hundred comparisons
-ENOUGH = 100  # synapses for moments of their weights
-STRUCTURE_MS = 1.0
-MAX_SOLVED = 1000  # neurons that SciPy solves in seconds
 REPLAYED = 1e-2  # mV, of V_m in a network that is not integrated exactly
-FIRST = "V_m off before a spike (mV)"
-
-Figures = dict[str, Figure]
-Synapses = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Runs networks on one backend, as the request for the circuit said."""
-
-    backend: str
-    out: Path
-    seed: int
-    approximations: tuple[str, ...] = ()
-    options: Mapping[str, str] = field(default_factory=dict)
-
-    def run(
-        self, network: Network, dt: float, duration: float,
-        connectivity: str = "shared", readback: bool = False,
-    ) -> Run:  # fmt: skip
-        """Run a network on one thread for a duration (ms)."""
-        request = RunRequest(
-            network=network,
-            simulation=Simulation(dt=dt, warmup=0.0, duration=duration, seed=self.seed),
-            backend=self.backend,
-            connectivity=connectivity,
-            approximations=self.approximations,
-            options=dict(self.options),
-            readback=readback,
-        )
-        return execute(request, self.out)
-
-    def solve(self, network: Network, dt: float, duration: float) -> oracle.Solution:
-        """Solve a network with SciPy, a thousand times more exactly than is asked for."""
-        rtol = 1e-10 if _is_exact(network, dt) else 1e-8
-        return oracle.solve(network, dt, round(duration / dt), self.seed, rtol)
-
-
-def _is_exact(network: Network, dt: float) -> bool:
-    """Return whether the membranes of all models have exact propagators."""
-    models = network.models.values()
-    return all(networks.membrane(m) in lower(m, dt).linear for m in models)
-
-
-# -- L0 ---------------------------------------------------------------------------------------
-
-
-def structure(bench: Bench, network: Network, simulation: Simulation) -> tuple[Figures, list[Run]]:
-    """Compare what the simulator holds, read back from it, with the description."""
-    bare, dt = network.model_copy(update={"recorders": ()}), simulation.dt
-    runs = {
-        how: bench.run(bare, dt, STRUCTURE_MS, how, readback=True) for how in ("shared", "native")
-    }
-    at = Simulation(dt=dt, warmup=0.0, duration=STRUCTURE_MS, seed=bench.seed)
-    figures = _values(runs["shared"], bare, at)
-    missing = differ = off = total = 0
-    deviations = [0.0]
-    for projection in bare.projections:
-        drawn = realisation.synapses(bare, projection, at)
-        expected = _sorted(drawn.pre, drawn.post, drawn.weights(), drawn.delays())
-        held = runs["shared"].manifest["synapses"].get(projection.name, 0)
-        missing, total = max(missing, abs(held - len(drawn))), total + held
-        shared, native = (_synapses(runs[how], projection.name) for how in ("shared", "native"))
-        differ += not _equal(shared, expected)
-        count = runs["native"].manifest["synapses"].get(projection.name, 0)
-        if isinstance(projection.rule, PairwiseBernoulli):
-            deviations.append(_count_deviation(count, bare, projection))
-        else:
-            off = max(off, abs(count - len(drawn)))
-        if isinstance(projection.rule, (AllToAll, OneToOne, Explicit)):
-            given = isinstance(projection.rule, Explicit)
-            differ += not _equal(native[: 4 if given else 2], expected[: 4 if given else 2])
-        else:
-            deviations += _degree_deviations(native, bare, projection)
-        if not isinstance(projection.rule, Explicit):
-            deviations += _moment_deviations(native, projection, at)
-    figures |= {
-        "synapses": Figure(total),
-        "synapses missing, shared": Figure(missing, 0),
-        "synapses missing, native": Figure(off, 0),
-        "projections different": Figure(differ, 0),
-        "native draws off (sigma)": Figure(max(deviations), SIGMAS),
-    }
-    return figures, list(runs.values())
-
-
-def _values(run: Run, network: Network, simulation: Simulation) -> Figures:
-    """Compare parameters, initial values and sizes."""
-    ledger = run.manifest["ledger"]
-    things = [entry["thing"].split(".") for entry in ledger if entry["status"] == "approximate"]
-    replaced = {thing[1] for thing in things if thing[0] == "populations"}
-    read = wrong = other = sizes = 0
-    for population in network.populations:
-        name = population.name
-        model = network.model_of(population)
-        given = realisation.parameters(network, name, simulation)
-        start = realisation.initial_values(network, name, simulation)
-        wanted = {f"parameters/{name}/{k}": v for k, v in given.items()}
-        wanted |= {f"initial/{name}/{k}": v for k, v in start.items()}
-        for path, value in wanted.items():
-            found = _read(run, path)
-            if found is None:
-                continue
-            read += 1
-            if len(found) not in (1, population.size):
-                sizes += 1
-                continue
-            # a refractory period counts in whole steps
-            grid = simulation.dt if path == f"parameters/{name}/{model.refractory}" else 0.0
-            if grid:
-                same = np.allclose(np.rint(found / grid), np.rint(np.divide(value, grid)))
-            else:
-                # some simulators keep potentials relative to E_L, which costs the last bit
-                same = np.allclose(found, value, rtol=1e-14, atol=2e-14)
-            excused = name in replaced and path.startswith("parameters")
-            wrong += not same and not excused
-            other += not same and excused
-    return {
-        "values read": Figure(read),
-        "values different": Figure(wrong, 0),
-        "values replaced by an approximation": Figure(other),
-        "values for too few or many neurons": Figure(sizes, 0),
-    }
-
-
-def _read(run: Run, path: str) -> NDArray[Any] | None:
-    try:
-        return np.atleast_1d(run.readback(path))
-    except UsageError:  # not every simulator holds every value
-        return None
-
-
-def _sorted(*columns: NDArray[Any]) -> Synapses:
-    pre, post, weight, delay = columns
-    order = np.lexsort((delay, weight, post, pre))
-    return pre[order], post[order], weight[order], delay[order]
-
-
-def _synapses(run: Run, projection: str) -> Synapses:
-    keys = ("pre", "post", "weight", "delay")
-    found = [_read(run, f"projections/{projection}/{key}") for key in keys]
-    return _sorted(*(np.empty(0, np.int64) if a is None else a for a in found))
-
-
-def _equal(found: tuple[NDArray[Any], ...], expected: tuple[NDArray[Any], ...]) -> bool:
-    return all(map(np.array_equal, found, expected))
-
-
-def _sizes(network: Network, projection: Projection) -> tuple[int, int]:
-    pre, post = (network.population(name).size for name in (projection.pre, projection.post))
-    return pre, post
-
-
-def _count_deviation(count: int, network: Network, projection: Projection) -> float:
-    n_pre, n_post = _sizes(network, projection)
-    same = projection.pre == projection.post and not projection.rule.allow_autapses  # type: ignore[union-attr]
-    pairs, p = n_pre * n_post - (n_pre if same else 0), projection.rule.p  # type: ignore[union-attr]
-    return float(abs(count - pairs * p) / max(np.sqrt(pairs * p * (1 - p)), 1e-9))
-
-
-def _degree_deviations(synapses: Synapses, network: Network, projection: Projection) -> list[float]:
-    """Return how far the spread of in- and out-degrees is from that of random pairs."""
-    n_pre, n_post = _sizes(network, projection)
-    rule, found = projection.rule, []
-    again = getattr(rule, "allow_multapses", False)  # a pair may be drawn again
-    for side, n, others in ((0, n_pre, n_post), (1, n_post, n_pre)):
-        degrees = np.bincount(synapses[side], minlength=n)
-        mean = degrees.mean()
-        if side == 1 and isinstance(rule, FixedIndegree):
-            found.append(0.0 if np.ptp(degrees) == 0 else np.inf)
-        elif n > 1 and mean >= 5:
-            # sum (d - mean)^2 / variance is chi-squared
-            chi2 = ((degrees - mean) ** 2).sum() / (mean * (1 - (0 if again else mean / others)))
-            tail = min(stats.chi2.sf(chi2, n - 1), stats.chi2.cdf(chi2, n - 1))
-            found.append(float(stats.norm.isf(max(tail, 1e-300))))
-    return found
-
-
-def _moment_deviations(
-    synapses: Synapses, projection: Projection, simulation: Simulation
-) -> list[float]:
-    """Return how far mean and variance of weights and delays are from their distributions'."""
-    delay = projection.delay or dist.Constant(value=simulation.dt)
-    steps = np.maximum(np.floor(oracle.quantiles(delay) / simulation.dt + 0.5 + 1e-9), 1)
-    result = []
-    for found, values in ((synapses[2], oracle.quantiles(projection.weight)), (synapses[3], steps)):
-        if np.ptp(values) == 0:
-            result.append(0.0 if np.all(found == values[0]) else np.inf)
-        elif len(found) >= ENOUGH:
-            mean, variance = values.mean(), values.var()
-            fourth = ((values - mean) ** 4).mean()
-            errors = np.sqrt(np.array([variance, fourth - variance**2]) / len(found))
-            off = np.array([found.mean() - mean, found.var() - variance])
-            result += np.abs(off / errors).tolist()
-    return result
+MAX_SOLVED = 1000  # neurons that SciPy solves in seconds
+FIRST = "V_m off (mV)"  # of single neurons, before their first spike
 
 
 # -- L1 ---------------------------------------------------------------------------------------
@@ -242,11 +35,11 @@ def neuron(bench: Bench, network: Network, simulation: Simulation) -> tuple[Figu
         run = bench.run(single, simulation.dt, networks.NEURON_MS)
         found = _single(bench, single, run)
         runs.append(run)
-        if not _is_exact(single, simulation.dt):
+        if not is_exact(single, simulation.dt):
             fine = bench.run(single, simulation.dt / 2, networks.NEURON_MS)
             runs.append(fine)
             allowed = max(found[FIRST].value / 3, ADAPTIVE)
-            found[f"{FIRST}, at dt/2"] = Figure(_single(bench, single, fine)[FIRST].value, allowed)
+            found[f"{FIRST} at dt/2"] = Figure(_single(bench, single, fine)[FIRST].value, allowed)
         figures |= {prefix + name: figure for name, figure in found.items()}
     return figures, runs
 
@@ -276,14 +69,14 @@ def _single(bench: Bench, network: Network, run: Run) -> Figures:
                 slower = max(slower, abs(len(found) - len(wanted)) / networks.NEURON_MS * 1000)
         held = (_held(v[:, -1], trains[-1]), _held(expected[:, -1], solution.spikes[name][-1]))
         rest = max(rest, abs(held[0] - held[1]))
-    strict = EXACT if _is_exact(network, dt) else INTEGRATED
+    strict = EXACT if is_exact(network, dt) else INTEGRATED
     return {
         FIRST: Figure(before, strict, RELAXED * swing),
-        "spikes late or early (steps)": Figure(steps, 0, round(1 / dt)),
-        "spikes missing or too many": Figure(counts, 0, RELAXED * spikes),
+        "spikes late (steps)": Figure(steps, 0, round(1 / dt)),
+        "spikes missing": Figure(counts, 0, RELAXED * spikes),
         "highest rate (1/s)": Figure(max(rates)),
         "f-I curve off (1/s)": Figure(slower, 0, RELAXED * max(rates)),
-        "refractory period off (steps)": Figure(rest, 0),
+        "refractory off (steps)": Figure(rest, 0),
     }
 
 
@@ -326,7 +119,7 @@ def synapse(bench: Bench, network: Network, simulation: Simulation) -> tuple[Fig
         duration = networks.COUPLED_MS if pairs.couplings else networks.PAIR_MS
         run = bench.run(pairs.network, dt, duration)
         solution = bench.solve(pairs.network, dt, duration)
-        strict = EXACT if _is_exact(pairs.network, dt) else INTEGRATED
+        strict = EXACT if is_exact(pairs.network, dt) else INTEGRATED
         found = _events(run, solution, pairs, strict) if pairs.events else {}
         found |= _couplings(run, solution, pairs, strict) if pairs.couplings else {}
         runs.append(run)
@@ -372,10 +165,10 @@ def _events(run: Run, solution: oracle.Solution, pairs: networks.Pairs, strict: 
     return {
         "synapses tried": Figure(sum(len(delays) for *_, delays in pairs.events.values())),
         "onset off (steps)": Figure(onset, 0),
-        "PSPs of the wrong sign": Figure(wrong, 0),
+        "PSPs of wrong sign": Figure(wrong, 0),
         "largest PSP (mV)": Figure(size),
         "PSP peak off (mV)": Figure(peak, strict, RELAXED * size),
-        "PSP peak time off (steps)": Figure(late),
+        "PSP time off (steps)": Figure(late),
         "V_m off, events (mV)": Figure(largest, strict, RELAXED * size),
     }
 
@@ -398,9 +191,9 @@ def _couplings(
         effects[mode] = max(effects[mode], abs(mine.sum() / theirs.sum() - 1), key=abs)
     names = {"one": "one spike", "train": "a train", "all": "saturated"}
     return {
-        "largest effect, coupling (mV)": Figure(size),
+        "largest coupling (mV)": Figure(size),
         "V_m off, coupling (mV)": Figure(largest, strict, RELAXED * size),
-        **{f"effect off, {names[mode]} (share)": Figure(value, INTEGRATED, RELAXED)
+        **{f"off, {names[mode]} (share)": Figure(value, INTEGRATED, RELAXED)
            for mode, value in effects.items()},
     }  # fmt: skip
 
@@ -454,16 +247,16 @@ def compared(mine: Activity, other: Activity, network: Network, dt: float) -> Fi
     total = len(mine.v)
     different = np.setxor1d(_keys(mine, total), _keys(other, total)) % (2 * total)
     diverged = int(different.min(initial=total + 1))
-    exact = _is_exact(network, dt)
+    exact = is_exact(network, dt)
     before = _largest(mine.v[: diverged - 1] - other.v[: diverged - 1])
     count, expected = len(mine.steps), len(other.steps)
     figures = {
         "spikes": Figure(expected),
-        "spikes missing or too many (share)": Figure(
+        "spikes missing (share)": Figure(
             abs(count - expected) / max(expected, 1), 0.0 if exact else RELAXED, RELAXED
         ),
         "identical until (ms)": Figure(min(diverged, total) * dt),
-        "V_m off before it (mV)": Figure(
+        "V_m off until then (mV)": Figure(
             before, EXACT if exact else REPLAYED, RELAXED * float(np.ptp(other.v))
         ),
     }
@@ -473,9 +266,9 @@ def compared(mine: Activity, other: Activity, network: Network, dt: float) -> Fi
         # a network that is not integrated exactly, or not exactly coupled, may diverge in time
         strict = 0.0 if exact else RELAXED if name == "1 ms" else None
         share = Figure(lonely / max(count + expected, 1), strict, 1.0)
-        figures[f"lonely within {name} (share)"] = share
+        figures[f"lonely in {name}"] = share
         if late:
-            figures[f"coincident after it, {name} (share)"] = Figure(1 - lonely / late)
+            figures[f"coincident in {name}"] = Figure(1 - lonely / late)
     return figures
 
 
