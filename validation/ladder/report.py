@@ -196,4 +196,6 @@ def _cell(rung: Rung | None, figure: str) -> str:
     if rung is None or figure not in rung.figures:
         return ""
     top = rung.tolerance.get(figure)
-    return f"{rung.figures[figure]:.4g}" + ("" if top is None else f" / {top:.2g}")
+    value = rung.figures[figure]
+    shown = f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
+    return shown + ("" if top is None else f" / {top:.2g}")
