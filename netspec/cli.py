@@ -1,4 +1,4 @@
-"""The command ``netspec``: doctor, list, show, check, realise, run, validate, export."""
+"""The command ``netspec``: doctor, list, show, check, realise, run, ladder, validate, export."""
 
 from __future__ import annotations
 
@@ -64,6 +64,9 @@ Approximate = Annotated[
 BackendOption = Annotated[
     list[str] | None, typer.Option("--option", help="NAME=VALUE of the backend.")
 ]
+BackendsOption = Annotated[
+    list[str] | None, typer.Option("--option", help="BACKEND.NAME=VALUE of a backend.")
+]
 Out = Annotated[Path, typer.Option(help="Folder of result files.")]
 Force = Annotated[bool, typer.Option("--force", help="Run even if the result exists.")]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds of wall time per run.")]
@@ -118,8 +121,11 @@ def _print_json(data: Any) -> None:
     print(json.dumps(data, indent=2, sort_keys=True, allow_nan=False))
 
 
-def _network(name: str, given: dict[str, Any]) -> tuple[Network, Simulation]:
-    """Return the network of a circuit or file, and the simulation it is usually run with."""
+def _network(name: str, given: dict[str, Any], small: bool = False) -> tuple[Network, Simulation]:
+    """Return the network of a circuit or file, and the simulation it is usually run with.
+
+    With `small`, a circuit of the library has some hundred neurons if its size is not given.
+    """
     options = {key: value for key, value in given.items() if value not in (None, [], ())}
     if name.endswith((".toml", ".json")) or "/" in name:
         if options:
@@ -133,7 +139,8 @@ def _network(name: str, given: dict[str, Any]) -> tuple[Network, Simulation]:
     cues = _cues({key: options.pop(key) for key in _CUE if key in options})
     if cues:
         options["cues"] = cues
-    return circuit.build(**options), circuit.simulation
+    build = circuit.small if small else circuit.build
+    return build(**options), circuit.simulation
 
 
 def _flags(names: Sequence[str] | dict[str, Any]) -> str:
@@ -167,6 +174,27 @@ def _pairs(given: list[str] | None, flag: str) -> dict[str, str]:
     return pairs
 
 
+def _names(backends: str) -> list[str]:
+    names = list(dict.fromkeys(name.strip() for name in backends.split(",") if name.strip()))
+    if not names:
+        raise UsageError(f"--backends {backends!r}: expected names, with commas between")
+    return names
+
+
+def _options(given: list[str] | None, names: list[str]) -> dict[str, dict[str, str]]:
+    """Return backend -> its options; of one backend alone they need no BACKEND in front."""
+    options: dict[str, dict[str, str]] = {name: {} for name in names}
+    for key, value in _pairs(given, "--option").items():
+        owner, dot, name = key.partition(".")
+        if not dot and len(names) == 1:
+            owner, name = names[0], key
+        if not name or owner not in options:
+            known = ", ".join(names)
+            raise UsageError(f"--option {key}: expected BACKEND.NAME, with one of {known}")
+        options[owner][name] = value
+    return options
+
+
 def _adjusted(
     network: Network, simulation: Simulation, sets: list[str] | None, times: dict[str, Any]
 ) -> tuple[Network, Simulation]:
@@ -188,6 +216,11 @@ def _whole(text: str) -> int:
         raise UsageError(f"seed {text!r}: expected a whole number") from None
 
 
+def _agreed(approximate: list[str] | None) -> tuple[str, ...]:
+    names = [name.strip() for text in approximate or [] for name in text.split(",")]
+    return tuple(name for name in names if name)
+
+
 def _request(
     backend: Backend,
     network: Network,
@@ -197,14 +230,13 @@ def _request(
     approximate: list[str] | None,
     options: dict[str, str],
 ) -> RunRequest:
-    names = [name.strip() for text in approximate or [] for name in text.split(",")]
     return RunRequest(
         network=network,
         simulation=simulation,
         backend=backend.name,
         connectivity=connectivity,
         threads=backend.default_threads() if threads is None else threads,
-        approximations=tuple(name for name in names if name),
+        approximations=_agreed(approximate),
         options=options,
     )
 
@@ -426,6 +458,52 @@ def run(
 
 @app.command()
 @circuit_command
+def ladder(
+    circuit: CircuitOrFile,
+    given: dict[str, Any],
+    backends: Annotated[
+        str | None, typer.Option(help="Simulators, with commas; all by default.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,
+    dt: Dt = None,
+    approximate: Approximate = None,
+    option: BackendsOption = None,
+    sets: Set = None,
+    out: Out = DEFAULT_FOLDER,
+    as_json: Json = False,
+) -> None:
+    """Climb from structure and single neurons to a small network; say what breaks first."""
+    from netspec.terminal import console, progress_bar, table
+    from netspec.validation.ladder import climb
+
+    network, simulation = _network(circuit, given, small=True)
+    network, simulation = _adjusted(network, simulation, sets, {"dt": dt, "seed": seed})
+    names = backend_names() if backends is None else _names(backends)
+    with progress_bar(network.name, quiet=as_json) as progress:
+        found = climb(
+            network,
+            names,
+            simulation,
+            out=out,
+            approximations=_agreed(approximate),
+            options=_options(option, names),
+            progress=progress,
+        )
+    path = found.write(out)
+    if as_json:
+        _print_json({**found.to_dict(), "file": str(path)})
+    else:
+        table(f"{network.name}: {network.description}", *found.table())
+        for line in (*found.lines(), f"file: {path}"):
+            console.print(line, markup=False, soft_wrap=True)
+    if found.failed:
+        raise typer.Exit(1)
+    if backends is not None and found.missing:
+        raise typer.Exit(3)
+
+
+@app.command()
+@circuit_command
 def validate(
     circuit: CircuitOrFile,
     given: dict[str, Any],
@@ -437,9 +515,7 @@ def validate(
     threads: Threads = None,
     connectivity: Connectivity = "native",
     approximate: Approximate = None,
-    option: Annotated[
-        list[str] | None, typer.Option("--option", help="BACKEND.NAME=VALUE of a backend.")
-    ] = None,
+    option: BackendsOption = None,
     sets: Set = None,
     out: Out = DEFAULT_FOLDER,
     force: Force = False,
@@ -454,15 +530,8 @@ def validate(
     network, simulation = _adjusted(
         network, simulation, sets, {"dt": dt, "warmup": warmup, "duration": duration}
     )
-    names = list(dict.fromkeys(name.strip() for name in backends.split(",") if name.strip()))
-    if not names:
-        raise UsageError(f"--backends {backends!r}: expected names, with commas between")
-    options: dict[str, dict[str, str]] = {name: {} for name in names}
-    for key, value in _pairs(option, "--option").items():
-        owner, dot, name = key.partition(".")
-        if not dot or owner not in options:
-            raise UsageError(f"--option {key}: expected BACKEND.NAME, with one of {backends}")
-        options[owner][name] = value
+    names = _names(backends)
+    options = _options(option, names)
     requests = []
     for seed in range(1, seeds + 1):
         for name in names:

@@ -29,6 +29,8 @@ class Circuit:
     simulation : Simulation
         Time step and durations if nothing else is said.
     title : str
+    small : callable
+        As `build`, of some hundred neurons if no size is given: what the ladder climbs.
     """
 
     name: str
@@ -36,10 +38,23 @@ class Circuit:
     variants: dict[str, str]
     simulation: Simulation
     title: str
+    small: Callable[..., Network]
 
 
 def _sources(variants: Mapping[str, Any]) -> dict[str, str]:
     return {name: variant.source for name, variant in variants.items()}
+
+
+def _small_microcircuit(**options: Any) -> Network:
+    if not options.keys() & {"scale", "neuron_scale", "connectivity_scale"}:
+        options |= {"neuron_scale": 0.01, "connectivity_scale": 0.02}
+    return microcircuit(**options)
+
+
+def _small_working_memory(**options: Any) -> Network:
+    # without a cue so few neurons hardly spike
+    cue = Cue(angle=180.0, strength=400.0, width=90.0, start=10.0, duration=90.0)
+    return working_memory(**{"size": 64, "cues": [cue], **options})
 
 
 CIRCUITS = {
@@ -49,6 +64,7 @@ CIRCUITS = {
         _sources(_MICROCIRCUIT),
         Simulation(dt=0.1, warmup=500.0, duration=1000.0),
         "Cortical microcircuit (Potjans & Diesmann 2014)",
+        _small_microcircuit,
     ),
     "working_memory": Circuit(
         "working_memory",
@@ -56,6 +72,7 @@ CIRCUITS = {
         _sources(_WORKING_MEMORY),
         Simulation(dt=0.05, warmup=500.0, duration=1000.0),
         "Spatial working-memory ring (Compte et al. 2000)",
+        _small_working_memory,
     ),
 }
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import reference
 
 from netspec import Network, Population, Recorder, Run
 from netspec.backend import get_backend
+from netspec.validation import oracle
 
 # Potjans & Diesmann (2014)
 PD14 = {
@@ -64,7 +64,7 @@ def sampled(run: Run, population: str, variable: str) -> np.ndarray:
 
 
 def difference(
-    run: Run, solution: reference.Solution, variable: str, populations: list[str] | None = None
+    run: Run, solution: oracle.Solution, variable: str, populations: list[str] | None = None
 ) -> float:
     """Return the largest difference between the run and SciPy, over all steps and neurons."""
     chosen = populations or list(solution.spikes)

@@ -7,13 +7,13 @@ import json
 import numpy as np
 import pytest
 from parts import conductance, network, neuron
-from scipy import stats
 
 from netspec import Projection, Simulation, realisation
 from netspec.connectivity import expected_count
-from netspec.distributions import Constant, Uniform
+from netspec.distributions import Constant
 from netspec.realisation_file import FORMAT, write_realisation
 from netspec.sealed import verify
+from netspec.validation import oracle
 
 DT = 0.1
 SIZE = 120
@@ -231,7 +231,8 @@ def test_native_weights_and_delays_have_the_moments_of_their_distribution(
     read, projection, quantity
 ):
     found = synapses(read("native"), projection)[2 if quantity == "weight" else 3]
-    values = quantiles(getattr(DESCRIBED[projection], quantity))
+    distribution = getattr(DESCRIBED[projection], quantity)
+    values = oracle.quantiles(Constant(value=DT) if distribution is None else distribution, 200_000)
     if quantity == "delay":
         values = np.maximum(np.floor(values / DT + 0.5 + 1e-9), 1)
     if np.ptp(values) == 0:
@@ -244,19 +245,3 @@ def test_native_weights_and_delays_have_the_moments_of_their_distribution(
     fourth = ((values - mean) ** 4).mean()
     assert abs(found.mean() - mean) < 4 * np.sqrt(variance / n)
     assert abs(found.var() - variance) < 4 * np.sqrt((fourth - variance**2) / n)
-
-
-def quantiles(distribution):
-    """Return values that stand for equal shares of a distribution, by SciPy."""
-    share = (np.arange(200_000) + 0.5) / 200_000
-    if distribution is None:
-        return np.full_like(share, DT)
-    if isinstance(distribution, Constant):
-        return np.full_like(share, distribution.value)
-    if isinstance(distribution, Uniform):
-        return distribution.low + share * (distribution.high - distribution.low)
-    low, high = distribution.bounds()
-    if distribution.clip == "bound":
-        return np.clip(stats.norm.ppf(share, distribution.mean, distribution.sd), low, high)
-    edges = ((b - distribution.mean) / distribution.sd for b in (low, high))
-    return stats.truncnorm.ppf(share, *edges, distribution.mean, distribution.sd)

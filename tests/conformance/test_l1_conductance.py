@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import reference
 from parts import CONDUCTANCES, conductance, difference, network, sampled, trains
 
 from netspec import CurrentInput, SpikeInput, StepCurrent
 from netspec.backend import RunRequest, get_backend
 from netspec.errors import UnsupportedError
+from netspec.validation import oracle
 
 DURATION = 60.0
 STEPS_PER_MS = (10, 20)
@@ -86,7 +86,7 @@ def runs(simulate):
     """Return steps per ms -> (run, SciPy's solution)."""
     described = conductance_neurons()
     return {
-        n: (simulate(described, DURATION, 1 / n), reference.solve(described, 1 / n, 60 * n))
+        n: (simulate(described, DURATION, 1 / n), oracle.solve(described, 1 / n, 60 * n))
         for n in STEPS_PER_MS
     }
 
@@ -146,7 +146,7 @@ def test_a_current_from_time_zero_acts_from_the_first_step_or_is_named(simulate,
         ("V_m",),
         current_inputs=[CurrentInput(name="constant", target="input", amplitude=300.0)],
     )
-    exact = reference.solve(described, 0.1, 200)
+    exact = oracle.solve(described, 0.1, 200)
     request = RunRequest(network=described, backend=backend)
     named = get_backend(backend).ledger(request).approximations()
     if named:

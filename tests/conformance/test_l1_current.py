@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-import reference
 from parts import CURRENTS, PD14, difference, network, neuron, sampled, trains
 
 from netspec import CurrentInput, Recorder, Simulation, SpikeInput, StepCurrent, run
+from netspec.validation import oracle
 
 STEPS = 2000
 TOLERANCE = 1e-6  # mV
@@ -93,7 +93,7 @@ def dt(request):
 
 @pytest.fixture(scope="module")
 def expected(dt):
-    return reference.solve(single_neurons(dt), dt, STEPS)
+    return oracle.solve(single_neurons(dt), dt, STEPS)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,7 @@ def test_the_warm_up_changes_nothing_but_what_is_counted(backend, results):
     warm = run(alone, backend, simulation, threads=1, out=results)
     times, v = warm.samples("of_dc", "V_m")
     np.testing.assert_allclose(times, np.arange(1, 1140) * 0.1, rtol=1e-12)
-    expected = reference.solve(alone, 0.1, 1139).values["dc", "V_m"]
+    expected = oracle.solve(alone, 0.1, 1139).values["dc", "V_m"]
     np.testing.assert_allclose(v, expected, rtol=0, atol=TOLERANCE)
     assert trains(warm, "dc") == [[139, 298, 457, 616, 775, 934, 1093]]
     # the spike at 13.9 ms ends the last step of the warm-up, so it is not counted

@@ -10,12 +10,12 @@ import re
 
 import numpy as np
 import pytest
-import reference
 from parts import choices, conductance, difference, network, sampled, trains
 
 from netspec import ContinuousProjection, SpikeInput, StepCurrent
 from netspec.backend import RunRequest, get_backend
 from netspec.errors import UnsupportedError
+from netspec.validation import oracle
 
 STEPS = 1500
 RATES = {"slow": 10.0, "fast": 40.0}  # spikes/s
@@ -77,7 +77,7 @@ def ring():
 
 
 def solution(described):
-    return reference.solve(described, 0.1, STEPS, rtol=1e-10)
+    return oracle.solve(described, 0.1, STEPS, rtol=1e-10)
 
 
 def ledger(backend, described, options):

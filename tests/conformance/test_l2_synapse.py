@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-import reference
 from parts import CURRENTS, PD14, choices, difference, network, neuron, sampled, trains
 
 from netspec import CurrentInput, Projection, StepCurrent
+from netspec.validation import oracle
 
 WEIGHT = 87.8  # pA
 # ms -> steps of 0.1 ms; halves go up, and there is no delay below one step
@@ -68,7 +68,7 @@ def pair(simulate, request):
 
 @pytest.fixture(scope="module")
 def expected():
-    return reference.solve(pairs(), 0.1, 500)
+    return oracle.solve(pairs(), 0.1, 500)
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_all_to_all_delivers_every_pair_however_it_is_built(simulate, backend):
             ],
         )  # fmt: skip
 
-    expected = reference.solve(described(), 0.1, 800)
+    expected = oracle.solve(described(), 0.1, 800)
     assert sum(len(train) for train in expected.spikes["source"]) > 20
     for options in choices(backend, "all_to_all"):
         run = simulate(described(), 80.0, options=options)

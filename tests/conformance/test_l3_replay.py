@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import reference
 from parts import choices, difference, network, neuron, trains
 
 from netspec import PoissonInput, Projection, Simulation, SpikeInput
 from netspec.realisation_file import write_realisation
+from netspec.validation import oracle
 
 STEPS = 1000
 SEED = 7
@@ -50,7 +50,7 @@ def recurrent(poisson_inputs=()):
 
 @pytest.fixture(scope="module")
 def expected():
-    solution = reference.solve(recurrent(), 0.1, STEPS, SEED)
+    solution = oracle.solve(recurrent(), 0.1, STEPS, SEED)
     assert sum(len(t) for trains in solution.spikes.values() for t in trains) > 100
     return solution
 

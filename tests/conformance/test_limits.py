@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-import reference
 from parts import CURRENTS, conductance, difference, network, neuron, trains
 
 from netspec import ContinuousProjection, SpikeInput, StepCurrent
 from netspec.backend import RunRequest, get_backend
 from netspec.errors import UnsupportedError
+from netspec.validation import oracle
 
 NAMES = ("started", "signed", "early")
 STARTED = {"I_syn_ex": 200.0, "I_syn_in": {"kind": "uniform", "low": -90.0, "high": -10.0}}
@@ -44,7 +44,7 @@ def test_the_ledger_answers_for_what_is_unusual(backend, name):
 @pytest.mark.notyet(["nest"], "currents start at zero, signs choose the receptor, no first event")
 def test_what_is_unusual_is_as_in_scipy(simulate):
     described = unusual(*NAMES)
-    expected = reference.solve(described, 0.1, 200)
+    expected = oracle.solve(described, 0.1, 200)
     run = simulate(described, 20.0)
     assert max(difference(run, expected, variable) for variable in CURRENTS) < 1e-6
 
@@ -69,7 +69,7 @@ def test_an_almost_constant_magnesium_block_is_exact_or_named(simulate, backend)
         step_currents=[StepCurrent(name="drive", target="sender", times=(2.0,),
                                    amplitudes=(3000.0,))],
     )  # fmt: skip
-    expected = reference.solve(described, 0.1, 600, rtol=1e-10)
+    expected = oracle.solve(described, 0.1, 600, rtol=1e-10)
     assert len(expected.spikes["sender"][0]) > 5
     exact = "nmda" not in get_backend(backend).options
     run = simulate(described, 60.0, options={} if exact else {"nmda": "exact"},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import reference
 import tomli_w
 from parts import difference, sampled, trains
 
@@ -20,6 +19,7 @@ from netspec import (
     SpikeInput,
 )
 from netspec.errors import SimulationFailed
+from netspec.validation import oracle
 
 NESTML = "models of one's own reach NEST through NESTML, which is not written yet"
 # Brette & Gerstner (2005); the exponential is bounded, so that a spike stays finite on a grid
@@ -102,7 +102,7 @@ def adaptive(request, tmp_path):
 
 @pytest.mark.notimpl(["nest"], NESTML)
 def test_adex_is_that_of_scipy(simulate, adaptive, record_property):
-    expected = reference.solve(adaptive, 0.05, 2000)
+    expected = oracle.solve(adaptive, 0.05, 2000)
     run = simulate(adaptive, 100.0, 0.05)
     for population, found in expected.spikes.items():
         assert trains(run, population) == found, population
