@@ -38,6 +38,12 @@ MARKS = {
 OUTCOMES = ("passed", "failed", "xfailed", "skipped")
 
 
+def pytest_addoption(parser):
+    group = parser.getgroup("netspec")
+    group.addoption("--device", default="cpu", help="of backends that run on several: cpu, cuda")
+    group.addoption("--precision", default="double", help="of backends that have a choice: single")
+
+
 def pytest_configure(config):
     for name, meaning in MARKS.items():
         text = f"{name}(backends, reason, raises=UnsupportedError): {meaning}; a strict xfail"
@@ -81,13 +87,23 @@ def results(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def simulate(backend, results):
+def simulate(backend, results, request):
     """Give a function that runs a network for a duration (ms), from time zero on."""
+    known = get_backend(backend).options
+    asked = {name: request.config.getoption(name) for name in ("device", "precision")}
+    asked = {name: value for name, value in asked.items() if name in known}
+    agreed = ["single-precision"] if asked.get("precision") == "single" else []
 
-    def run(network, duration, dt=0.1, seed=1, **options):
+    def run(network, duration, dt=0.1, seed=1, options=None, approximations=(), **more):
         simulation = Simulation(dt=dt, warmup=0.0, duration=duration, seed=seed)
-        options = {"threads": 1, "out": results, **options}
-        return netspec.run(network, backend, simulation, **options)
+        return netspec.run(
+            network,
+            backend,
+            simulation,
+            **{"threads": 1, "out": results, **more},
+            options=asked | (options or {}),
+            approximations=[*approximations, *agreed],
+        )
 
     return run
 

@@ -9,6 +9,7 @@ import pytest
 from parts import conductance, network, neuron
 
 from netspec import Projection, Simulation, realisation
+from netspec.circuits import microcircuit
 from netspec.connectivity import expected_count
 from netspec.distributions import Constant
 from netspec.realisation_file import FORMAT, write_realisation
@@ -245,3 +246,23 @@ def test_native_weights_and_delays_have_the_moments_of_their_distribution(
     fourth = ((values - mean) ** 4).mean()
     assert abs(found.mean() - mean) < 4 * np.sqrt(variance / n)
     assert abs(found.var() - variance) < 4 * np.sqrt((fourth - variance**2) / n)
+
+
+@pytest.mark.parametrize(("variant", "count"), [("potjans2014", 7003), ("pygenn", 0)])
+@pytest.mark.parametrize("connectivity", ["native", "shared"])
+def test_the_sparsest_projection_of_the_microcircuit_at_full_scale(
+    simulate, variant, count, connectivity
+):
+    """One published code drops it, by truncating in-degrees (p = 0.0003 in the publication)."""
+    full = microcircuit(variant)
+    two = ("L4E", "L5I")
+    part = full.model_copy(
+        update={
+            "populations": tuple(p for p in full.populations if p.name in two),
+            "projections": tuple(p for p in full.projections if p.name == "L5I_L4E"),
+            "poisson_inputs": (),
+            "recorders": tuple(r for r in full.recorders if r.target in two),
+        }
+    )
+    found = simulate(part, 1.0, connectivity=connectivity)
+    assert found.manifest["synapses"] == {"L5I_L4E": count}
