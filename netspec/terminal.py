@@ -16,7 +16,12 @@ from netspec import backend as contract
 from netspec.audit import Audit
 from netspec.results import Run
 
-console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+# a log is no terminal: tables as wide as they are, no line broken
+console = Console(
+    highlight=False,
+    soft_wrap=not sys.stdout.isatty(),
+    width=None if sys.stdout.isatty() else 160,
+)
 LOG_EVERY = 10.0  # seconds between two plain lines in a log
 
 
