@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -32,12 +32,13 @@ class Margins(Described):
     ----------
     statistics : dict
         Statistic -> margin.
-    distribution : float
-        The largest ratio of distances between backends to distances within one.
+    distribution : float or None
+        The largest ratio of distances between backends to distances within one; None if
+        distributions are not judged.
     """
 
     statistics: dict[Identifier, Margin] = DEFAULT_MARGINS
-    distribution: Annotated[float, Field(gt=1, le=10)] = 1.25
+    distribution: Annotated[float, Field(gt=1, le=10)] | None = 1.25
 
     def of(self, statistic: str) -> Margin:
         """Return the margin of a statistic; `UsageError` if none is declared."""
@@ -64,6 +65,22 @@ class Margins(Described):
             else:
                 raise UsageError(unknown("margin", name, [*statistics, "W1"]))
         return Margins(statistics=statistics, distribution=distribution)
+
+    def only(self, names: Sequence[str] | None) -> Margins:
+        """Return these margins for some statistics alone: the others are reported, not judged.
+
+        Parameters
+        ----------
+        names : sequence of str or None
+            Statistics, and ``W1`` for the distributions; None for all.
+        """
+        if names is None:
+            return self
+        for name in names:
+            if name not in (*self.statistics, "W1"):
+                raise UsageError(unknown("statistic", name, [*self.statistics, "W1"]))
+        kept = {name: margin for name, margin in self.statistics.items() if name in names}
+        return Margins(statistics=kept, distribution=self.distribution if "W1" in names else None)
 
     def declare_text(self, text: str) -> Margins:
         """Return these margins with those of a text such as ``rate=5%,lv=0.02`` replaced."""

@@ -195,8 +195,10 @@ def distributions(spikes: SpikeData) -> dict[str, NDArray[np.float64]]:
 
 
 def mean_and_sd(values: list[float]) -> tuple[float, float]:
-    """Return the mean and the sample standard deviation (NaN for fewer than two values)."""
+    """Return the mean and the sample standard deviation (NaN: too few values)."""
     array = np.asarray(values, float)
+    if not len(array):
+        return math.nan, math.nan
     sd = float(array.std(ddof=1)) if len(array) > 1 else float("nan")
     return float(array.mean()), sd
 

@@ -32,9 +32,7 @@ RING_STATISTICS = (
         "share of trials in which the cue raised a bump",
         margin("0.25", "proportion"),
     ),
-    Statistic(
-        "survived", "", "share of bumps that outlive the run", margin("0.25", "proportion")
-    ),
+    Statistic("survived", "", "share of bumps that outlive the run", margin("0.25", "proportion")),
     Statistic("vector_length", "", "length of the population vector", margin("0.02", "absolute")),
     Statistic("rate_E", "1/s", "rate of E in the window of formation", margin("5 %", "log")),
     Statistic("rate_I", "1/s", "rate of I in the window of formation", margin("5 %", "log")),

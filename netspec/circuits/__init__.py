@@ -29,6 +29,8 @@ class Circuit:
     simulation : Simulation
         Time step and durations if nothing else is said.
     title : str
+    cite : tuple of str
+        What to cite for it.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Circuit:
     variants: dict[str, str]
     simulation: Simulation
     title: str
+    cite: tuple[str, ...] = ()
 
 
 def _sources(variants: Mapping[str, Any]) -> dict[str, str]:
@@ -49,6 +52,10 @@ CIRCUITS = {
         _sources(_MICROCIRCUIT),
         Simulation(dt=0.1, warmup=500.0, duration=1000.0),
         "Cortical microcircuit (Potjans & Diesmann 2014)",
+        (
+            "Potjans, Diesmann (2014) The cell-type specific cortical microcircuit. Cereb Cortex "
+            "24:785-806, doi:10.1093/cercor/bhs358",
+        ),
     ),
     "working_memory": Circuit(
         "working_memory",
@@ -56,6 +63,11 @@ CIRCUITS = {
         _sources(_WORKING_MEMORY),
         Simulation(dt=0.05, warmup=500.0, duration=1000.0),
         "Spatial working-memory ring (Compte et al. 2000)",
+        (
+            "Compte, Brunel, Goldman-Rakic, Wang (2000) Synaptic mechanisms and network dynamics "
+            "underlying spatial working memory in a cortical network model. Cereb Cortex "
+            "10:910-923, doi:10.1093/cercor/10.9.910",
+        ),
     ),
 }
 

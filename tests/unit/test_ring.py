@@ -259,4 +259,6 @@ def test_one_value_per_seed():
 
 
 def test_every_statistic_of_the_registry_is_a_field_of_a_trial():
-    assert all(hasattr(Trial(1, 0, 70, 1, 1, None, 0, 1, 1), s.name) for s in trials.RING_STATISTICS)
+    assert all(
+        hasattr(Trial(1, 0, 70, 1, 1, None, 0, 1, 1), s.name) for s in trials.RING_STATISTICS
+    )
