@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from netspec.network import Network
 from netspec.results import Run
+from netspec.validation.statistics import mean_and_sd
+from netspec.validation.summary import Summary
 
 RASTER_NEURONS = 1500  # shown at most, chosen evenly
 RASTER_MS = 600.0  # at the end of the run
@@ -22,38 +23,41 @@ def _png(figure: Any) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def rates(summary: dict[str, Any]) -> str:
+def rates(summary: Summary) -> str:
     """Draw mean rates with every seed as a point, by population and backend."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.5))
     axes = figure.subplots()
-    names, populations = summary["backends"], summary["populations"]
+    names, populations = summary.backends, list(summary.network.populations)
     width = 0.8 / len(names)
     for index, name in enumerate(names):
         at = np.arange(len(populations)) + (index - (len(names) - 1) / 2) * width
-        entries = [row["rates"].get(name) for row in populations]
-        heights = [entry["mean"] if entry else 0.0 for entry in entries]
+        found: dict[str, list[float]] = {population: [] for population in populations}
+        for row in summary.statistics:
+            if row.backend == name and row.values["rate"] is not None:
+                found[row.population].append(row.values["rate"])
+        heights = [mean_and_sd(values)[0] for values in found.values()]
         axes.bar(at, heights, width * 0.9, label=name, alpha=0.7)
-        for x, entry in zip(at, entries, strict=True):
-            seeds = entry["seeds"] if entry else []
+        for x, seeds in zip(at, found.values(), strict=True):
             axes.plot([x] * len(seeds), seeds, "k.", markersize=4)
-    for index, row in enumerate(populations):
-        if "published" in row:
-            axes.plot([index - 0.45, index + 0.45], [row["published"]] * 2, "k--", linewidth=1)
-    axes.set_xticks(range(len(populations)), [row["population"] for row in populations])
+    for index, population in enumerate(populations):
+        if population in summary.published:
+            height = summary.published[population]
+            axes.plot([index - 0.45, index + 0.45], [height] * 2, "k--", linewidth=1)
+    axes.set_xticks(range(len(populations)), populations)
     axes.set_ylabel("rate (spikes/s)")
     axes.legend(frameon=False)
     return _png(figure)
 
 
-def raster(network: Network, runs: Sequence[Run]) -> str:
+def raster(runs: Sequence[Run]) -> str:
     """Draw the end of one run per backend, one below the other."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.2 * len(runs)))
     all_axes = figure.subplots(len(runs), 1, squeeze=False)[:, 0]
-    total = sum(network.population(p).size for p in network.recorded())
+    total = sum(runs[0].manifest["sizes"].values())
     stride = max(1, total // RASTER_NEURONS)
     for axes, run in zip(all_axes, runs, strict=True):
         base = 0

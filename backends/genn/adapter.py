@@ -35,6 +35,12 @@ class GennBackend(Backend):
     distribution = "pygenn"
     how_to_get = f"PyGeNN is in no package registry; install it as its own page says: {PAGE}"
     threaded = False
+    cite: ClassVar[tuple[str, ...]] = (
+        "Yavuz, Turner, Nowotny (2016) GeNN: a code generation framework for accelerated brain "
+        "simulations. Sci Rep 6:18854, doi:10.1038/srep18854",
+        "Knight, Komissarov, Nowotny (2021) PyGeNN: A Python library for GPU-enhanced neural "
+        "networks. Front Neuroinform 15:659005, doi:10.3389/fninf.2021.659005",
+    )
     options: ClassVar[dict[str, Option]] = {
         "device": Option("cpu", ("cpu", "cuda"), "one CPU core, or an NVIDIA GPU; never the other"),
         "precision": Option("double", ("double", "single"), "of states; single is approximate"),

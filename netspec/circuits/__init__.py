@@ -31,6 +31,8 @@ class Circuit:
     title : str
     small : callable
         As `build`, of some hundred neurons if no size is given: what the ladder climbs.
+    cite : tuple of str
+        What to cite for it.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Circuit:
     simulation: Simulation
     title: str
     small: Callable[..., Network]
+    cite: tuple[str, ...] = ()
 
 
 def _sources(variants: Mapping[str, Any]) -> dict[str, str]:
@@ -65,6 +68,10 @@ CIRCUITS = {
         Simulation(dt=0.1, warmup=500.0, duration=1000.0),
         "Cortical microcircuit (Potjans & Diesmann 2014)",
         _small_microcircuit,
+        (
+            "Potjans, Diesmann (2014) The cell-type specific cortical microcircuit. Cereb Cortex "
+            "24:785-806, doi:10.1093/cercor/bhs358",
+        ),
     ),
     "working_memory": Circuit(
         "working_memory",
@@ -73,6 +80,11 @@ CIRCUITS = {
         Simulation(dt=0.05, warmup=500.0, duration=1000.0),
         "Spatial working-memory ring (Compte et al. 2000)",
         _small_working_memory,
+        (
+            "Compte, Brunel, Goldman-Rakic, Wang (2000) Synaptic mechanisms and network dynamics "
+            "underlying spatial working memory in a cortical network model. Cereb Cortex "
+            "10:910-923, doi:10.1093/cercor/10.9.910",
+        ),
     ),
 }
 

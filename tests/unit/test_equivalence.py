@@ -33,12 +33,23 @@ def test_margins_are_read_from_text_and_from_toml_alike():
     table = tomllib.loads('rate = "3%"\nlv = 0.01\nW1 = 1.5')
     assert text == Margins().declare(table)
     assert text.of("rate") == Margin(limit=0.03, scale="log")
-    assert (text.of("lv").limit, text.of("silent").limit, text.distribution) == (0.01, 0.02, 1.5)
+    assert (text.of("lv").limit, text.of("silent_fraction").limit, text.distribution) == (
+        0.01,
+        0.02,
+        1.5,
+    )
 
 
 def test_every_margin_changes_the_hash_and_nothing_else_does():
     assert Margins().content_hash() == Margins().declare_text("rate=5%,W1=1.25").content_hash()
-    texts = ["rate=4%", "log_sd=0.04", "silent=0.01", "lv=0.03", "covariance=20%", "synchrony=20%"]
+    texts = [
+        "rate=4%",
+        "log_sd_rate=0.04",
+        "silent_fraction=0.01",
+        "lv=0.03",
+        "covariance=20%",
+        "synchrony=20%",
+    ]
     hashes = [Margins().declare_text(text).content_hash() for text in ["", "W1=1.2", *texts]]
     assert len(set(hashes)) == len(hashes)
 
