@@ -1,60 +1,241 @@
-"""One self-contained HTML page of a validation."""
+"""One self-contained HTML page from a summary and its run files, and JUnit XML for CI.
+
+A summary (``netspec-validation/1``) is the JSON that `netspec validate` writes. The page can be
+made anew from it at any time; figures of spikes need the run files too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from netspec.backend import Ledger
-from netspec.results import Run
-from netspec.validation import tables
-from netspec.validation.summary import Summary, write_text
+from netspec.errors import UsageError, choices
+from netspec.validation import figures, junit, sections
+from netspec.validation.ladder.report import LEVELS
+from netspec.validation.margins import Margin
+
+SCHEMA = "netspec-validation/1"
+SIGNS = {
+    "equivalent": ("good", "\N{CHECK MARK}", "Every difference lies within its margin."),
+    "different": (
+        "bad", "\N{BALLOT X}", "At least one difference exceeds its margin, and is not chance."
+    ),
+    "inconclusive": (
+        "open", "?", "Undecided: some difference is shown neither to lie within its margin nor to "
+        "exceed it.",
+    ),
+    "consistent": (
+        "open", "\N{ALMOST EQUAL TO}", "One run lies where further runs of the other side would. "
+        "That is no proof of equivalence.",
+    ),
+    "inconsistent": (
+        "bad", "\N{BALLOT X}", "One run lies outside of where further runs of the other side would."
+    ),
+    "impossible": ("bad", "!", "There is nothing to compare."),
+}  # fmt: skip
+OPEN_LINES = 5  # tests named in a banner
 
 
-def write(path: Path, summary: Summary, runs: Sequence[Run]) -> Path | None:
-    """Write the page.
+def write(path: Path, summary: dict[str, Any], folders: Sequence[Path]) -> Path:
+    """Write the page, and beside it JUnit XML (NAME-junit.xml).
 
-    Returns
-    -------
-    Path or None
-        The page; None where no run succeeded or the extra ``report`` is missing.
+    Parameters
+    ----------
+    path : Path
+        Of the page.
+    summary : dict
+        The summary as JSON data.
+    folders : sequence of Path
+        Where the run files lie.
+
+    Raises
+    ------
+    UsageError
+        If a file cannot be written, or the extra ``report`` is not installed.
     """
-    if not runs:
-        return None
     try:
-        page = _page(summary, runs)
-    except ImportError:
-        return None
-    write_text(path, page)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_name(f"{path.stem}-junit.xml").write_text(junit.document(summary), "utf-8")
+        path.write_text(render(summary, folders), "utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror or error})") from None
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{error}. To get it: pip install 'netspec-snn[report]'") from None
     return path
 
 
-def _page(summary: Summary, runs: Sequence[Run]) -> str:
+def find(path: Path) -> Path:
+    """Return the JSON file of a validation: `path` itself, or the only one in that folder."""
+    if not path.is_dir():
+        return path
+    found = [file for file in sorted(path.glob("*.json")) if SCHEMA in file.read_text("utf-8")]
+    if len(found) != 1:
+        names = f" ({choices([file.name for file in found])})" if found else ""
+        raise UsageError(f"{path}: {len(found)} results of netspec validate{names}; name one file")
+    return found[0]
+
+
+def render(summary: dict[str, Any], folders: Sequence[Path]) -> str:
+    """Return the page (see `write`)."""
     import jinja2
 
-    from netspec.validation import figures
-
-    first = {run.manifest["backend"]: run for run in reversed(runs)}
-    shown = [
-        (tables.headline(entry), *tables.verdict_table(entry)) for entry in summary.comparisons
-    ]
-    shown.append(("Mean rate over seeds +- SD (spikes/s)", *tables.rate_table(summary)))
-    if summary.ring is not None and summary.ring.trials:
-        shown.append(("Trials", *tables.trial_table(summary)))
-    images = []
-    if summary.network.populations:
-        images.append(("Rates by population", figures.rates(summary)))
-        images.append(("Spikes at the end", figures.raster(list(first.values()))))
+    runs, missing = sections.open_runs(summary, folders)
     template = Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
     # labels come from descriptions, so everything is escaped
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = number
     return environment.from_string(template).render(
         summary=summary,
-        tables=shown,
-        figures=images,
+        banners=[_banner(summary, entry) for entry in summary["comparisons"]],
+        failures=[run for run in summary["runs"] if run["error"]],
+        missing=missing,
+        looks=figures.looks(summary["backends"]),
+        sections=sections.all_of(summary, runs),
+        tests=[
+            (f"{entry['other']} against {entry['reference']}", _rows(entry["verdict"]["tests"]))
+            for entry in summary["comparisons"]
+            if entry["verdict"]
+        ],
+        ladder=_ladder(summary["ladder"]),
         ledgers={
-            name: Ledger(backend=name, entries=run.manifest["ledger"]).grouped()
-            for name, run in first.items()
+            name: Ledger(backend=name, entries=entries).grouped()
+            for name, entries in summary["ledger"].items()
         },
-        runs=runs,
+        manifests={
+            (name, run.file.name): run.manifest for name, found in runs.items() for run in found
+        },
     )
+
+
+def number(value: float | None) -> str:
+    """Return a number with the digits that count; a dash for none."""
+    if value is None:
+        return "\N{EN DASH}"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+# -- verdict first ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Banner:
+    """The verdict on a pair of backends.
+
+    Attributes
+    ----------
+    pair, outcome, colour, sign, meaning : str
+    compared, margins : str
+        What was compared: seeds, window, power; the margins in words.
+    lines : tuple of str
+        Tests that are not equivalent, the first ones, and notes.
+    """
+
+    pair: str
+    outcome: str
+    colour: str
+    sign: str
+    meaning: str
+    compared: str
+    margins: str
+    lines: tuple[str, ...]
+
+
+def _banner(summary: dict[str, Any], entry: dict[str, Any]) -> Banner:
+    pair, verdict = f"{entry['other']} against {entry['reference']}", entry["verdict"]
+    if verdict is None:
+        return Banner(pair, "impossible", *SIGNS["impossible"], "", "", (entry["error"],))
+    tests, outcome = verdict["tests"], verdict["outcome"]
+    worst_first = sorted(tests, key=lambda test: test["outcome"] == "inconclusive")
+    lines = [t["text"] for t in worst_first if t["outcome"] not in ("equivalent", "consistent")]
+    more = len(lines) - OPEN_LINES
+    lines[OPEN_LINES:] = [f"and {more} more, in the table of all tests"] if more > 0 else []
+    lines += entry["notes"]
+    if entry["left_out"]:
+        lines.append(f"Undefined in every run, and left out: {', '.join(entry['left_out'])}")
+    compared, margins = _compared(summary, entry, verdict), _margins(tests)
+    return Banner(pair, outcome, *SIGNS[outcome], compared, margins, tuple(lines))
+
+
+def _compared(summary: dict[str, Any], entry: dict[str, Any], verdict: dict[str, Any]) -> str:
+    """Say in a sentence or two what was compared."""
+    tests = verdict["tests"]
+    seeds = [
+        len({run["seed"] for run in summary["runs"] if run["backend"] == name and not run["error"]})
+        for name in (entry["reference"], entry["other"])
+    ]
+    simulation = summary["request"]["simulation"]
+    outcomes = [test["outcome"] for test in tests]
+    counts = ", ".join(f"{outcomes.count(o)} {o}" for o in dict.fromkeys(sorted(outcomes)))
+    text = (
+        f"{len(tests)} tests: {counts}. {seeds[0]} and {seeds[1]} seeds, "
+        f"{simulation['duration']:g} ms counted after {simulation['warmup']:g} ms of warm-up, time "
+        f"step {simulation['dt']:g} ms."
+    )
+    if verdict["power"] is not None:
+        text += f" Power to call all means of equals equivalent: at least {verdict['power']:.0%}."
+    return text
+
+
+def _margins(tests: Sequence[dict[str, Any]]) -> str:
+    return ", ".join(dict.fromkeys(f"{test['statistic']} {margin_of(test)}" for test in tests))
+
+
+def margin_of(test: dict[str, Any]) -> str:
+    """Return a test's margin in words."""
+    found = test["comparison"]
+    if sections.kind(found) == "distribution":
+        return f"ratio {found['limit']:g}"
+    if sections.kind(found) == "prediction":
+        return "prediction interval"
+    return f"\N{PLUS-MINUS SIGN}{Margin.model_validate(found['margin'])}"
+
+
+# -- tables -----------------------------------------------------------------------------------
+
+
+def _rows(tests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what stands in a row of the table of tests, on the scale of the statistic."""
+    rows = []
+    for test in tests:
+        found = test["comparison"]
+        kind = sections.kind(found)
+        estimate, interval = found.get("estimate"), found.get("interval", (None, None))
+        if kind == "distribution":
+            estimate, interval = found["ratio"], (None, found["upper"])
+        elif kind == "prediction":
+            estimate = found["value"]
+        rows.append(
+            {
+                **test,
+                "what": {"distribution": "ratio of distances", "prediction": "value"}.get(kind)
+                or ("ratio" if found["margin"]["scale"] in ("log", "ratio") else "difference"),
+                "estimate": estimate,
+                "interval": interval,
+                "margin": margin_of(test),
+                "seeds": found["seeds"],
+                "p_equivalence": found.get("p_equivalence"),
+                "power": found.get("power"),
+                "needed": found.get("seeds_needed"),
+            }
+        )
+    return rows
+
+
+def _ladder(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return columns and rows of the ladder: a rung and its figures, backend by backend."""
+    if found is None:
+        return None
+    names = list(dict.fromkeys(rung["backend"] for rung in found["rungs"]))
+    levels = []
+    for level in sorted({rung["level"] for rung in found["rungs"]}):
+        rungs = {rung["backend"]: rung for rung in found["rungs"] if rung["level"] == level}
+        kinds = dict.fromkeys(name for rung in rungs.values() for name in rung["figures"])
+        levels.append((f"{level} {LEVELS[level]}", rungs, list(kinds)))
+    reasons = dict.fromkeys(
+        f"{r['backend']}, {r['level']}: {r['reason']}" for r in found["rungs"] if r["reason"]
+    )
+    return {**found, "names": names, "levels": levels, "reasons": list(reasons)}
