@@ -88,7 +88,8 @@ def measure(run: Run, backend: str, seed: int) -> Measured:
             found = trial(run.spikes("E"), run.spikes("I"), cue, seed)
         except UsageError:  # it ends before a bump can be judged; the summary says so
             cue = None
-    return Measured(backend, seed, cue and cue.angle, statistics, samples, found)
+    angle = None if cue is None else cue.angle
+    return Measured(backend, seed, angle, statistics, samples, found)
 
 
 @dataclass(frozen=True)
@@ -132,21 +133,25 @@ def compare(
         If a side has no run, or the sides have different populations.
     """
     names = reference[0].backend, other[0].backend
-    sides = [_values(side, margins) for side in (reference, other)]
-    samples = [_samples(side, margins) for side in (reference, other)]
-    if any(set(a) ^ set(b) for a, b in (sides, samples)):
-        lists = (sorted({key[0] for key in side}) for side in sides)
+    a, b = (_values(side, margins) for side in (reference, other))
+    samples_a, samples_b = (_samples(side, margins) for side in (reference, other))
+    if set(a) != set(b) or set(samples_a) != set(samples_b):
+        lists = (sorted({key[0] for key in side}) for side in (a, b))
         raise UsageError(
             " and ".join(f"{n} has {shown(found)}" for n, found in zip(names, lists, strict=True))
             + ": compare runs of the same populations"
         )
-    lonely = [key for key in sides[0] if not any(np.isfinite(side[key]).any() for side in sides)]
-    lonely += [key for key in samples[0] if not any(len(a) for s in samples for a in s[key])]
-    for side in (*sides, *samples):
-        for key in lonely:
-            side.pop(key, None)
+    lonely = [key for key in a if not (np.isfinite(a[key]).any() or np.isfinite(b[key]).any())]
+    lonely += [
+        key for key in samples_a if not any(len(x) for x in (*samples_a[key], *samples_b[key]))
+    ]
+    for key in lonely:
+        for values in (a, b):
+            values.pop(key, None)
+        for arrays in (samples_a, samples_b):
+            arrays.pop(key, None)
     verdict = judge(
-        *sides, margins, reference_samples=samples[0], other_samples=samples[1], names=names
+        a, b, margins, reference_samples=samples_a, other_samples=samples_b, names=names
     )
     return Judged(verdict, tuple(" ".join(key) for key in lonely), tuple(notes))
 

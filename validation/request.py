@@ -198,19 +198,18 @@ class RequestFile(Described):
         if self.set:
             texts = {path: _text(value) for path, value in self.set.items()}
             network = serialization.with_values(network, texts)
-        tables = (
-            self.backends
-            if isinstance(self.backends, dict)
-            else {name: {} for name in self.backends}
-        )
+        tables: dict[str, dict[str, Any]] = {name: {} for name in self.backends}
+        if isinstance(self.backends, dict):
+            tables = self.backends
         if isinstance(self.backends, list) and len(tables) < len(self.backends):
             raise UsageError(f"backends {self.backends}: each of them once")
+        usual: dict[str, Any] = {"connectivity": self.connectivity}
         seeds = range(1, self.seeds + 1) if isinstance(self.seeds, int) else self.seeds
         return ValidationRequest(
             network=network,
             simulation=Simulation(**{**simulation.model_dump(), **self.simulation}),
             backends=tuple(
-                BackendRequest(**{"connectivity": self.connectivity, **fields, "name": name})
+                BackendRequest(**(usual | fields | {"name": name}))
                 for name, fields in tables.items()
             ),
             seeds=tuple(seeds),

@@ -101,14 +101,13 @@ def headline(entry: ComparisonEntry) -> str:
 def seeds_needed(entry: ComparisonEntry) -> int | None:
     """Return the seeds a side that would close all open tests of means; None if none would."""
     tests = [] if entry.verdict is None else entry.verdict["tests"]
-    open_ones = [
+    open_ones: list[int | None] = [
         test["comparison"].get("seeds_needed")
         for test in tests
         if test["outcome"] == Outcome.INCONCLUSIVE and "p_equivalence" in test["comparison"]
     ]
-    if not open_ones or any(needed is None for needed in open_ones):
-        return None
-    return max(open_ones)
+    known = [needed for needed in open_ones if needed is not None]
+    return max(known) if known and len(known) == len(open_ones) else None
 
 
 def rate_table(summary: Summary) -> Table:

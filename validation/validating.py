@@ -136,7 +136,7 @@ def judge_existing(
             cue_angle=m.cue_angle,
             file=run.file.name,
             request_hash=run.manifest["request_hash"],
-        )  # fmt: skip
+        )
         for m, run in zip(every, (r for found in sides.values() for r in found), strict=True)
     )
     request: dict[str, Any] = {
