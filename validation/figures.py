@@ -143,8 +143,8 @@ def boxes(axes: Any, values: Mapping[str, Floats], published: float | None, unit
                   markersize=5, alpha=0.8)  # fmt: skip
         if len(found) > 3:
             line = {"color": "#333333", "linewidth": 0.9}
-            axes.boxplot([found], positions=[index], widths=0.6, showfliers=False,
-                         medianprops=line, boxprops=line, whiskerprops=line, capprops=line)  # fmt: skip
+            parts = dict.fromkeys(("medianprops", "boxprops", "whiskerprops", "capprops"), line)
+            axes.boxplot([found], positions=[index], widths=0.6, showfliers=False, **parts)
     if published is not None:
         axes.axhline(published, color="#333333", linestyle="--", linewidth=0.9)
     axes.set_xlim(-0.6, len(values) - 0.4)

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from netspec.backend import Ledger
 from netspec.errors import UsageError, choices
-from netspec.validation import figures, junit, sections
-from netspec.validation.ladder.report import LEVELS
+from netspec.results import Run
+from netspec.validation import figures, junit, sections, tables
 from netspec.validation.margins import Margin
+from netspec.validation.summary import ComparisonEntry, Summary, write_text
 
-SCHEMA = "netspec-validation/1"
 SIGNS = {
     "equivalent": ("good", "\N{CHECK MARK}", "Every difference lies within its margin."),
     "different": (
@@ -38,31 +39,28 @@ SIGNS = {
 OPEN_LINES = 5  # tests named in a banner
 
 
-def write(path: Path, summary: dict[str, Any], folders: Sequence[Path]) -> Path:
+def write(path: Path, summary: Summary, runs: Sequence[Run]) -> Path | None:
     """Write the page, and beside it JUnit XML (NAME-junit.xml).
 
     Parameters
     ----------
     path : Path
         Of the page.
-    summary : dict
-        The summary as JSON data.
-    folders : sequence of Path
-        Where the run files lie.
+    summary : Summary
+    runs : sequence of Run
+        Those of the summary, in any order; the page says which are not among them.
 
-    Raises
-    ------
-    UsageError
-        If a file cannot be written, or the extra ``report`` is not installed.
+    Returns
+    -------
+    Path or None
+        The page; None where the extra ``report`` is missing.
     """
+    write_text(path.with_name(f"{path.stem}-junit.xml"), junit.document(summary))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.with_name(f"{path.stem}-junit.xml").write_text(junit.document(summary), "utf-8")
-        path.write_text(render(summary, folders), "utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror or error})") from None
-    except ModuleNotFoundError as error:
-        raise UsageError(f"{error}. To get it: pip install 'netspec-snn[report]'") from None
+        page = render(summary, runs)
+    except ModuleNotFoundError:
+        return None
+    write_text(path, page)
     return path
 
 
@@ -70,18 +68,19 @@ def find(path: Path) -> Path:
     """Return the JSON file of a validation: `path` itself, or the only one in that folder."""
     if not path.is_dir():
         return path
-    found = [file for file in sorted(path.glob("*.json")) if SCHEMA in file.read_text("utf-8")]
+    found = sorted(path.glob("*-validation.json"))
     if len(found) != 1:
         names = f" ({choices([file.name for file in found])})" if found else ""
-        raise UsageError(f"{path}: {len(found)} results of netspec validate{names}; name one file")
+        raise UsageError(f"{path}: {len(found)} files *-validation.json{names}; name one file")
     return found[0]
 
 
-def render(summary: dict[str, Any], folders: Sequence[Path]) -> str:
+def render(summary: Summary, runs: Sequence[Run]) -> str:
     """Return the page (see `write`)."""
     import jinja2
 
-    runs, missing = sections.open_runs(summary, folders)
+    data = summary.model_dump(mode="json")
+    sides, missing = sections.sides(data, runs)
     template = Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
     # labels come from descriptions, so everything is escaped
     environment = jinja2.Environment(
@@ -89,24 +88,25 @@ def render(summary: dict[str, Any], folders: Sequence[Path]) -> str:
     )
     environment.filters["number"] = number
     return environment.from_string(template).render(
-        summary=summary,
-        banners=[_banner(summary, entry) for entry in summary["comparisons"]],
-        failures=[run for run in summary["runs"] if run["error"]],
+        summary=data,
+        banners=[_banner(summary, entry) for entry in summary.comparisons],
+        failures=summary.failures,
         missing=missing,
-        looks=figures.looks(summary["backends"]),
-        sections=sections.all_of(summary, runs),
+        looks=figures.looks(summary.backends),
+        sections=sections.all_of(data, sides),
         tests=[
-            (f"{entry['other']} against {entry['reference']}", _rows(entry["verdict"]["tests"]))
-            for entry in summary["comparisons"]
-            if entry["verdict"]
+            (f"{entry.other} against {entry.reference}", _rows(entry.verdict["tests"]))
+            for entry in summary.comparisons
+            if entry.verdict is not None
         ],
-        ladder=_ladder(summary["ladder"]),
+        trials=tables.trial_table(summary),
+        ladder=_ladder(summary.ladder),
         ledgers={
             name: Ledger(backend=name, entries=entries).grouped()
-            for name, entries in summary["ledger"].items()
+            for name, entries in data["ledger"].items()
         },
         manifests={
-            (name, run.file.name): run.manifest for name, found in runs.items() for run in found
+            (name, run.file.name): run.manifest for name, found in sides.items() for run in found
         },
     )
 
@@ -144,39 +144,43 @@ class Banner:
     lines: tuple[str, ...]
 
 
-def _banner(summary: dict[str, Any], entry: dict[str, Any]) -> Banner:
-    pair, verdict = f"{entry['other']} against {entry['reference']}", entry["verdict"]
-    if verdict is None:
-        return Banner(pair, "impossible", *SIGNS["impossible"], "", "", (entry["error"],))
-    tests, outcome = verdict["tests"], verdict["outcome"]
+def _banner(summary: Summary, entry: ComparisonEntry) -> Banner:
+    pair = f"{entry.other} against {entry.reference}"
+    if entry.verdict is None:
+        lines = (entry.error or "",)
+        return Banner(pair, entry.outcome, *SIGNS[entry.outcome], "", "", lines)
+    tests = entry.verdict["tests"]
     worst_first = sorted(tests, key=lambda test: test["outcome"] == "inconclusive")
     lines = [t["text"] for t in worst_first if t["outcome"] not in ("equivalent", "consistent")]
     more = len(lines) - OPEN_LINES
     lines[OPEN_LINES:] = [f"and {more} more, in the table of all tests"] if more > 0 else []
-    lines += entry["notes"]
-    if entry["left_out"]:
-        lines.append(f"Undefined in every run, and left out: {', '.join(entry['left_out'])}")
-    compared, margins = _compared(summary, entry, verdict), _margins(tests)
-    return Banner(pair, outcome, *SIGNS[outcome], compared, margins, tuple(lines))
+    if (needed := tables.seeds_needed(entry)) is not None:
+        lines.append(f"{needed} seeds a side would be needed for the open ones")
+    lines += entry.notes
+    if entry.left_out:
+        lines.append(f"Undefined in every run, and left out: {', '.join(entry.left_out)}")
+    compared, margins = _compared(summary, entry, entry.verdict), _margins(tests)
+    return Banner(pair, entry.outcome, *SIGNS[entry.outcome], compared, margins, tuple(lines))
 
 
-def _compared(summary: dict[str, Any], entry: dict[str, Any], verdict: dict[str, Any]) -> str:
+def _compared(summary: Summary, entry: ComparisonEntry, verdict: dict[str, Any]) -> str:
     """Say in a sentence or two what was compared."""
     tests = verdict["tests"]
     seeds = [
-        len({run["seed"] for run in summary["runs"] if run["backend"] == name and not run["error"]})
-        for name in (entry["reference"], entry["other"])
+        len({run.seed for run in summary.runs if run.backend == name and run.error is None})
+        for name in (entry.reference, entry.other)
     ]
-    simulation = summary["request"]["simulation"]
+    simulation = summary.request["simulation"]
     outcomes = [test["outcome"] for test in tests]
-    counts = ", ".join(f"{outcomes.count(o)} {o}" for o in dict.fromkeys(sorted(outcomes)))
+    counts = ", ".join(f"{outcomes.count(o)} {o}" for o in sorted(set(outcomes)))
     text = (
         f"{len(tests)} tests: {counts}. {seeds[0]} and {seeds[1]} seeds, "
         f"{simulation['duration']:g} ms counted after {simulation['warmup']:g} ms of warm-up, time "
         f"step {simulation['dt']:g} ms."
     )
     if verdict["power"] is not None:
-        text += f" Power to call all means of equals equivalent: at least {verdict['power']:.0%}."
+        power = 100 * verdict["power"]
+        text += f" Power to call all means of equals equivalent: at least {power:.0f} %."
     return text
 
 
@@ -234,7 +238,7 @@ def _ladder(found: dict[str, Any] | None) -> dict[str, Any] | None:
     for level in sorted({rung["level"] for rung in found["rungs"]}):
         rungs = {rung["backend"]: rung for rung in found["rungs"] if rung["level"] == level}
         kinds = dict.fromkeys(name for rung in rungs.values() for name in rung["figures"])
-        levels.append((f"{level} {LEVELS[level]}", rungs, list(kinds)))
+        levels.append((level, rungs, list(kinds)))
     reasons = dict.fromkeys(
         f"{r['backend']}, {r['level']}: {r['reason']}" for r in found["rungs"] if r["reason"]
     )

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.errors import NetspecError
 from netspec.results import Run, SpikeData, open_run
 from netspec.validation import figures, ring, statistics, trials
 from netspec.validation.distances import distance_matrix
 from netspec.validation.imported import import_spikes
 from netspec.validation.margins import Margin
+from netspec.validation.summary import Summary
 from netspec.validation.trials import Trial
 
 RASTER_NEURONS = 1200  # shown at most
@@ -59,37 +59,39 @@ class Section:
     small: bool = False
 
 
-def open_runs(summary: dict[str, Any], folders: Sequence[Path]) -> tuple[Runs, list[str]]:
-    """Return the runs whose files are there and are those of the summary, and what is missing."""
-    runs: Runs = {name: [] for name in summary["backends"]}
+def open_runs(summary: Summary, folders: Sequence[Path]) -> list[Run]:
+    """Return those runs of a summary whose files lie in one of the folders.
+
+    Raises
+    ------
+    ResultFileError
+        If a file is damaged.
+    """
+    names = dict.fromkeys(entry.file for entry in summary.runs if entry.file is not None)
+    paths = [path for folder in folders for name in names if (path := folder / name).is_file()]
+    return [import_spikes(path) if path.suffix == ".toml" else open_run(path) for path in paths]
+
+
+def sides(summary: dict[str, Any], runs: Sequence[Run]) -> tuple[Runs, list[str]]:
+    """Return the runs of every backend in the summary's order, and the files that are missing."""
+    known = {(run.file.name, run.manifest["request_hash"]): run for run in runs}
+    found: Runs = {name: [] for name in summary["backends"]}
     missing = []
     for entry in summary["runs"]:
-        if entry["error"]:
-            continue
-        found = [path for folder in folders if (path := folder / entry["file"]).is_file()]
-        why = f"{entry['file']}: not found"
-        for path in found:
-            try:
-                run = import_spikes(path) if path.suffix == ".toml" else open_run(path)
-            except NetspecError as error:
-                why = str(error)
-                continue
-            if run.manifest["request_hash"] == entry["request_hash"]:
-                runs[entry["backend"]].append(run)
-                break
-            why = f"{path.name}: the result of another request"
-        else:
-            missing.append(why)
-    return runs, missing
+        run = known.get((entry["file"], entry["request_hash"]))
+        if run is not None:
+            found[entry["backend"]].append(run)
+        elif entry["error"] is None:
+            missing.append(entry["file"])
+    return found, missing
 
 
 def all_of(summary: dict[str, Any], runs: Runs) -> list[Section]:
-    """Return every section that has something to show."""
-    found = [*_forests(summary), *_rates(summary)]
+    """Return every section that has something to show; trials of a ring have no distributions."""
+    trials = summary["ring"] is not None and summary["ring"]["trials"]
+    found = [*_forests(summary), *(_ring(summary, runs) if trials else ()), *_rates(summary)]
     if any(runs.values()):
-        found += [_rasters(runs), *_distributions(runs)]
-    if summary["ring"]:
-        found += _ring(summary, runs)
+        found += [_rasters(runs), *(() if trials else _distributions(runs))]
     return [section for section in found if section.pictures]
 
 
@@ -143,10 +145,9 @@ def _forest(kind: str, statistic: str, tests: Sequence[dict[str, Any]]) -> Pictu
         title = statistic
         margins = [Margin.model_validate(c["margin"]) for c in found]
         points = _floats([c["estimate"] for c in found])
-        ends = _floats([c["interval"][0] for c in found], -math.inf), _floats(
-            [c["interval"][1] for c in found], math.inf
-        )
-        intervals = np.column_stack(ends)
+        low = _floats([c["interval"][0] for c in found], -math.inf)
+        high = _floats([c["interval"][1] for c in found], math.inf)
+        intervals = np.column_stack([low, high])
         bands = np.array([_band(margin) for margin in margins])
         if margins[0].relative:
             unit = "difference (%)"
@@ -342,11 +343,14 @@ def _trial(row: dict[str, Any]) -> Trial:
 
 def _angles(runs: Runs) -> Iterator[Picture]:
     for name, found in runs.items():
-        traces = [ring.decode(run.spikes("E", warmup=True)) for run in found]
-        if traces:
-            drawn = [(trace.times, trace.angles) for trace in traces]
+        drawn = []
+        for run in found:
+            trace = ring.decode(run.spikes("E", warmup=True))
+            stray = trace.vector_lengths * trace.rates < ring.MIN_TUNED_RATE
+            drawn.append((trace.times, np.where(stray, np.nan, trace.angles)))
+        if drawn:
             picture = figures.angles(drawn, figures.looks(runs)[name]["color"])
-            words = f"Decoded angle over time on {name}, {len(traces)} runs."
+            words = f"Decoded angle over time on {name}, {len(drawn)} runs."
             yield Picture(f"Angle on {name}", picture, words)
 
 

@@ -1,13 +1,15 @@
 """A validation for the tests of its report: spikes drawn here, measured and judged as any."""
 
+from itertools import chain
+
 import numpy as np
 
 from netspec.backend import Outcome
+from netspec.circuits import Cue
 from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
 from netspec.results import open_run, write_run
 from netspec.validation.margins import Margins
-from netspec.validation.statistics import distributions, population_statistics
-from netspec.validation.verdict import judge
+from netspec.validation.validating import judge_existing
 
 DT, WARMUP, DURATION = 0.1, 500.0, 1000.0
 VERSIONS = {"netspec": "0.1.0", "numpy": "2.3.5", "python": "3.11.7"}
@@ -41,107 +43,68 @@ def manifest(name, sizes, backend, seed, duration=DURATION):
     }
 
 
-def microcircuit(folder, backends, seeds, scale=0.1, factors=None, description="drawn"):
-    """Write Poisson spikes at the published rates; return the summary.
+def microcircuit(folder, backends, seeds, populations=8, factors=None, **changes):
+    """Write Poisson spikes of a microcircuit at scale 0.1; return the summary and the runs.
 
-    `factors` multiplies the rates of a backend.
+    `factors` multiplies the rates of a backend, `changes` replace fields of the manifest.
     """
-    sizes = {n: round(size * scale) for n, size in zip(POPULATIONS, SIZES, strict=True)}
+    published = dict(zip(POPULATIONS, FULL_SCALE_RATES, strict=True))
+    sizes = {n: round(s / 10) for n, s in zip(POPULATIONS[:populations], SIZES, strict=False)}
     rng = np.random.default_rng(1)
     total = round((WARMUP + DURATION) / DT)
-    runs = []
+    runs = {}
     for backend in backends:
         for seed in range(1, seeds + 1):
             spikes = {}
-            for (name, size), rate in zip(sizes.items(), FULL_SCALE_RATES, strict=True):
-                rates = rate * (factors or {}).get(backend, 1) * rng.lognormal(-0.18, 0.6, size)
+            for name, size in sizes.items():
+                mean = published[name] * (factors or {}).get(backend, 1)
+                rates = mean * rng.lognormal(-0.18, 0.6, size)
                 rates *= rng.lognormal(0, 0.008)
                 counts = rng.poisson(rates * total * DT / 1000)
                 neurons = np.repeat(np.arange(size), counts)
                 spikes[name] = rng.integers(1, total + 1, len(neurons)), neurons
-            path = folder / f"microcircuit-{backend}-seed{seed}-0123456789abcdef.h5"
-            write_run(path, manifest("microcircuit", sizes, backend, seed), Outcome(spikes=spikes))
-            runs.append(open_run(path))
-    published = dict(zip(POPULATIONS, FULL_SCALE_RATES, strict=True))
-    return summary("microcircuit", description, runs, backends, published)
+            given = manifest("microcircuit", sizes, backend, seed) | changes
+            run = written(folder, given, spikes)
+            runs.setdefault(backend, []).append(run)
+    summary = judge_existing(runs, list(backends), Margins())
+    return summary.model_copy(update={"published": published}), list(chain(*runs.values()))
 
 
-def summary(name, description, runs, backends, published=None, ring=None):
-    """Return a summary of runs, in the form that `netspec validate` writes."""
-    margins = Margins()
-    rows, samples, values = [], {}, {}
-    for run in runs:
-        backend = run.manifest["backend"]
-        for population in run.populations:
-            spikes = run.spikes(population)
-            found = population_statistics(spikes)
-            rows.append(
-                {
-                    "backend": backend,
-                    "seed": run.manifest["seed"],
-                    "cue_angle": None,
-                    "population": population,
-                    "values": {k: v if np.isfinite(v) else None for k, v in found.items()},
-                }
-            )
-            for statistic in set(found) & set(margins.statistics):
-                key = population, statistic
-                values.setdefault(backend, {}).setdefault(key, []).append(found[statistic])
-            for quantity in ("rate", "lv"):
-                key = population, f"W1_{quantity}"
-                drawn = distributions(spikes)[quantity]
-                samples.setdefault(backend, {}).setdefault(key, []).append(drawn)
-    reference, *others = backends
-    verdicts = [
-        judge(
-            dict(sorted(values[reference].items())), values[other], margins,
-            reference_samples=samples[reference], other_samples=samples[other],
-            names=(reference, other),
-        )
-        for other in others
-    ]  # fmt: skip
-    first = runs[0].manifest
-    return {
-        "schema_version": "netspec-validation/1",
-        "request": {
-            "margins": margins.model_dump(mode="json"),
-            "simulation": {k: v for k, v in first["simulation"].items() if k != "seed"},
-            "hash": "1" * 64,
-        },
-        "network": {
-            "name": name,
-            "description": description,
-            "spec_hash": first["spec_hash"],
-            "populations": first["sizes"],
-        },
-        "backends": list(backends),
-        "runs": [
-            {
-                "backend": run.manifest["backend"],
-                "seed": run.manifest["seed"],
-                "cue_angle": None,
-                "file": run.file.name,
-                "request_hash": run.manifest["request_hash"],
-                "error": None,
+def written(folder, given, spikes):
+    """Write a result file and open it."""
+    path = folder / f"{given['name']}-{given['backend']}-seed{given['seed']}.h5"
+    write_run(path, given, Outcome(spikes=spikes))
+    return open_run(path)
+
+
+def ring(folder, backends, seeds):
+    """Write bumps at a cue that some seeds lose; return the summary and the runs."""
+    size, rng = 128, np.random.default_rng(2)
+    total = round((WARMUP + 2000) / DT)
+    cue = Cue(angle=90, strength=70, width=40, start=700, duration=200)
+    given = [
+        {
+            "name": "cue0",
+            "target": "E",
+            "times": [cue.start, cue.start + cue.duration],
+            "amplitudes": [cue.strength, 0.0],
+            "neurons": cue.neurons(size),
+        }
+    ]
+    runs = {}
+    for backend in backends:
+        for seed in range(1, seeds + 1):
+            lasting = total if seed % 3 else 18_000
+            steps = rng.integers(7_500, lasting, 12_000)
+            wander = size / 4 + np.cumsum(rng.normal(0, 0.02, total))[steps]
+            bump = np.round(wander + rng.normal(0, 6, len(steps))).astype(int) % size
+            rest = rng.integers(1, total, (2, 300))
+            neurons = np.concatenate([bump, rest[0] % size])
+            spikes = {
+                "E": (np.concatenate([steps, rest[1]]), neurons),
+                "I": (rng.integers(1, total, 2_000), rng.integers(0, 32, 2_000)),
             }
-            for run in runs
-        ],
-        "statistics": rows,
-        "published": published or {},
-        "comparisons": [
-            {
-                "reference": reference,
-                "other": verdict.other,
-                "verdict": verdict.to_dict(),
-                "error": None,
-                "left_out": [],
-                "notes": [],
-            }
-            for verdict in verdicts
-        ],
-        "ring": ring,
-        "ledger": {name: first["ledger"] for name in backends},
-        "versions": {name: VERSIONS for name in backends},
-        "ladder": None,
-        "cite": [],
-    }
+            found = manifest("working_memory", {"E": size, "I": 32}, backend, seed, 2000.0)
+            run = written(folder, found | {"step_currents": given}, spikes)
+            runs.setdefault(backend, []).append(run)
+    return judge_existing(runs, list(backends), Margins()), list(chain(*runs.values()))
