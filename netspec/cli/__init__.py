@@ -1,7 +1,4 @@
-"""The command ``netspec``.
-
-doctor, list, show, check; realise, run, export; ladder, validate, compare.
-"""
+"""The command ``netspec``: its groups of commands, and what becomes of errors."""
 
 from __future__ import annotations
 

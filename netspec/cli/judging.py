@@ -1,4 +1,4 @@
-"""Commands that judge: ladder, validate, compare."""
+"""Commands that judge: ladder, validate, compare, report."""
 
 from __future__ import annotations
 
@@ -224,6 +224,37 @@ def compare(
         if page is not None:
             console.print(f"report: {page}", soft_wrap=True)
     raise typer.Exit(summary.exit_code)
+
+
+@app.command("report")
+def make_report(
+    result: Annotated[
+        Path, typer.Argument(help="NETWORK-validation.json, or the folder of only one.")
+    ],
+    runs: Annotated[
+        list[Path] | None, typer.Option(help="Folder of run files; where the JSON file lies.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Page to write; NETWORK-report.html beside the JSON file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the page and JUnit XML of a validation anew; the verdict stays as it is."""
+    from netspec.terminal import console
+    from netspec.validation import report, sections
+    from netspec.validation.summary import load_summary
+
+    data = report.find(result)
+    summary = load_summary(data)
+    found = sections.open_runs(summary, runs or [data.parent])
+    target = out or data.with_name(f"{summary.network.name}-report.html")
+    page = report.write(target, summary, found)
+    if page is None:
+        raise UsageError("no matplotlib or jinja2. To get them: pip install 'netspec-snn[report]'")
+    if as_json:
+        print_json({"report": str(page), "runs": len(found)})
+    else:
+        console.print(f"report: {page}", soft_wrap=True)
 
 
 def _declared(
