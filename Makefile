@@ -1,4 +1,4 @@
-# make demo    set up, run both circuits on NEST and Brian2, say where the report lies
+# make demo    set up, run both circuits on all simulators here, say where the reports lie
 # make test    set up, pass the tests
 PYTHON ?= python3
 VENV   ?= .venv
@@ -6,6 +6,8 @@ BIN     = $(VENV)/bin
 OUT    ?= runs/demo
 # "different" (1) and "inconclusive" (6) are verdicts: the demo goes on
 VERDICT = || case $$? in 1|6) ;; *) false ;; esac
+# GeNN takes part where PyGeNN is installed
+BACKENDS = nest,brian2$$($(BIN)/python -c 'import pygenn' 2>/dev/null && echo ,genn)
 
 .PHONY: demo test test-long lint circuits clean
 .DEFAULT_GOAL := demo
@@ -23,8 +25,8 @@ $(VENV)/ready: pyproject.toml Makefile
 demo: $(VENV)/ready
 	$(BIN)/netspec doctor
 	$(BIN)/netspec validate microcircuit --variant pygenn --scale 0.1 \
-	    --backends nest,brian2 --seeds 3 --out $(OUT) $(VERDICT)
-	$(BIN)/netspec validate working_memory --backends nest,brian2 --seeds 1 \
+	    --backends $(BACKENDS) --seeds 3 --out $(OUT) $(VERDICT)
+	$(BIN)/netspec validate working_memory --backends $(BACKENDS) --seeds 3 \
 	    --cue-angle 180 --cue-strength 70pA --cue-width 40 --cue-start 600 --cue-duration 200 \
 	    --warmup 500 --duration 1500 --approximate all --out $(OUT) $(VERDICT)
 	@echo
