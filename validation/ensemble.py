@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from pathlib import Path
 from netspec.backend import Backend, Progress, RunRequest, get_backend
 from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
 from netspec.errors import BackendMissing, SimulationFailed
-from netspec.network import Network
 from netspec.results import Run
 from netspec.running import execute, result_path
 
@@ -170,10 +169,17 @@ def free_memory() -> int:
     return min(found, default=2**33)
 
 
-def published_rates(network: Network) -> dict[str, float]:
-    """Return published full-scale rates of a circuit's populations (spikes/s), if there are any."""
-    sizes = {population.name: population.size for population in network.populations}
+def published_rates(network: str, sizes: Mapping[str, int]) -> dict[str, float]:
+    """Return published full-scale rates of a circuit's populations (spikes/s), if there are any.
+
+    Parameters
+    ----------
+    network : str
+        Name of the network.
+    sizes : mapping
+        Population -> number of neurons.
+    """
     full = dict(zip(POPULATIONS, SIZES, strict=True))
-    if network.name != "microcircuit" or sizes != full:
+    if network != "microcircuit" or sizes != full:
         return {}
     return dict(zip(POPULATIONS, FULL_SCALE_RATES, strict=True))

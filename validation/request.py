@@ -203,11 +203,12 @@ class RequestFile(Described):
             tables = self.backends
         if isinstance(self.backends, list) and len(tables) < len(self.backends):
             raise UsageError(f"backends {self.backends}: each of them once")
+        times: dict[str, Any] = {str(name): value for name, value in self.simulation.items()}
         usual: dict[str, Any] = {"connectivity": self.connectivity}
         seeds = range(1, self.seeds + 1) if isinstance(self.seeds, int) else self.seeds
         return ValidationRequest(
             network=network,
-            simulation=Simulation(**{**simulation.model_dump(), **self.simulation}),
+            simulation=Simulation(**(simulation.model_dump() | times)),
             backends=tuple(
                 BackendRequest(**{**usual, **fields, "name": name})
                 for name, fields in tables.items()

@@ -12,6 +12,7 @@ from typing import Any
 from netspec.backend import Progress, backend_names, get_backend
 from netspec.circuits import CIRCUITS
 from netspec.results import Run
+from netspec.running import result_path
 from netspec.validation.comparing import Measured, compare, measure, ring_summary
 from netspec.validation.cues import cue_of
 from netspec.validation.ensemble import Finished, Room, published_rates, run_all
@@ -94,7 +95,7 @@ def judge_runs(request: ValidationRequest, done: Sequence[Finished]) -> Summary:
         backends=request.names,
         runs=tuple(_entry(finished) for finished in done),
         statistics=tuple(row for m in measured for row in m.rows()),
-        published=published_rates(network),
+        published=published_rates(network.name, sizes),
         comparisons=_comparisons(sides, request.margins, shared),
         ring=ring_summary(network.name, measured),
         ledger={n: first[n].manifest["ledger"] if n in first else [] for n in request.names},
@@ -156,7 +157,7 @@ def judge_existing(
         backends=tuple(sides),
         runs=runs,
         statistics=tuple(row for m in every for row in m.rows()),
-        published={},
+        published=published_rates(reference["name"], reference["sizes"]),
         comparisons=_comparisons(
             measured, margins, shared, (OTHER_NETWORK,) if len(known) > 1 else ()
         ),
@@ -181,9 +182,18 @@ def _entry(finished: Finished) -> RunEntry:
         cue_angle=cue and cue.angle,
         file=None if run is None else run.file.name,
         request_hash=request.content_hash(get_backend(request.backend)),
-        # the first line only: a simulator's own output names places and times
-        error=None if run is not None else finished.failure.partition("\n")[0],
+        error=None if run is not None else _reason(finished),
     )
+
+
+def _reason(finished: Finished) -> str:
+    """Return why a run failed, without what differs from place to place and time to time.
+
+    The whole text, with the simulator's last words, stands in the file beside the summary.
+    """
+    first = finished.failure.partition("\n")[0].removesuffix(" Last lines of its error output:")
+    name = result_path(finished.request, Path()).name
+    return first[first.index(name) :] if name in first else first
 
 
 def _comparisons(

@@ -92,7 +92,7 @@ def run(
         return
     from netspec.validation.ensemble import published_rates
 
-    show_run(done, published_rates(network))
+    show_run(done, published_rates(network.name, done.manifest["sizes"]))
 
 
 @app.command("export")

@@ -173,7 +173,7 @@ def test_an_unknown_backend_exits_with_3(netspec, tmp_path, monkeypatch):
 def test_a_result_that_is_none_exits_with_5(netspec, tmp_path, full):
     code, out, err = netspec("export", full, "--format", "nwb")
     assert (code, out) == (5, "")
-    assert "no netspec result" in err
+    assert "no netspec-run/1 file" in err
 
 
 def test_the_module_is_the_command(tmp_path):

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from netspec import circuits
 from netspec.backend import Outcome
 from netspec.cli import app
 from netspec.errors import ResultFileError, UsageError
 from netspec.results import write_run
+from netspec.validation.ensemble import published_rates
 from netspec.validation.existing import compare_existing, load_runs
 from netspec.validation.margins import Margins
 from netspec.validation.summary import Summary, load_summary
@@ -216,6 +218,13 @@ def test_a_ring_with_a_cue_is_judged_by_its_trials(tmp_path):
     assert found[1]["bias"]["outcome"] == "different"
     # five bumps on both sides prove little: the margin of 0.25 needs eight
     assert found[0]["formed"]["outcome"] == "inconclusive"
+
+
+def test_published_rates_are_those_of_the_full_circuit_only():
+    full = {p.name: p.size for p in circuits.microcircuit().populations}
+    assert published_rates("microcircuit", full)["L5I"] == 8.633
+    assert published_rates("microcircuit", full | {"L5I": 10}) == {}
+    assert published_rates("other", full) == {}
 
 
 def test_eight_bumps_a_side_are_what_the_margin_of_formation_was_made_for():
