@@ -29,7 +29,7 @@ class Margin(Described):
         outcomes that each seed has or has not, or has in a share of its trials.
     """
 
-    limit: Annotated[float, Field(gt=0, le=10)]
+    limit: Annotated[float, Field(gt=0, le=1000)]
     scale: Literal["log", "ratio", "absolute", "proportion"]
 
     @property
