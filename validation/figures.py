@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 P = ParamSpec("P")
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: small, sharp, and searched by readers
     "svg.hashsalt": "netspec",  # the same figure is the same bytes
     "text.parse_math": False,

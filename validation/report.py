@@ -147,8 +147,8 @@ class Banner:
 def _banner(summary: Summary, entry: ComparisonEntry) -> Banner:
     pair = f"{entry.other} against {entry.reference}"
     if entry.verdict is None:
-        lines = (entry.error or "",)
-        return Banner(pair, entry.outcome, *SIGNS[entry.outcome], "", "", lines)
+        why = entry.error or ""
+        return Banner(pair, entry.outcome, *SIGNS[entry.outcome], "", "", (why,))
     tests = entry.verdict["tests"]
     worst_first = sorted(tests, key=lambda test: test["outcome"] == "inconclusive")
     lines = [t["text"] for t in worst_first if t["outcome"] not in ("equivalent", "consistent")]

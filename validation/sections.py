@@ -334,11 +334,9 @@ def _ring(summary: dict[str, Any], runs: Runs) -> Iterator[Section]:
 
 
 def _trial(row: dict[str, Any]) -> Trial:
-    given = {f.name: row[f.name] for f in fields(Trial)}
-    return Trial(**{
-        name: math.nan if value is None and name != "formed" else value
-        for name, value in given.items()
-    })  # fmt: skip
+    given: dict[str, Any] = {f.name: row[f.name] for f in fields(Trial)}
+    absent = {name: math.nan for name, value in given.items() if value is None}
+    return Trial(**{**given, **absent, "formed": given["formed"]})
 
 
 def _angles(runs: Runs) -> Iterator[Picture]:

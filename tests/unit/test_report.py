@@ -99,10 +99,16 @@ def simulated(tmp_path_factory):
             netspec.Population(name="B", size=20, model="iaf_psc_exp"),
         ],
         poisson_inputs=[
-            netspec.PoissonInput(name=name, target=name, rate="8000 1/s", weight="90 pA")
+            netspec.PoissonInput(
+                name=f"P_{name}",
+                target=name,
+                receptor="excitatory",
+                rate="8000 1/s",
+                weight="90 pA",
+            )
             for name in "AB"
         ],
-        recorders=[netspec.Recorder(name=name, target=name) for name in "AB"],
+        recorders=[netspec.Recorder(name=f"R_{name}", target=name) for name in "AB"],
     )
     request = ValidationRequest(
         network=network,
