@@ -87,12 +87,21 @@ def results(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def simulate(backend, results, request):
+def asked(backend, request):
+    """Give the options of the command line that the backend has."""
+    given = {name: request.config.getoption(name) for name in ("device", "precision")}
+    return {name: value for name, value in given.items() if name in get_backend(backend).options}
+
+
+@pytest.fixture(scope="session")
+def agreed(asked):
+    """Give the names of the approximations that these options are, to which every run agrees."""
+    return ["single-precision"] if asked.get("precision") == "single" else []
+
+
+@pytest.fixture(scope="session")
+def simulate(backend, results, asked, agreed):
     """Give a function that runs a network for a duration (ms), from time zero on."""
-    known = get_backend(backend).options
-    asked = {name: request.config.getoption(name) for name in ("device", "precision")}
-    asked = {name: value for name, value in asked.items() if name in known}
-    agreed = ["single-precision"] if asked.get("precision") == "single" else []
 
     def run(network, duration, dt=0.1, seed=1, options=None, approximations=(), **more):
         simulation = Simulation(dt=dt, warmup=0.0, duration=duration, seed=seed)

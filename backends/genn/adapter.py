@@ -125,7 +125,8 @@ class GennBackend(Backend):
                     status="approximate",
                     name="single-precision",
                     reason="states, inputs and propagators are 32-bit floats",
-                    error="V_m within some 1e-5 mV before the first spike, spikes then drift apart",
+                    error="V_m within some 1e-3 mV until a spike moves by a step; more at steps "
+                    "below 0.1 ms; spikes then drift apart",
                 )
             )
         return entries
