@@ -142,6 +142,8 @@ def _ask(
         return Rung(level, bench.backend, "skipped", reason=str(error)), []
     except SimulationFailed as error:
         return Rung(level, bench.backend, "failed", reason=str(error)), []
+    if not figures:
+        return Rung(level, bench.backend, "skipped", reason="the circuit has nothing of it"), []
     return judged(level, bench.backend, figures, _in_use(runs)), runs
 
 
