@@ -140,8 +140,12 @@ def _ask(
         figures, runs = RUNGS[level](bench, network, simulation)
     except UnsupportedError as error:
         return Rung(level, bench.backend, "skipped", reason=str(error)), []
+    except ArithmeticError as error:  # a solution that is infinite before the step ends
+        return Rung(level, bench.backend, "skipped", reason=f"SciPy has no solution: {error}"), []
     except SimulationFailed as error:
         return Rung(level, bench.backend, "failed", reason=str(error)), []
+    if not figures:
+        return Rung(level, bench.backend, "skipped", reason="the circuit has nothing of it"), []
     return judged(level, bench.backend, figures, _in_use(runs)), runs
 
 
