@@ -6,13 +6,14 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from netspec.backend import Backend, Progress, RunRequest, get_backend
 from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
 from netspec.errors import BackendMissing, SimulationFailed
+from netspec.machine import free_memory
 from netspec.results import Run
 from netspec.running import execute, result_path
 
@@ -113,7 +114,7 @@ class _Gate:
     def __init__(self, room: Room, stop: threading.Event) -> None:
         self.stop, self.jobs = stop, room.jobs
         self.processors = len(os.sched_getaffinity(0))
-        free = int(SHARE_OF_MEMORY * free_memory())
+        free = int(SHARE_OF_MEMORY * (free_memory() or 2**33))
         self.memory = free if room.memory is None else room.memory
         self.changed = threading.Condition()
         self.running = self.threads = self.bytes = 0
@@ -156,17 +157,6 @@ class _Gate:
         self.running += sign
         self.threads += sign * threads
         self.bytes += sign * memory
-
-
-def free_memory() -> int:
-    """Return the bytes that are free here, within the limit of a control group if there is one."""
-    found = []
-    with suppress(OSError, ValueError, IndexError):
-        text = Path("/proc/meminfo").read_text()
-        found.append(int(text.split("MemAvailable:")[1].split()[0]) * 1024)
-    with suppress(OSError, ValueError):  # no number: "max"
-        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return min(found, default=2**33)
 
 
 def published_rates(network: str, sizes: Mapping[str, int]) -> dict[str, float]:

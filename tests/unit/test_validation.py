@@ -10,9 +10,10 @@ import pytest
 import netspec
 from netspec.backend import RunRequest, get_backend
 from netspec.errors import BackendMissing
+from netspec.machine import free_memory
 from netspec.results import SpikeData
 from netspec.validation import report, tables
-from netspec.validation.ensemble import Room, _Gate, free_memory
+from netspec.validation.ensemble import Room, _Gate
 from netspec.validation.margins import Margins
 from netspec.validation.request import BackendRequest, ValidationRequest
 from netspec.validation.ring import bump
