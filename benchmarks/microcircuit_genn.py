@@ -74,9 +74,10 @@ def values(
 def run_script(settings: common.Result) -> tuple[list[str], dict[str, float]]:
     """Run the script as it is, in this folder; return what it said, and when it said `MARKS`."""
     whole = settings["warmup"] + settings["duration"]
-    scale = str(settings["scale"])
+    scale = settings["scale"]
+    indegrees = settings.get("connectivity_scale", scale)
     command = [sys.executable, "-u", settings["script"], "--duration", str(whole), "--save-data",
-               "--neuron-scale", scale, "--connectivity-scale", scale]  # fmt: skip
+               "--neuron-scale", str(scale), "--connectivity-scale", str(indegrees)]  # fmt: skip
     marks: dict[str, float] = {}
     said: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:

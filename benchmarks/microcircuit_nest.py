@@ -66,8 +66,8 @@ def package(settings: common.Result, data: Path) -> Any:
     from microcircuit.sim_params import default_sim_dict
     from microcircuit.stimulus_params import default_stim_dict
 
-    scale = settings["scale"]
-    net = {**default_net_dict, "N_scaling": scale, "K_scaling": scale,
+    net = {**default_net_dict, "N_scaling": settings["scale"],
+           "K_scaling": settings.get("connectivity_scale", settings["scale"]),
            "bg_input_type": settings["drive"], "V0_type": "optimized"}  # fmt: skip
     sim = {**default_sim_dict, "t_presim": settings["warmup"], "t_sim": settings["duration"],
            "sim_resolution": RESOLUTION, "local_num_threads": settings["threads"],
