@@ -36,6 +36,7 @@ POPULATIONS = microcircuit_nest.POPULATIONS
 RING_SIZE = 1024
 SIDES = ("reference", "ours")
 SIZES = ("size", "scale", "connectivity_scale")
+Runs = dict[str, list[common.Result]]
 CUE = {"angle": 180.0, "strength": 70.0, "width": 40.0, "start": 600.0, "duration": 200.0}
 
 
@@ -315,15 +316,8 @@ def given() -> argparse.Namespace:
     return options
 
 
-def main() -> None:
-    """Run both sides, judge, and write the record."""
-    options = given()
-    if options.child:
-        common.answer_child(options.child, reference)
-        return
-    from netspec.validation.existing import compare_existing
-    from netspec.validation.margins import Margins
-
+def settings_of(options: argparse.Namespace) -> common.Result:
+    """Return what both sides are asked for, but the seed."""
     chosen = REFERENCES[options.reference]
     settings: common.Result = {
         "reference": options.reference,
@@ -333,46 +327,65 @@ def main() -> None:
         "threads": 1,
     }
     if options.reference == "ring":
-        settings |= {"size": RING_SIZE, "cue": CUE}
-    else:
-        settings["scale"] = options.scale
-        settings["connectivity_scale"] = options.connectivity_scale or options.scale
-        settings["drive"] = "dc" if options.reference == "nest-dc" else "poisson"
-    machine, seeds = common.machine(), range(1, options.seeds + 1)
-    span = f"{settings['warmup']:g}+{settings['duration']:g}ms"
+        return settings | {"size": RING_SIZE, "cue": CUE}
+    return settings | {
+        "scale": options.scale,
+        "connectivity_scale": options.connectivity_scale or options.scale,
+        "drive": "dc" if options.reference == "nest-dc" else "poisson",
+    }
+
+
+def run_both(options: argparse.Namespace, settings: common.Result) -> tuple[list[Path], Runs]:
+    """Run what is not there yet; return the folder and the runs of each side."""
     sizes = [str(settings[key]) for key in SIZES if key in settings]
+    span = f"{settings['warmup']:g}+{settings['duration']:g}ms"
     label = "-".join([options.reference, *sizes, span])
     folders = [options.out / label / side for side in SIDES]
+    seeds = range(1, options.seeds + 1)
     script = {"script": str(options.script.resolve())} if options.script else {}
+
+    def one(seed: int) -> common.Result:
+        return theirs({**settings, **script, "seed": seed}, options.reference_python, folders[0])
+
     with ThreadPoolExecutor(options.jobs) as pool:
-        jobs = [
-            pool.submit(
-                theirs, {**settings, **script, "seed": seed}, options.reference_python, folders[0]
-            )
-            for seed in seeds
-        ]
-        runs = {"reference": [job.result() for job in jobs]}
-    runs["ours"] = ours(settings, seeds, options.jobs, folders[1])
+        found = list(pool.map(one, seeds))
+    own = ours(settings, seeds, options.jobs, folders[1])
+    return folders, dict(zip(SIDES, (found, own), strict=True))
+
+
+def main() -> None:
+    """Run both sides, judge, and write the record."""
+    options = given()
+    if options.child:
+        common.answer_child(options.child, reference)
+        return
+    from netspec.validation.existing import compare_existing
+    from netspec.validation.margins import Margins
+
+    machine, settings = common.machine(), settings_of(options)
+    folders, runs = run_both(options, settings)
     result = judged(compare_existing(*folders, Margins()))
     for test in result["tests"]:
         print(test["text"])
     print(f"{result['other']} against {result['reference']}: {result['outcome'].upper()}")
     print(f"again, with a report: netspec compare {folders[0]} {folders[1]} --out FOLDER")
-    given_on = {"seeds": len(seeds), **{key: settings[key] for key in ("warmup", "duration")}}
-    given_on |= {key: settings[key] for key in SIZES[1:] if key in settings}
-    given_on |= {"script": options.script.name} if options.script else {}
-    words = [f"--{key.replace('_', '-')} {value}" for key, value in given_on.items()]
-    now = datetime.datetime.now(datetime.UTC)
-    name = f"reference-{options.reference}"
+    said = {"seeds": options.seeds, **{key: settings[key] for key in ("warmup", "duration")}}
+    said |= {key: settings[key] for key in SIZES[1:] if key in settings}
+    said |= {"script": options.script.name} if options.script else {}
+    words = [f"--{key.replace('_', '-')} {value}" for key, value in said.items()]
+    name, now = f"reference-{options.reference}", datetime.datetime.now(datetime.UTC)
     point = {
         "benchmark": name,
         "date": now.isoformat(timespec="seconds"),
         "command": " ".join(["python benchmarks/reference_spikes.py", options.reference, *words]),
         "machine": machine,
-        "versions": {side: [r.pop("versions") for r in found][0] for side, found in runs.items()},
+        "versions": {side: found[0]["versions"] for side, found in runs.items()},
         "settings": settings,
         "verdict": result,
-        "runs": runs,
+        "runs": {
+            side: [{key: run[key] for key in run if key != "versions"} for run in found]
+            for side, found in runs.items()
+        },
     }
     common.write_point(options.folder, name, now, point)
 
