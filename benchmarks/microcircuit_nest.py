@@ -12,6 +12,7 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import common
 
@@ -58,28 +59,37 @@ def ours(settings: common.Result) -> common.Result:
     }
 
 
-def reference(settings: common.Result) -> common.Result:
-    """Run the package by its public settings; called in a child process."""
-    import nest
+def package(settings: common.Result, data: Path) -> Any:
+    """Return the package's network by its public settings, with nothing created yet."""
     from microcircuit.network import Network
     from microcircuit.network_params import default_net_dict
     from microcircuit.sim_params import default_sim_dict
     from microcircuit.stimulus_params import default_stim_dict
 
-    scale, files = settings["scale"], settings["recording"] == "ascii"
-    net = {**default_net_dict, "N_scaling": scale, "K_scaling": scale,
-           "bg_input_type": "poisson", "V0_type": "optimized"}  # fmt: skip
+    net = {**default_net_dict, "N_scaling": settings["scale"],
+           "K_scaling": settings.get("connectivity_scale", settings["scale"]),
+           "bg_input_type": settings["drive"], "V0_type": "optimized"}  # fmt: skip
     sim = {**default_sim_dict, "t_presim": settings["warmup"], "t_sim": settings["duration"],
            "sim_resolution": RESOLUTION, "local_num_threads": settings["threads"],
            "rng_seed": settings["seed"], "rec_dev": ["spike_recorder"], "print_time": False,
-           "data_path": str(Path.cwd() / "data")}  # fmt: skip
+           "data_path": str(data)}  # fmt: skip
+    if list(net["populations"]) != list(POPULATIONS):
+        raise RuntimeError("the reference has other populations")
+    return Network(sim, net, default_stim_dict)
+
+
+def reference(settings: common.Result) -> common.Result:
+    """Run the package; called in a child process."""
+    import nest
+
+    files = settings["recording"] == "ascii"
     marks = [time.perf_counter()]
 
     def lap() -> float:
         marks.append(time.perf_counter())
         return marks[-1] - marks[-2]
 
-    network = Network(sim, net, default_stim_dict)
+    network = package(settings, Path.cwd() / "data")
     seconds = {"initialise": lap()}
     network.create()
     if not files:
@@ -88,9 +98,9 @@ def reference(settings: common.Result) -> common.Result:
     seconds["create"] = lap()
     network.connect()  # calls nest.Prepare() too
     seconds["connect + prepare"] = lap()
-    network.simulate(sim["t_presim"])
+    network.simulate(settings["warmup"])
     seconds["warm-up"] = lap()
-    network.simulate(sim["t_sim"])
+    network.simulate(settings["duration"])
     seconds["simulate"] = lap()
     seconds["build"] = seconds["create"] + seconds["connect + prepare"]
     rates = {
@@ -102,9 +112,8 @@ def reference(settings: common.Result) -> common.Result:
             zip(POPULATIONS, network.spike_recorders, strict=True)
         )
     }
-    threads = nest.local_num_threads
-    if threads != settings["threads"] or list(net["populations"]) != list(POPULATIONS):
-        raise RuntimeError("the reference ran with other threads or populations")
+    if nest.local_num_threads != settings["threads"]:
+        raise RuntimeError("the reference ran with other threads")
     return {
         "seconds": seconds,
         "values": {
@@ -152,6 +161,7 @@ def main() -> None:
         key: getattr(options, key)
         for key in ("scale", "threads", "warmup", "duration", "recording")
     }
+    settings["drive"] = "poisson"
     pairs = common.measure_pairs(
         options,
         ours,
