@@ -114,6 +114,7 @@ def compare(
     other: Sequence[Measured],
     margins: Margins,
     notes: Iterable[str] = (),
+    matched: bool = False,
 ) -> Judged:
     """Judge the runs of one backend against those of another.
 
@@ -126,6 +127,10 @@ def compare(
         All runs of a side, in the order of seeds.
     margins : Margins
         A statistic without a margin is not judged.
+    notes : iterable of str
+        Handed on.
+    matched : bool
+        Whether both sides have the same seeds, in the same order, and the same networks.
 
     Raises
     ------
@@ -151,7 +156,13 @@ def compare(
         for arrays in (samples_a, samples_b):
             arrays.pop(key, None)
     verdict = judge(
-        a, b, margins, reference_samples=samples_a, other_samples=samples_b, names=names
+        a,
+        b,
+        margins,
+        reference_samples=samples_a,
+        other_samples=samples_b,
+        names=names,
+        matched=matched,
     )
     return Judged(verdict, tuple(" ".join(key) for key in lonely), tuple(notes))
 
