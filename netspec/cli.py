@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -42,6 +43,7 @@ CIRCUIT_OPTIONS: dict[str, tuple[Any, str]] = {
     "connectivity_scale": (float | None, "Microcircuit: factor on in-degrees."),
     "drive": (str | None, "Microcircuit: poisson or dc."),
     "initial": (str | None, "Microcircuit: V_m(0), original, optimized or pygenn."),
+    "rates": (str | None, "Microcircuit: rates behind the compensating current, nest or pygenn."),
     "size": (int | None, "Ring: number of excitatory neurons."),
     "cue_angle": (Text, "Ring: degrees. Repeat the cue options for distractors."),
     "cue_strength": (Text, "Ring: pA, or 0.07nA."),
@@ -76,7 +78,15 @@ _CUE = {
     "cue_duration": ("duration", "ms"),
 }
 _BUILDER = {
-    "microcircuit": ("variant", "scale", "neuron_scale", "connectivity_scale", "drive", "initial"),
+    "microcircuit": (
+        "variant",
+        "scale",
+        "neuron_scale",
+        "connectivity_scale",
+        "drive",
+        "initial",
+        "rates",
+    ),
     "working_memory": ("variant", "size", *_CUE),
 }
 
@@ -429,8 +439,16 @@ def run(
 def validate(
     circuit: CircuitOrFile,
     given: dict[str, Any],
-    backends: Annotated[str, typer.Option(help="Simulators, with commas.")] = "nest,brian2",
+    backends: Annotated[
+        str, typer.Option("--backends", "--backend", help="Simulators, with commas.")
+    ] = "nest,brian2",
     seeds: Annotated[int, typer.Option(help="Number of seeds, 1 to N.", min=1)] = 3,
+    self_test: Annotated[
+        bool,
+        typer.Option("--self-test", help="One backend against itself and against wrong networks."),
+    ] = False,
+    splits: Annotated[int, typer.Option(help="Self-test: random splits of seeds.", min=1)] = 200,
+    jobs: Annotated[int, typer.Option(help="Self-test: runs at the same time.", min=1)] = 1,
     dt: Dt = None,
     warmup: Warmup = None,
     duration: Duration = None,
@@ -463,6 +481,21 @@ def validate(
         if not dot or owner not in options:
             raise UsageError(f"--option {key}: expected BACKEND.NAME, with one of {backends}")
         options[owner][name] = value
+    if self_test:
+        if len(names) > 1:
+            raise UsageError(f"--self-test is of one simulator, given {backends}: --backend NAME")
+        chosen = get_backend(names[0])
+        count = threads if chosen.threaded else None
+        request = _request(
+            chosen, network, simulation, connectivity, count, approximate, options[names[0]]
+        )
+        known = circuit in circuits.CIRCUITS
+        rebuild = functools.partial(_rebuilt, circuit, given, sets) if known else None
+        _self_test(
+            request, as_json, seeds=seeds, out=out, rebuild=rebuild, splits=splits, jobs=jobs,
+            force=force, time_limit=time_limit,
+        )  # fmt: skip
+        return
     requests = []
     for seed in range(1, seeds + 1):
         for name in names:
@@ -489,6 +522,35 @@ def validate(
         console.print(f"report: {page}", soft_wrap=True)
     if summary["failures"]:
         raise typer.Exit(4)
+
+
+def _rebuilt(
+    circuit: str, given: dict[str, Any], sets: list[str] | None, **options: str
+) -> Network:
+    """Build a circuit again with some of its options replaced."""
+    return _adjusted(*_network(circuit, given | options), sets, {})[0]
+
+
+def _self_test(request: RunRequest, as_json: bool, *, seeds: int, out: Path, **how: Any) -> None:
+    """Run the self-test, write its result and leave with its exit code."""
+    from netspec.terminal import console, progress_bar, table
+    from netspec.validation import selftest
+
+    with progress_bar(request.network.name, quiet=as_json) as progress:
+        result = selftest.self_test(request, seeds, out, progress=progress, **how)
+    result["command"] = shlex.join(["netspec", *sys.argv[1:]])
+    file = out / f"{request.network.name}-{request.backend}-selftest.json"
+    file.write_text(json.dumps(result, indent=1) + "\n")
+    if as_json:
+        _print_json({**result, "file": str(file)})
+    else:
+        title = f"{request.network.name} on {request.backend}: {seeds} seeds a side"
+        table(f"{title} (= equivalent, ? inconclusive, else the worst population)",
+              *selftest.matrix(result))  # fmt: skip
+        for line in selftest.conclusions(result):
+            console.print(line, markup=False, soft_wrap=True)
+        console.print(f"result: {file}", soft_wrap=True)
+    raise typer.Exit(result["exit_code"])
 
 
 @app.command("export")

@@ -12,7 +12,7 @@ Sources
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from netspec.connectivity import FixedTotalNumber
@@ -49,6 +49,7 @@ DELAYS = {"E": (1.5, 0.75), "I": (0.75, 0.375)}  # mean and SD in ms
 FULL_SCALE_RATES = (0.903, 2.965, 4.414, 5.876, 7.569, 8.633, 1.105, 7.829)
 # The table that [GENN] compensates with below full scale
 GENN_RATES = (0.971, 2.868, 4.746, 5.396, 8.142, 9.078, 0.991, 7.523)
+RATES = {"nest": FULL_SCALE_RATES, "pygenn": GENN_RATES}
 
 # Initial V_m (mV): mean and SD by population, [INM6] "optimized"
 OPTIMIZED = (
@@ -188,6 +189,7 @@ def microcircuit(
     connectivity_scale: float | None = None,
     drive: str | None = None,
     initial: str | None = None,
+    rates: str | None = None,
 ) -> Network:
     """Build the microcircuit.
 
@@ -206,6 +208,8 @@ def microcircuit(
         External input; the variant's own if None.
     initial : {"original", "optimized", "pygenn"}, optional
         Initial V_m; the variant's own if None.
+    rates : {"nest", "pygenn"}, optional
+        Full-scale rates that the compensating current assumes; the variant's own if None.
 
     Returns
     -------
@@ -229,6 +233,10 @@ def microcircuit(
         raise UsageError(
             f"unknown initial values {initial!r}; {choices(('original', 'optimized', 'pygenn'))}"
         )
+    if rates is not None:
+        if rates not in RATES:
+            raise UsageError(unknown("rates", rates, RATES))
+        chosen = replace(chosen, rates=RATES[rates])
     k = connectivity_scale
     sizes = [max(1, round(neuron_scale * size)) for size in SIZES]
     populations, projections, poisson = [], [], []
@@ -282,7 +290,8 @@ def microcircuit(
     return Network(
         name="microcircuit",
         description=f"Cortical microcircuit, variant {variant}, neuron scale {neuron_scale:g}, "
-        f"connectivity scale {k:g}, {drive} drive. {chosen.source}.",
+        f"connectivity scale {k:g}, {drive} drive{f', rates of {rates}' if rates else ''}. "
+        f"{chosen.source}.",
         populations=tuple(populations),
         projections=tuple(projections),
         poisson_inputs=tuple(poisson),
