@@ -52,7 +52,8 @@ class Measured:
 
 def measure(run: Run, keep_warmup: bool = False) -> Measured:
     """Return the primary statistics of all populations of a run."""
-    values, samples = {}, {}
+    values: dict[Key, float] = {}
+    samples: dict[Key, NDArray[np.float64]] = {}
     for population in run.populations:
         spikes = run.spikes(population, warmup=keep_warmup)
         found, each = population_statistics(spikes), distributions(spikes)
@@ -176,7 +177,7 @@ def self_test(
         "margins": margins.model_dump(mode="json"),
         "margins_hash": margins.content_hash(),
         "alpha": ALPHA,
-        "control": _row(compare(*sides, margins)),
+        "control": _row(compare(sides[0], sides[1], margins)),
         "splits": alarms,
         "mutants": rows,
         "left_out": left_out,
