@@ -16,6 +16,7 @@ from netspec.network import Network
 from netspec.serialization import network_from
 
 FACTORS = (1.005, 1.01, 1.02, 1.05, 1.1)  # of the weights; which is the smallest that is caught?
+LADDER = "weights x "  # names of these mutants begin so
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _changed(value: Any, change: Change, dt: float) -> Any:
 
 def _weights(factor: float, *paths: str) -> Mutant:
     return Mutant(
-        f"weights x {factor:g}",
+        f"{LADDER}{factor:g}",
         f"all recurrent weights times {factor:g}, with their spread",
         caught=None,
         changes=tuple(Change(path, "multiply", factor) for path in paths),
@@ -152,18 +153,23 @@ MICROCIRCUIT = (
     _WARMUP,
 )  # fmt: skip
 
+# what is caught depends on the cue, and on whether there is a bump
 WORKING_MEMORY = (
     *(
         _weights(factor, "projections.*.weight", "continuous_projections.*.kernel.weight")
         for factor in FACTORS
     ),
     Mutant("J_plus x 1.05", "height of the profile from E to E; its mean stays one",
+           caught=None,
            changes=(Change("continuous_projections.E_E.kernel.J_plus", "multiply", 1.05),)),
     Mutant("sigma x 1.1", "width of the profile from E to E",
+           caught=None,
            changes=(Change("continuous_projections.E_E.kernel.sigma", "multiply", 1.1),)),
     Mutant("tau_NMDA x 1.05", "decay of s_NMDA, which excitation is proportional to",
+           caught=None,
            changes=(Change("populations.*.parameters.tau_NMDA", "multiply", 1.05),)),
     Mutant("I_I x 0.95", "inhibition among inhibitory neurons",
+           caught=None,
            changes=(Change("projections.I_I.weight", "multiply", 0.95),)),
     Mutant("delays + 1 step", "inhibition one time step later: far below the time constants",
            caught=False, changes=_LATER),

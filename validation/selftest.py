@@ -24,7 +24,7 @@ from netspec.serialization import canonical_json, spec_hash
 from netspec.validation.ensemble import Finished, run_all
 from netspec.validation.equivalence import ALPHA
 from netspec.validation.margins import Margins
-from netspec.validation.mutants import FACTORS, Mutant, mutants_of
+from netspec.validation.mutants import LADDER, Mutant, mutants_of
 from netspec.validation.statistics import distributions, population_statistics
 from netspec.validation.verdict import Key, Outcome, Test, Verdict, as_json, judge
 
@@ -272,48 +272,44 @@ def _splits(runs: Sequence[Measured], number: int, margins: Margins) -> dict[str
 def _smallest(rows: Sequence[dict[str, Any]]) -> float | None:
     """Return the smallest factor on the weights that is caught, as all larger ones are."""
     smallest = None
-    for row in reversed([r for r in rows if r["name"].startswith("weights x ")]):
+    for row in reversed([r for r in rows if r["name"].startswith(LADDER)]):
         if not row["caught"]:
             break
-        smallest = float(row["name"].removeprefix("weights x "))
+        smallest = float(row["name"].removeprefix(LADDER))
     return smallest
 
 
-def matrix(result: dict[str, Any]) -> tuple[list[str], list[list[object]]]:
-    """Return column names and rows: mutant x statistic.
+def text(result: dict[str, Any]) -> str:
+    """Return the matrix, mutant x statistic, and what it says.
 
-    The cells are ``=`` (equivalent in all populations), ``?`` (inconclusive in one), or the
+    A cell is ``=`` (equivalent in all populations), ``?`` (inconclusive in one), or the
     population that differs most surely.
     """
     names = list(result["control"]["statistics"])
     words = {True: "caught", False: "not caught", None: "open"}
-
-    def cells(row: dict[str, Any]) -> list[object]:
-        if "statistics" not in row:
-            return ["-"] * len(names)
-        found = [row["statistics"][name] for name in names]
-        sign = {Outcome.EQUIVALENT: "=", Outcome.INCONCLUSIVE: "?"}
-        return [sign.get(cell["outcome"], cell["population"]) for cell in found]
-
-    control = ["none (the second half)", "not caught", words[result["control"]["caught"]]]
-    rows = [[*control, *cells(result["control"])]]
-    for row in result["mutants"]:
-        got = "failed" if "failures" in row else words[row["caught"]]
-        rows.append([row["name"], words[row["expected"]], got, *cells(row)])
-    return ["mutant", "expected", "found", *names], rows
+    sign = {Outcome.EQUIVALENT: "=", Outcome.INCONCLUSIVE: "?"}
+    rows = [["mutant", "expected", "found", *names]]
+    for row in [{"name": "(none)", "expected": False, **result["control"]}, *result["mutants"]]:
+        cells = [row["statistics"][name] for name in names] if "statistics" in row else []
+        found = words[row["caught"]] if cells else "failed"
+        shown = [sign.get(cell["outcome"], cell["population"]) for cell in cells]
+        rows.append([row["name"], words[row["expected"]], found, *shown])
+    widths = [max(len(row[i]) for row in rows if i < len(row)) + 2 for i in range(len(rows[0]))]
+    lines = ["".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return "\n".join([*lines, "", *_conclusions(result)])
 
 
-def conclusions(result: dict[str, Any]) -> list[str]:
-    """Return what a self-test found, in a few lines."""
+def _conclusions(result: dict[str, Any]) -> list[str]:
     found, smallest = result["splits"], result["smallest_weight_change"]
     shares = (f"{n} {100 * s['equivalent']:.0f} %" for n, s in found["statistics"].items())
+    ladder = [row["name"] for row in result["mutants"] if row["name"].startswith(LADDER)]
+    weights = f"x {smallest:g}" if smallest else f"none of {len(ladder)}"
     return [
+        "= equivalent in all populations, ? inconclusive in one, else the population that differs",
         f"false alarms: {found['alarms']} of {found['number']} splits of equal runs, "
         f"{100 * found['share']:.1f} % (nominal: at most {100 * ALPHA:g} %)",
-        f"equal runs called equivalent, a population: {', '.join(shares)}",
-        f"smallest change of all weights that is caught: x {smallest:g}"
-        if smallest
-        else f"no change of all weights up to x {FACTORS[-1]:g} is caught",
+        f"tests of equal runs that are equivalent: {', '.join(shares)}",
+        *([f"smallest change of all weights that is caught: {weights}"] if ladder else []),
         f"missed although expected: {', '.join(result['missed']) or 'none'}",
         *(f"left out: {name}: {why}" for name, why in result["left_out"].items()),
     ]
