@@ -533,7 +533,7 @@ def _rebuilt(
 
 def _self_test(request: RunRequest, as_json: bool, *, seeds: int, out: Path, **how: Any) -> None:
     """Run the self-test, write its result and leave with its exit code."""
-    from netspec.terminal import console, progress_bar, table
+    from netspec.terminal import console, progress_bar
     from netspec.validation import selftest
 
     with progress_bar(request.network.name, quiet=as_json) as progress:
@@ -544,11 +544,8 @@ def _self_test(request: RunRequest, as_json: bool, *, seeds: int, out: Path, **h
     if as_json:
         _print_json({**result, "file": str(file)})
     else:
-        title = f"{request.network.name} on {request.backend}: {seeds} seeds a side"
-        table(f"{title} (= equivalent, ? inconclusive, else the worst population)",
-              *selftest.matrix(result))  # fmt: skip
-        for line in selftest.conclusions(result):
-            console.print(line, markup=False, soft_wrap=True)
+        console.print(f"{request.network.name} on {request.backend}, {seeds} seeds a side")
+        console.print(selftest.text(result), markup=False, soft_wrap=True)
         console.print(f"result: {file}", soft_wrap=True)
     raise typer.Exit(result["exit_code"])
 
