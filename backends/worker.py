@@ -81,6 +81,7 @@ def main(request_file: str, result_file: str) -> None:
             for recorder in network.recorders
             if recorder.variables
         },
+        "step_currents": [entry.model_dump(mode="json") for entry in network.step_currents],
         "connectivity": request.connectivity,
         "realisation": used and used.model_dump(mode="json", exclude={"file"}),
         "threads": request.threads,

@@ -252,6 +252,7 @@ class Backend(ABC):
     how_to_get: ClassVar[str]
     threaded: ClassVar[bool] = True
     options: ClassVar[dict[str, Option]] = {}
+    cite: ClassVar[tuple[str, ...]] = ()
 
     def status(self) -> Status:
         """Say whether the simulator is installed, without importing it."""

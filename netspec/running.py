@@ -12,13 +12,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock
 
 from netspec.backend import Progress, RunRequest, get_backend
 from netspec.errors import BackendMissing, ResultFileError, SimulationFailed, UsageError
@@ -138,8 +137,9 @@ def execute(
     force: bool = False,
     time_limit: float | None = None,
     progress: Progress | None = None,
+    stop: threading.Event | None = None,
 ) -> Run:
-    """Run a request (see `run`)."""
+    """Run a request (see `run`); `stop` ends it from another thread, as a failure."""
     backend = get_backend(request.backend)
     backend.check_options(request)
     status = backend.status()
@@ -151,10 +151,14 @@ def execute(
         (out / ".locks").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: no folder for results ({error.strerror})") from None
+    from filelock import FileLock  # brings asyncio and logging, which takes its time
+
     with FileLock(out / ".locks" / f"{path.name}.lock"):
         if not path.exists() or force:
             try:
-                _in_child(request, path, time_limit, progress or (lambda phase, fraction: None))
+                quiet: Progress = lambda phase, fraction: None
+                stop = stop or threading.Event()
+                _in_child(request, path, time_limit, progress or quiet, stop)
             finally:
                 for rest in out.glob(f".{path.name}.*.tmp"):  # of a writer that was killed
                     rest.unlink(missing_ok=True)
@@ -173,7 +177,11 @@ def _checked(request: RunRequest, path: Path) -> Run:
 
 
 def _in_child(
-    request: RunRequest, path: Path, time_limit: float | None, progress: Progress
+    request: RunRequest,
+    path: Path,
+    time_limit: float | None,
+    progress: Progress,
+    stop: threading.Event,
 ) -> None:
     deadline = None if time_limit is None else time.monotonic() + time_limit
     with (
@@ -193,7 +201,7 @@ def _in_child(
             start_new_session=True,
         )
         try:
-            ended = _follow(child, deadline, progress)
+            ended = _follow(child, deadline, progress, stop)
         finally:
             _kill_group(child)
         if ended is None or child.returncode != 0:
@@ -214,7 +222,10 @@ def _in_child(
 
 
 def _follow(
-    child: subprocess.Popen[bytes], deadline: float | None, progress: Progress
+    child: subprocess.Popen[bytes],
+    deadline: float | None,
+    progress: Progress,
+    stop: threading.Event,
 ) -> bool | None:
     """Read progress until the child ends; return True, or None past the deadline."""
     import selectors
@@ -225,6 +236,8 @@ def _follow(
     selector.register(child.stdout, selectors.EVENT_READ)
     rest = b""
     while True:
+        if stop.is_set():
+            raise SimulationFailed("stopped")
         left = None if deadline is None else deadline - time.monotonic()
         if left is not None and left <= 0:
             return None

@@ -4,57 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 from pydantic import Field
 
 from netspec.errors import UsageError, shown, unknown
 from netspec.fields import Described, Identifier
+from netspec.validation.definitions import Margin
+from netspec.validation.statistics import STATISTICS
+from netspec.validation.trials import RING_STATISTICS
+
+__all__ = ["DEFAULT_MARGINS", "Margin", "Margins"]
 
 
-class Margin(Described):
-    """How far two backends may differ in a statistic and still be called equivalent.
-
-    Attributes
-    ----------
-    limit : float
-        0.05 stands for 5 % on the relative scales, for 0.05 on the absolute ones.
-    scale : {"log", "ratio", "absolute", "proportion"}
-        ``log``: difference of mean logarithms, |difference| <= log(1 + limit), for positive
-        values. ``ratio``: ratio of means between 1 / (1 + limit) and 1 + limit, also for values
-        of either sign. ``absolute``: difference of means. ``proportion``: the same for
-        outcomes that each seed has or has not, or has in a share of its trials.
-    """
-
-    limit: Annotated[float, Field(gt=0, le=10)]
-    scale: Literal["log", "ratio", "absolute", "proportion"]
-
-    @property
-    def relative(self) -> bool:
-        """Whether the limit is a share of the reference."""
-        return self.scale in ("log", "ratio")
-
-    def bounds(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Return (factor, shift) at either end: b - factor * a - shift changes its sign there."""
-        if self.scale == "ratio":
-            return (1 / (1 + self.limit), 0.0), (1 + self.limit, 0.0)
-        size = math.log1p(self.limit) if self.scale == "log" else self.limit
-        return (1.0, -size), (1.0, size)
-
-    def __str__(self) -> str:
-        return f"{100 * self.limit:g} %" if self.relative else f"{self.limit:g}"
-
-
-DEFAULT_MARGINS = {
-    "rate": Margin(limit=0.05, scale="log"),
-    "log_sd": Margin(limit=0.05, scale="absolute"),
-    "silent": Margin(limit=0.02, scale="absolute"),
-    "lv": Margin(limit=0.02, scale="absolute"),
-    # the mean covariance of an inhibition-dominated network may be negative: no logarithm
-    "covariance": Margin(limit=0.25, scale="ratio"),
-    "synchrony": Margin(limit=0.25, scale="log"),
+DEFAULT_MARGINS: dict[str, Margin] = {
+    statistic.name: statistic.margin
+    for statistic in (*STATISTICS, *RING_STATISTICS)
+    if statistic.margin is not None
 }
 
 
@@ -65,12 +32,13 @@ class Margins(Described):
     ----------
     statistics : dict
         Statistic -> margin.
-    distribution : float
-        The largest ratio of distances between backends to distances within one.
+    distribution : float or None
+        The largest ratio of distances between backends to distances within one; None if
+        distributions are not judged.
     """
 
     statistics: dict[Identifier, Margin] = DEFAULT_MARGINS
-    distribution: Annotated[float, Field(gt=1, le=10)] = 1.25
+    distribution: Annotated[float, Field(gt=1, le=10)] | None = 1.25
 
     def of(self, statistic: str) -> Margin:
         """Return the margin of a statistic; `UsageError` if none is declared."""
@@ -97,6 +65,22 @@ class Margins(Described):
             else:
                 raise UsageError(unknown("margin", name, [*statistics, "W1"]))
         return Margins(statistics=statistics, distribution=distribution)
+
+    def only(self, names: Sequence[str] | None) -> Margins:
+        """Return these margins for some statistics alone: the others are reported, not judged.
+
+        Parameters
+        ----------
+        names : sequence of str or None
+            Statistics, and ``W1`` for the distributions; None for all.
+        """
+        if names is None:
+            return self
+        for name in names:
+            if name not in (*self.statistics, "W1"):
+                raise UsageError(unknown("statistic", name, [*self.statistics, "W1"]))
+        kept = {name: margin for name, margin in self.statistics.items() if name in names}
+        return Margins(statistics=kept, distribution=self.distribution if "W1" in names else None)
 
     def declare_text(self, text: str) -> Margins:
         """Return these margins with those of a text such as ``rate=5%,lv=0.02`` replaced."""

@@ -15,7 +15,7 @@ from netspec.errors import UsageError, choices
 from netspec.network import Network
 from netspec.serialization import network_from
 
-FACTORS = (1.005, 1.01, 1.02, 1.05, 1.1)  # of the weights; which is the smallest that is caught?
+FACTORS = (1.02, 1.05, 1.1)  # of the weights; which is the smallest that is caught?
 LADDER = "weights x "  # names of these mutants begin so
 
 
@@ -30,13 +30,13 @@ class Change:
     how : {"multiply", "set", "later", "drop"}
         ``multiply``: a number, or a distribution with its spread and bounds. ``later``: shift a
         delay, given or not, by whole time steps. ``drop``: leave the piece out.
-    value : float
-        Factor, new value (canonical unit) or number of steps.
+    value : float or dict
+        Factor, new value (canonical unit; a distribution as a table) or number of steps.
     """
 
     path: str
     how: Literal["multiply", "set", "later", "drop"]
-    value: float = 0.0
+    value: Any = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,15 @@ class Mutant:
     builder : dict
         Options of the circuit's builder that differ, everything else equal.
     keep_warmup : bool
-        The window begins with the simulation, and the network is as it should be.
+        The window begins with the simulation. Without other changes the runs of the network as
+        it should be are counted again.
     """
 
     name: str
     what: str
     caught: bool | None = True
     changes: tuple[Change, ...] = ()
-    builder: dict[str, str] = field(default_factory=dict)
+    builder: dict[str, Any] = field(default_factory=dict)
     keep_warmup: bool = False
 
     def apply(self, rebuild: Callable[..., Network], dt: float) -> Network:
@@ -103,6 +104,8 @@ def _apply(change: Change, data: dict[str, Any], dt: float) -> None:
 
 def _changed(value: Any, change: Change, dt: float) -> Any:
     """Return a number, or a distribution as a table, with the change."""
+    if change.how == "set":
+        return change.value
     if isinstance(value, dict):
         fixed = ("kind", "clip", "sd") if change.how == "later" else ("kind", "clip")
         return {
@@ -111,9 +114,7 @@ def _changed(value: Any, change: Change, dt: float) -> Any:
         }
     if change.how == "multiply":
         return value * change.value
-    if change.how == "later":
-        return (dt if value is None else value) + change.value * dt  # no delay is one step
-    return change.value
+    return (dt if value is None else value) + change.value * dt  # no delay is one step
 
 
 def _weights(factor: float, *paths: str) -> Mutant:
@@ -125,13 +126,18 @@ def _weights(factor: float, *paths: str) -> Mutant:
     )
 
 
-_WARMUP = Mutant("warm-up kept", "the window begins at 0", keep_warmup=True)
+_KEPT = "warm-up kept"
+_WARMUP = Mutant(_KEPT, "the window begins at 0", keep_warmup=True)
+# V_m(0) of the paper, above threshold for one neuron in five: a transient that can be seen
+_START = Change("populations.*.initial.V_m", "set", {"kind": "normal", "mean": -58.0, "sd": 10.0})
 _LATER = (Change("projections.*.delay", "later", 1),)
 
 MICROCIRCUIT = (
     *(_weights(factor, "projections.*.weight") for factor in FACTORS),
-    Mutant("g -4.1", "inhibitory weights times 4.1 / 4, with their spread; currents stay",
-           changes=(Change("projections.*I_*.weight", "multiply", 4.1 / 4),)),
+    Mutant("g -4.1", "g -4.1 in place of -4: inhibitory weights, and the compensating current",
+           builder={"g": -4.1}),
+    Mutant("inhibition x 1.025", "the weights of g -4.1 with the compensating current of g -4",
+           caught=None, changes=(Change("projections.*I_*.weight", "multiply", 4.1 / 4),)),
     Mutant("delays + 1 step", "all delays of recurrent synapses one time step longer",
            changes=_LATER),
     Mutant("t_ref 1.9 ms", "refractory time 1.9 instead of 2 ms",
@@ -150,7 +156,8 @@ MICROCIRCUIT = (
            builder={"rates": "nest"}),
     Mutant("rates of pygenn", "another table behind the compensating current",
            builder={"rates": "pygenn"}),
-    _WARMUP,
+    Mutant(_KEPT, "the window begins at 0, V_m there as in the paper", changes=(_START,),
+           keep_warmup=True),
 )  # fmt: skip
 
 # what is caught depends on the cue, and on whether there is a bump

@@ -258,8 +258,10 @@ def judge(
         a, b, margin = np.asarray(reference[key]), np.asarray(other[key]), margins.of(key[1])
         single = 1 in (a.size, b.size)
         found[key] = _predict(a, b, margin, family) if single else compare_values(a, b, margin)
+    if reference_samples and margins.distribution is None:
+        raise UsageError("distributions are given, and no margin W1 is declared for them")
     distributions = {
-        key: compare_distributions(samples, other_samples[key], margins.distribution, seed)
+        key: compare_distributions(samples, other_samples[key], margins.distribution or 1.0, seed)
         for key, samples in reference_samples.items()
     }
     results = [*found.items(), *distributions.items()]

@@ -55,7 +55,7 @@ class GennSimulation(GennBuilding):
                 array = np.broadcast_to(np.asarray(value), code.neurons.size)
                 variables[variable].set_init_values(array)
         for poisson in self.poisson:
-            source = self.model.current_sources[poisson.name]
+            source = self.model.current_sources[inputs.source_name(poisson)]
             size = self.network.population(poisson.target).size
             states = self.stream(poisson.name, "events").integers(0, 2**64, size, np.uint64)
             source.vars["state"].set_init_values(states)

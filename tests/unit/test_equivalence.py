@@ -14,6 +14,7 @@ from netspec.validation.equivalence import (
     cluster_means,
     compare_values,
     prediction_interval,
+    seeds_to_detect,
     smallest_detectable,
 )
 from netspec.validation.margins import Margin, Margins
@@ -33,12 +34,23 @@ def test_margins_are_read_from_text_and_from_toml_alike():
     table = tomllib.loads('rate = "3%"\nlv = 0.01\nW1 = 1.5')
     assert text == Margins().declare(table)
     assert text.of("rate") == Margin(limit=0.03, scale="log")
-    assert (text.of("lv").limit, text.of("silent").limit, text.distribution) == (0.01, 0.02, 1.5)
+    assert (text.of("lv").limit, text.of("silent_fraction").limit, text.distribution) == (
+        0.01,
+        0.02,
+        1.5,
+    )
 
 
 def test_every_margin_changes_the_hash_and_nothing_else_does():
     assert Margins().content_hash() == Margins().declare_text("rate=5%,W1=1.25").content_hash()
-    texts = ["rate=4%", "log_sd=0.04", "silent=0.01", "lv=0.03", "covariance=20%", "synchrony=20%"]
+    texts = [
+        "rate=4%",
+        "log_sd_rate=0.04",
+        "silent_fraction=0.01",
+        "lv=0.03",
+        "covariance=20%",
+        "synchrony=20%",
+    ]
     hashes = [Margins().declare_text(text).content_hash() for text in ["", "W1=1.2", *texts]]
     assert len(set(hashes)) == len(hashes)
 
@@ -229,6 +241,20 @@ def test_the_smallest_detectable_deviation_is_detected_four_times_in_five(family
         found = compare_values(a, b * (1 + deviation), RATE)
         seen += found.exceeds and found.p_difference <= 0.05 / family
     assert seen / 1000 == pytest.approx(0.8, abs=0.05)
+
+
+def test_the_seeds_that_would_detect_a_deviation_are_the_fewest():
+    low, high = np.exp([-0.03, 0.03]), np.exp([-0.03, 0.03]) * 1.08
+    seeds = seeds_to_detect(low, high, RATE, family=48)
+    spread = np.std([-0.03, 0.03], ddof=1)
+
+    def detectable(n):
+        values = np.linspace(-1, 1, n)
+        values = np.exp(values * spread / values.std(ddof=1))
+        return smallest_detectable(values, values, RATE, family=48)
+
+    assert detectable(seeds) <= 0.08 < detectable(seeds - 1)
+    assert seeds_to_detect(low, low * 1.04, RATE, family=48) is None  # within the margin
 
 
 # -- the rest ---------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from netspec import circuits, serialization
+from netspec.validation.request import read_request
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "guide.md").read_text()
@@ -38,3 +39,10 @@ def test_the_toml_of_the_guide_is_a_network():
     data = serialization.from_toml(TOML[0].split("[simulation]")[0])
     assert [p.name for p in data.populations] == ["cell"]
     assert data.models["adex"].dynamics.states[0].held
+
+
+def test_the_request_of_the_guide_is_one(tmp_path):
+    (tmp_path / "request.toml").write_text(TOML[2])
+    found = read_request(tmp_path / "request.toml")
+    assert found.names == ("nest", "brian2")
+    assert (found.backends[0].threads, found.simulation.duration) == (2, 5000.0)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from netspec.backend import RunRequest
 from netspec.circuits import microcircuit, working_memory
 from netspec.circuits.microcircuit import FULL_SCALE_RATES, GENN_RATES, POPULATIONS, SIZES
 from netspec.cli import app
@@ -17,9 +16,10 @@ from netspec.network import Network, PoissonInput, Population, Recorder
 from netspec.serialization import canonical_json, to_toml
 from netspec.simulation import Simulation
 from netspec.validation import distances, mutants, selftest
+from netspec.validation.comparing import Measured
 from netspec.validation.margins import Margins
 from netspec.validation.mutants import MICROCIRCUIT, WORKING_MEMORY, Change, Mutant, mutants_of
-from netspec.validation.selftest import Measured, self_test
+from netspec.validation.request import BackendRequest, ValidationRequest
 
 BUILD = partial(microcircuit, "potjans2014", scale=0.02)
 COLUMN = {mutant.name: mutant for mutant in MICROCIRCUIT}
@@ -69,10 +69,27 @@ def test_weights_and_their_spread_grow_by_the_factor():
     assert all(after == pytest.approx(1.02 * before) for before, after in found.values())
 
 
-def test_g_changes_inhibitory_weights_only():
-    network, found = of_microcircuit("g -4.1")
-    assert found.keys() == weights(network, lambda p: p.receptor == "inhibitory")
+def test_inhibitory_weights_with_and_without_the_current_that_compensates_them():
+    network, found = of_microcircuit("inhibition x 1.025")
+    inhibitory = weights(network, lambda p: p.receptor == "inhibitory")
+    assert found.keys() == inhibitory
     assert all(after / before == pytest.approx(4.1 / 4) for before, after in found.values())
+    network, with_current = of_microcircuit("g -4.1")
+    currents = {f"populations.{name}.parameters.I_e" for name in POPULATIONS}
+    assert with_current.keys() == {"description", *inhibitory, *currents}
+    for path in inhibitory:
+        assert with_current[path] == pytest.approx(found[path])
+    # 0.1 of the excitatory weight more inhibition, from synapses that are not there
+    for target in POPULATIONS:
+        lost = sum(
+            p.rule.number / SIZES[POPULATIONS.index(target)]
+            * FULL_SCALE_RATES[POPULATIONS.index(p.pre)]
+            for p in microcircuit().projections
+            if p.post == target and p.receptor == "inhibitory"
+        )  # fmt: skip
+        before, after = with_current[f"populations.{target}.parameters.I_e"]
+        current = 0.5e-3 * 0.1 * 87.8 * (1 - np.sqrt(0.02)) * lost
+        assert before - after == pytest.approx(current, rel=1e-3)
 
 
 def test_all_delays_are_a_step_longer():
@@ -156,6 +173,15 @@ def test_conductances_of_the_ring_and_delays_that_were_not_given():
     assert found == {f"projections.I_{post}.delay": (None, 0.2) for post in "EI"}
 
 
+def test_a_warm_up_is_kept_from_a_start_that_shows():
+    optimized = microcircuit("inm6", scale=0.02)
+    found = difference(optimized, COLUMN["warm-up kept"], lambda: optimized)
+    assert found
+    assert all(path.split(".")[2:4] == ["initial", "V_m"] for path in found)
+    assert found["populations.L23E.initial.V_m.mean"] == (-68.28, -58.0)
+    assert difference(BUILD(), COLUMN["warm-up kept"], BUILD) == {}  # starts so anyway
+
+
 def test_a_mutant_of_something_that_is_not_there():
     wrong = Mutant("x", "x", changes=(Change("projections.L7E_*.weight", "multiply", 2.0),))
     with pytest.raises(UsageError, match=r"L7E_\*.*L23E_L23E"):
@@ -166,18 +192,18 @@ def test_a_mutant_of_something_that_is_not_there():
 
 
 def synthetic(rng, rate=5.0, silent=0.1):
-    """Return what is measured of a run of two populations."""
-    values, samples = {}, {}
+    """Return what is measured of a run of two populations: a side has one run a seed."""
+    statistics, samples = {}, {}
     for population in ("E", "I"):
-        typical = {"rate": rate, "log_sd": 1.0, "silent": silent, "lv": 0.9, "covariance": 1e-3,
-                   "synchrony": 2.0}  # fmt: skip
-        values |= {
-            (population, name): value * (1 + 0.01 * rng.normal()) for name, value in typical.items()
+        typical = {"rate": rate, "log_sd_rate": 1.0, "silent_fraction": silent, "lv": 0.9,
+                   "covariance": 1e-3, "synchrony": 2.0}  # fmt: skip
+        statistics[population] = {
+            name: value * (1 + 0.01 * rng.normal()) for name, value in typical.items()
         }
         scale = 1 + 0.01 * rng.normal()
         samples[population, "W1_rate"] = scale * rng.gamma(4, rate / 4, 100)
         samples[population, "W1_lv"] = scale * rng.normal(0.9, 0.2, 100)
-    return Measured(values, samples)
+    return [Measured("nest", 1, None, statistics, samples, None)]
 
 
 @pytest.fixture
@@ -205,18 +231,39 @@ def test_alarms_of_runs_that_are_no_equal_draws_are_too_many():
     assert selftest._splits([*low, *high], 40, Margins())["too_many"]  # 2 of 6 splits part them
 
 
-def test_the_row_of_a_mutant_names_the_population_that_differs():
+def stronger(sides, factor):
+    for (run,) in sides:
+        run.statistics["I"]["rate"] *= factor
+    return sides
+
+
+def test_the_row_of_a_mutant_names_what_caught_it():
     rng = np.random.default_rng(4)
     same, other = ([synthetic(rng) for _ in range(7)] for _ in range(2))
-    for run in other:
-        run.values["I", "rate"] *= 1.2
-    row = selftest._row(selftest.compare(same, other, Margins()))
-    assert row["caught"]
-    assert row["statistics"]["rate"]["outcome"] == "different"
-    assert row["statistics"]["rate"]["different"] == ["I"]
-    assert row["statistics"]["rate"]["population"] == "I"
+    row = selftest._row(same, stronger(other, 1.2), Margins())
+    assert row["caught"] and row["closest"] is None
+    rate = row["statistics"]["rate"]
+    assert (rate["outcome"], rate["different"], rate["population"]) == ("different", ["I"], "I")
     assert row["statistics"]["lv"]["outcome"] == "equivalent"
-    assert 0.01 < row["statistics"]["rate"]["detectable"] < 0.2
+    assert 0.01 < min(rate["detectable"]) <= max(rate["detectable"]) < 0.2
+    assert (row["by"]["population"], row["by"]["statistic"]) == ("I", "rate")
+    assert row["by"]["effect"] == pytest.approx(0.2, abs=0.02)
+    assert row["by"]["margin"] == 0.05
+
+
+def test_a_mutant_that_is_missed_says_what_would_catch_it():
+    rng = np.random.default_rng(5)
+    same, other = ([synthetic(rng) for _ in range(4)] for _ in range(2))
+    for side in (same, other):  # rates scatter by a tenth
+        for factor, (run,) in zip((0.9, 1, 1, 1.1), side, strict=True):
+            run.statistics["I"]["rate"] *= factor
+    row = selftest._row(same, stronger(other, 1.15), Margins())
+    closest = row["closest"]
+    assert not row["caught"] and row["by"] is None
+    assert (closest["population"], closest["statistic"]) == ("I", "rate")
+    assert 4 < closest["seeds_needed"] < 100
+    within = selftest._row(same, same, Margins())["closest"]
+    assert within["seeds_needed"] is None
 
 
 def test_the_smallest_weight_change_is_caught_as_all_larger_ones_are():
@@ -226,9 +273,10 @@ def test_the_smallest_weight_change_is_caught_as_all_larger_ones_are():
             for factor, found in zip(mutants.FACTORS, caught, strict=True)
         ]
 
-    assert selftest._smallest(rows(False, False, True, True, True)) == 1.02
-    assert selftest._smallest(rows(True, False, False, True, True)) == 1.05
-    assert selftest._smallest(rows(False, False, True, True, False)) is None
+    assert selftest._smallest(rows(True, True, True)) == 1.02
+    assert selftest._smallest(rows(False, True, True)) == 1.05
+    assert selftest._smallest(rows(True, False, True)) == 1.1
+    assert selftest._smallest(rows(True, True, False)) is None
 
 
 # -- runs -------------------------------------------------------------------------------------
@@ -271,7 +319,7 @@ def test_a_mutant_is_caught_and_nothing_is_run_twice(tmp_path, monkeypatch):
     found = json.loads(done.stdout)
     rows = {row["name"]: row["caught"] for row in found["mutants"]}
     assert rows == {"stronger": True, "warm-up kept": True}
-    kept = found["mutants"][1]["statistics"]["log_sd"]
+    kept = found["mutants"][1]["statistics"]["log_sd_rate"]
     assert kept["different"] == ["E"]
     assert found["left_out"] == {
         "same": "changes nothing here", "dc": "only for circuits of the library"
@@ -279,16 +327,22 @@ def test_a_mutant_is_caught_and_nothing_is_run_twice(tmp_path, monkeypatch):
     assert (found["splits"]["alarms"], found["missed"]) == (0, [])
     runs = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("*.h5")}
     assert len(runs) == 3 * 3  # two halves, and one mutant with seeds of its own
-    again = CliRunner().invoke(app, call)
-    assert "stronger" in again.stdout
+    again = CliRunner().invoke(app, [*call, "--mutants", "stronger"])
+    assert "stronger: E" in again.stdout and "warm-up kept" not in again.stdout
+    only_splits = CliRunner().invoke(app, [*call, "--mutants", "none", "--json"])
+    assert json.loads(only_splits.stdout)["mutants"] == []
+    assert json.loads(only_splits.stdout)["splits"] == found["splits"]
     assert runs == {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("*.h5")}
     saved = json.loads((tmp_path / found["file"]).read_text())
-    assert saved["mutants"] == found["mutants"]
+    assert saved["splits"] == found["splits"]
 
 
 def test_a_self_test_is_of_one_backend_and_two_seeds():
     found = CliRunner().invoke(app, ["validate", "microcircuit", "--scale", "0.01", "--self-test"])
     assert isinstance(found.exception, UsageError)
-    request = RunRequest(network=driven(), backend="nest")
+    one = ValidationRequest(network=driven(), backends=(BackendRequest(name="nest"),), seeds=(1, 2))
     with pytest.raises(UsageError, match="2 or more"):
-        self_test(request, 1, Path("runs"))
+        selftest.self_test(one, Path("runs"))
+    with pytest.raises(UsageError, match=r"unknown mutant 'warm-up'.*warm-up kept"):
+        four = one.model_copy(update={"seeds": (1, 2, 3, 4)})
+        selftest.self_test(four, Path("runs"), mutants=["warm-up"])
