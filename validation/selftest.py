@@ -282,8 +282,8 @@ def _splits(runs: Side, number: int, margins: Margins) -> dict[str, Any]:
     counts: dict[str, Counter[Outcome]] = {}
     for _ in range(number):
         order = rng.permutation(len(runs))
-        sides = ([runs[i] for i in chosen] for chosen in (order[:half], order[half:]))
-        verdict = compare(*map(_flat, sides), margins).verdict
+        first, second = ([runs[i] for i in chosen] for chosen in (order[:half], order[half:]))
+        verdict = compare(_flat(first), _flat(second), margins).verdict
         alarms += verdict.outcome is Outcome.DIFFERENT
         for test in verdict.tests:
             counts.setdefault(test.statistic, Counter())[test.outcome] += 1
@@ -359,7 +359,7 @@ def _conclusions(result: dict[str, Any]) -> list[str]:
     weights = f"x {smallest:g}" if smallest else f"none of {len(ladder)}"
     margins = Margins.model_validate(result["request"]["margins"])
     seen = (
-        f"{name} {_seen(*column['detectable'], margins.of(name))}"
+        f"{name} {_seen(column['detectable'], margins.of(name))}"
         for name, column in result["control"]["statistics"].items()
         if column["detectable"]
     )
@@ -374,7 +374,8 @@ def _conclusions(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def _seen(low: float, high: float, margin: Margin) -> str:
+def _seen(detectable: Sequence[float], margin: Margin) -> str:
+    low, high = detectable
     if margin.relative:
         return f"{100 * low:.2g} to {100 * high:.2g} %"
     return f"{low:.2g} to {high:.2g}"
