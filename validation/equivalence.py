@@ -7,6 +7,7 @@ its formulas, reasons and sources stands in ``docs/verdict.md``.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,15 +158,19 @@ def _power(means: TwoMeans, margin: Margin) -> float:
 
 
 def _seeds_needed(means: TwoMeans, margin: Margin) -> int | None:
+    return _fewest(lambda n: _power(means.with_seeds(n), margin) >= POWER)
+
+
+def _fewest(enough: Callable[[int], bool]) -> int | None:
+    """Return the smallest number of seeds that is enough, as all larger ones are."""
     low, high = 1, 2
-    while _power(means.with_seeds(high), margin) < POWER:
+    while not enough(high):
         low, high = high, 2 * high
         if high > MAX_SEEDS:
             return None
     while high - low > 1:
         middle = (low + high) // 2
-        enough = _power(means.with_seeds(middle), margin) >= POWER
-        low, high = (low, middle) if enough else (middle, high)
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return high
 
 
@@ -199,8 +204,35 @@ def smallest_detectable(
     a, b, margin, _ = _prepared(reference, other, margin, matched)
     if min(len(a), len(b)) < 2:
         return math.nan
-    means = _means(a, b, margin, matched)
-    unit = abs(means.mean_a + means.mean_b) / 2 if margin.scale == "ratio" else 1.0
+    limit = _detectable(_means(a, b, margin, matched), margin, family)
+    return math.expm1(limit) if margin.scale == "log" else limit
+
+
+def seeds_to_detect(
+    reference: ArrayLike, other: ArrayLike, margin: Margin, family: int = 1
+) -> int | None:
+    """Return the seeds a side that would call the estimated deviation different.
+
+    With a power of 80 %, if the deviation is what it seems and the variances hold; parameters
+    as of `smallest_detectable`. None if more than `MAX_SEEDS`: within the margin, no number of
+    seeds makes a difference.
+    """
+    a, b, margin, _ = _prepared(reference, other, margin)
+    if min(len(a), len(b)) < 2:
+        return None
+    means = _means(a, b, margin, False)
+    unit = _unit(means, margin)
+    deviation = abs(means.mean_b - means.mean_a) / unit if unit else 0.0
+    return _fewest(lambda n: _detectable(means.with_seeds(n), margin, family) <= deviation)
+
+
+def _unit(means: TwoMeans, margin: Margin) -> float:
+    return abs(means.mean_a + means.mean_b) / 2 if margin.scale == "ratio" else 1.0
+
+
+def _detectable(means: TwoMeans, margin: Margin, family: int) -> float:
+    """Return the smallest detectable deviation on the tested scale; NaN for a ratio of zeros."""
+    unit = _unit(means, margin)
     if not unit:
         return math.nan
     limit = margin.limit if margin.scale == "ratio" else margin.bounds()[1][1]
@@ -210,7 +242,7 @@ def smallest_detectable(
         needed = np.maximum(quantile * _spreads(means.df), limit / error)
         top = float(needed.max()) + 10
         limit = error * brentq(lambda t: float(np.mean(ndtr(t - needed))) - POWER, 0, top)
-    return math.expm1(limit) if margin.scale == "log" else limit
+    return limit
 
 
 def prediction_interval(

@@ -13,6 +13,7 @@ from netspec.validation.equivalence import (
     cluster_means,
     compare_values,
     prediction_interval,
+    seeds_to_detect,
     smallest_detectable,
 )
 from netspec.validation.margins import Margin, Margins
@@ -299,6 +300,20 @@ def test_the_smallest_detectable_deviation_is_detected_four_times_in_five(family
         found = compare_values(a, b * (1 + deviation), RATE)
         seen += found.exceeds and found.p_difference <= 0.05 / family
     assert seen / 1000 == pytest.approx(0.8, abs=0.05)
+
+
+def test_the_seeds_that_would_detect_a_deviation_are_the_fewest():
+    low, high = np.exp([-0.03, 0.03]), np.exp([-0.03, 0.03]) * 1.08
+    seeds = seeds_to_detect(low, high, RATE, family=48)
+    spread = np.std([-0.03, 0.03], ddof=1)
+
+    def detectable(n):
+        values = np.linspace(-1, 1, n)
+        values = np.exp(values * spread / values.std(ddof=1))
+        return smallest_detectable(values, values, RATE, family=48)
+
+    assert detectable(seeds) <= 0.08 < detectable(seeds - 1)
+    assert seeds_to_detect(low, low * 1.04, RATE, family=48) is None  # within the margin
 
 
 # -- the rest ---------------------------------------------------------------------------------
