@@ -40,11 +40,11 @@ class TwoMeans:
     def of(cls, a: Floats, b: Floats, matched: bool = False) -> TwoMeans:
         """Summarise two arrays, shapes (n_a,) and (n_b,); pairs if `matched`."""
         # from the first value on, so that equal values have no variance by rounding
-        means = [float(values[0] + np.mean(values - values[0])) for values in (a, b)]
-        off = [(values - values[0]) - np.mean(values - values[0]) for values in (a, b)]
-        variances = [float(values @ values) / (len(values) - 1) for values in off]
-        covariance = float(off[0] @ off[1]) / (len(a) - 1) if matched else None
-        return cls(len(a), len(b), *means, *variances, covariance)
+        mean_a, mean_b = (float(values[0] + np.mean(values - values[0])) for values in (a, b))
+        off_a, off_b = (values - values[0] - np.mean(values - values[0]) for values in (a, b))
+        variance_a, variance_b = (float(off @ off) / (len(off) - 1) for off in (off_a, off_b))
+        covariance = float(off_a @ off_b) / (len(a) - 1) if matched else None
+        return cls(len(a), len(b), mean_a, mean_b, variance_a, variance_b, covariance)
 
     def with_seeds(self, n: int) -> TwoMeans:
         """Return the design of `n` seeds a side, if means and variances stay."""
