@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Any
 import common
 import microcircuit_genn
 import microcircuit_nest
+import record_verdict
 import ring_brian2
 
 if TYPE_CHECKING:  # the reference's interpreter need not have netspec
     from netspec.network import Network
-    from netspec.validation.summary import Summary
 
 POPULATIONS = microcircuit_nest.POPULATIONS
 RING_SIZE = 1024
@@ -259,38 +259,6 @@ def ours(settings: common.Result, seeds: range, jobs: int, out: Path) -> list[co
     ]
 
 
-def judged(summary: Summary) -> common.Result:
-    """Return the verdict test by test, and the rates (spikes/s) of every seed."""
-    (entry,) = summary.comparisons
-    if entry.verdict is None:
-        raise SystemExit(str(entry.error))
-    kept = ("estimate", "interval", "margin", "ratio", "upper", "limit", "p_difference")
-    rates = {
-        population: {
-            side: [
-                row.values["rate"]
-                for row in summary.statistics
-                if (row.backend, row.population) == (side, population)
-            ]
-            for side in summary.backends
-        }
-        for population in summary.network.populations
-    }
-    return {
-        "outcome": entry.outcome,
-        "reference": entry.reference,
-        "other": entry.other,
-        "power": entry.verdict["power"],
-        "tests": [
-            {key: test[key] for key in ("population", "statistic", "outcome", "text")}
-            | {key: test["comparison"][key] for key in kept if key in test["comparison"]}
-            for test in entry.verdict["tests"]
-        ],
-        "left_out": list(entry.left_out),
-        "rates": rates,
-    }
-
-
 def given() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -364,7 +332,7 @@ def main() -> None:
 
     machine, settings = common.machine(), settings_of(options)
     folders, runs = run_both(options, settings)
-    result = judged(compare_existing(*folders, Margins()))
+    result = record_verdict.judged(compare_existing(*folders, Margins()))
     for test in result["tests"]:
         print(test["text"])
     print(f"{result['other']} against {result['reference']}: {result['outcome'].upper()}")

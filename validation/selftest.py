@@ -110,7 +110,7 @@ def self_test(
         return head | _row(reference, side, request.margins)
 
     rows = [row(case) for case in cases]
-    alarms = _splits(runs, splits, request.margins)
+    alarms = splits_of(runs, splits, request.margins)
     missed = [r["name"] for r in rows if r["expected"] and not r["caught"]]
     result: dict[str, Any] = {
         "request": {**request.content(), "hash": request.content_hash()},
@@ -275,8 +275,17 @@ def _closest(verdict: Verdict, a: Side, b: Side) -> dict[str, Any]:
     return {**_entry(max(verdict.tests, key=_share)), "seeds_needed": None}
 
 
-def _splits(runs: Side, number: int, margins: Margins) -> dict[str, Any]:
-    """Return how often random halves of equal runs are called different, and equivalent."""
+def splits_of(runs: Side, number: int, margins: Margins) -> dict[str, Any]:
+    """Return how often random halves of equal runs are called different, and equivalent.
+
+    Parameters
+    ----------
+    runs : list of list of Measured
+        One list a seed.
+    number : int
+        Of splits.
+    margins : Margins
+    """
     rng = np.random.default_rng(0)
     half = len(runs) // 2
     alarms = 0

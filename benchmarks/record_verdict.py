@@ -1,0 +1,132 @@
+"""Judge folders of runs that exist and write the verdicts as one point of docs/benchmarks.
+
+python benchmarks/record_verdict.py NAME REFERENCE OTHER [OTHER ...] --command "what made the runs"
+python benchmarks/record_verdict.py NAME FOLDER --splits 200 --command "..."
+
+One folder alone is judged against itself: the first half of its seeds against the second, and
+random halves, whose share of "different" is the rate of false alarms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import common
+
+if TYPE_CHECKING:  # the interpreter of a reference need not have netspec
+    from netspec.validation.margins import Margins
+    from netspec.validation.summary import Summary
+
+
+def judged(summary: Summary) -> common.Result:
+    """Return the verdict test by test, and the rates (spikes/s) of every seed."""
+    (entry,) = summary.comparisons
+    if entry.verdict is None:
+        raise SystemExit(str(entry.error))
+    kept = ("estimate", "interval", "margin", "ratio", "upper", "limit", "p_difference", "matched")
+    rates = {
+        population: {
+            side: [
+                row.values["rate"]
+                for row in summary.statistics
+                if (row.backend, row.population) == (side, population)
+            ]
+            for side in summary.backends
+        }
+        for population in summary.network.populations
+    }
+    return {
+        "outcome": entry.outcome,
+        "reference": entry.reference,
+        "other": entry.other,
+        "power": entry.verdict["power"],
+        "tests": [
+            {key: test[key] for key in ("population", "statistic", "outcome", "text")}
+            | {key: test["comparison"][key] for key in kept if key in test["comparison"]}
+            for test in entry.verdict["tests"]
+        ],
+        "left_out": list(entry.left_out),
+        "notes": list(entry.notes),
+        "rates": rates,
+    }
+
+
+def counts(verdict: common.Result) -> str:
+    """Return a verdict in one line."""
+    outcomes = [test["outcome"] for test in verdict["tests"]]
+    parts = ", ".join(f"{outcomes.count(name)} {name}" for name in sorted(set(outcomes)))
+    return f"{verdict['other']} against {verdict['reference']}: {verdict['outcome']} ({parts})"
+
+
+def against_itself(folder: Path, margins: Margins, number: int) -> common.Result:
+    """Judge the first half of a folder's seeds against the second, and random halves."""
+    from netspec.validation.comparing import measure
+    from netspec.validation.existing import load_runs
+    from netspec.validation.selftest import splits_of
+    from netspec.validation.validating import judge_existing
+
+    runs = load_runs(folder)
+    half, backend = len(runs) // 2, str(runs[0].manifest["backend"])
+    sides = {f"{backend}, first half": runs[:half], f"{backend}, second half": runs[half:]}
+    measured = [[measure(run, backend, run.manifest["seed"])] for run in runs]
+    return judged(judge_existing(sides, [backend, backend], margins)) | {
+        "splits": splits_of(measured, number, margins)
+    }
+
+
+def main() -> None:
+    """Judge, print and write the point."""
+    from netspec.validation.existing import compare_existing, load_runs
+    from netspec.validation.margins import Margins
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("name")
+    add("folders", nargs="+", type=Path, help="the reference first")
+    add("--command", required=True, help="what made the runs")
+    add("--margin", action="append", default=[], help="as of netspec compare")
+    add("--splits", type=common.positive, default=200, help="of one folder alone (default 200)")
+    add("--note", action="append", default=[])
+    add("--folder", type=Path, default=common.ROOT / "docs" / "benchmarks", help="of the point")
+    given = parser.parse_args()
+    reference, *others = given.folders
+    margins = Margins().declare_text(",".join(given.margin))
+    if others:
+        verdicts = [judged(compare_existing(reference, other, margins)) for other in others]
+    else:
+        verdicts = [against_itself(reference, margins, given.splits)]
+    for verdict in verdicts:
+        print(counts(verdict))
+        for test in verdict["tests"]:
+            if test["outcome"] != "equivalent":
+                print("  " + test["text"])
+        if "splits" in verdict:
+            found = verdict["splits"]
+            print(f"  false alarms: {found['alarms']} of {found['number']} splits")
+    firsts = [load_runs(folder)[0].manifest for folder in given.folders]
+    machine = common.machine()
+    machine.pop("load_before")
+    data = {
+        "benchmark": given.name,
+        "command": given.command,
+        "machine": machine,
+        "margins": margins.model_dump(mode="json"),
+        "sides": [
+            {key: first[key] for key in ("backend", "description", "spec_hash", "simulation",
+                                         "connectivity", "options", "versions")}
+            for first in firsts
+        ],
+        "notes": given.note,
+        "verdicts": verdicts,
+    }  # fmt: skip
+    path = given.folder / f"{given.name}-{datetime.datetime.now(datetime.UTC):%Y-%m-%d}.json"
+    path.write_text(json.dumps(common.rounded(data), indent=1) + "\n")
+    print(f"written: {path.name}")
+
+
+if __name__ == "__main__":
+    main()
