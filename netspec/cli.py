@@ -55,6 +55,7 @@ Dt = Annotated[str | None, typer.Option(help="Time step (ms).")]
 Warmup = Annotated[str | None, typer.Option(help="Simulated, not counted (ms).")]
 Duration = Annotated[str | None, typer.Option(help="Simulated and counted (ms).")]
 Threads = Annotated[int | None, typer.Option(help="Threads; the processors at hand by default.")]
+Ranks = Annotated[int, typer.Option(help="Processes that share a run, through MPI (NEST).")]
 Connectivity = Annotated[str, typer.Option(help="native or shared.")]
 Approximate = Annotated[
     list[str] | None, typer.Option(help="Approximations agreed to, by name (commas), or all.")
@@ -194,6 +195,7 @@ def _request(
     threads: int | None,
     approximate: list[str] | None,
     options: dict[str, str],
+    ranks: int = 1,
 ) -> RunRequest:
     names = [name.strip() for text in approximate or [] for name in text.split(",")]
     return RunRequest(
@@ -201,7 +203,8 @@ def _request(
         simulation=simulation,
         backend=backend.name,
         connectivity=connectivity,
-        threads=backend.default_threads() if threads is None else threads,
+        threads=backend.default_threads(ranks) if threads is None else threads,
+        ranks=ranks,
         approximations=tuple(name for name in names if name),
         options=options,
     )
@@ -344,6 +347,7 @@ def run(
     warmup: Warmup = None,
     duration: Duration = None,
     threads: Threads = None,
+    ranks: Ranks = 1,
     connectivity: Connectivity = "native",
     approximate: Approximate = None,
     option: BackendOption = None,
@@ -362,11 +366,13 @@ def run(
     network, simulation = _adjusted(network, simulation, sets, times)
     chosen = get_backend(backend)
     request = _request(
-        chosen, network, simulation, connectivity, threads, approximate, _pairs(option, "--option")
-    )
+        chosen, network, simulation, connectivity, threads, approximate,
+        _pairs(option, "--option"), ranks,
+    )  # fmt: skip
     if dry_run:
         chosen.check_options(request)
-        found, ledger = audit(network, simulation, request.threads), chosen.ledger(request)
+        found = audit(network, simulation, request.threads, ranks)
+        ledger = chosen.ledger(request)
         if as_json:
             data = {"audit": found.to_dict(), "ledger": ledger.model_dump(mode="json")["entries"],
                     "spec_hash": serialization.spec_hash(network),

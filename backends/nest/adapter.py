@@ -20,6 +20,7 @@ from netspec.backends.nest.models import (
     native_model,
     nmda_entries,
 )
+from netspec.errors import BackendMissing
 from netspec.network import ContinuousProjection, CurrentInput, Projection, StepCurrent
 
 FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current can act
@@ -28,15 +29,17 @@ FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current c
 BYTES_PER_SYNAPSE = {"static_synapse_hpc": 30, "static_synapse": 46}
 BYTES_PER_NEURON = 18_000  # mostly ring buffers
 PROCESS_BYTES = 190_000_000
+HOW_TO_GET_MPI = "To build one with MPI and install it: make nest-mpi (see docs/mpi.md)"
 
 
 class NestBackend(Backend):
-    """NEST on threads."""
+    """NEST on threads, and on ranks if it was built with MPI."""
 
     name = "nest"
     module = "nest"
     distribution = "nest-simulator"
     how_to_get = "Install it with: pip install nest-simulator"
+    mpi = True
     options: ClassVar[dict[str, Option]] = {
         "nmda": Option(
             "instant",
@@ -54,14 +57,24 @@ class NestBackend(Backend):
     def details(self) -> dict[str, str]:
         """Ask NEST, in a process of its own, how it was built."""
         code = (
-            "import json, nest; b = nest.build_info; print(json.dumps([b['have_mpi'], b['built']]))"
+            "import json, nest; b = nest.build_info; "
+            "print(json.dumps([b['have_mpi'], b['built'], nest.__path__[0]]))"
         )
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
         try:
-            mpi, built = json.loads(run.stdout.splitlines()[-1])
+            mpi, built, folder = json.loads(run.stdout.splitlines()[-1])
         except (ValueError, IndexError):
             return {"import": f"fails with status {run.returncode}"}
-        return {"MPI": "yes" if mpi else "no", "built": built}
+        return {"MPI": "yes" if mpi else "no (make nest-mpi)", "built": built, "folder": folder}
+
+    def check_options(self, request: RunRequest) -> None:
+        """Raise also for ranks that this NEST cannot have."""
+        super().check_options(request)
+        if request.ranks > 1 and self.details().get("MPI") != "yes":
+            raise BackendMissing(
+                f"this NEST was built without MPI, so it runs in one process, given "
+                f"{request.ranks} ranks. {HOW_TO_GET_MPI}"
+            )
 
     # -- before anything is built -------------------------------------------------------
 
