@@ -1,11 +1,12 @@
 # make demo    set up, run both circuits on NEST and Brian2, say where the report lies
 # make test    set up, pass the tests
+# make nest-mpi   NEST with MPI, for --ranks (builds it, once; see docs/mpi.md)
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 OUT    ?= runs/demo
 
-.PHONY: demo test test-long lint circuits clean
+.PHONY: demo test test-long nest-mpi lint circuits clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/ready: pyproject.toml Makefile
@@ -31,6 +32,9 @@ test: $(VENV)/ready
 
 test-long: $(VENV)/ready
 	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
+
+nest-mpi: $(VENV)/ready
+	sh scripts/nest-mpi.sh $(BIN)/python
 
 # mypy and import-linter see the package as it is installed: backends/ is netspec.backends there
 lint: $(VENV)/ready

@@ -30,6 +30,8 @@ from netspec.backends.nest.models import (
 from netspec.network import Projection
 from netspec.streams import simulator_seed
 
+LEANEST_SYNAPSE = {"synapse_model": "static_synapse_hom_w_hpc"}  # 8 bytes
+
 
 class NestBuilding(Execution):
     """Make a network in NEST's kernel; the kernel's state lives here and nowhere else."""
@@ -196,7 +198,8 @@ class NestBuilding(Execution):
         self._inject_spikes()
         self._inject_generators()
         for name, recorder in self.recorders.items():
-            nest.Connect(self.populations[name], recorder)
+            # NEST allocates 1024 synapses for every neuron that has one onto a device
+            nest.Connect(self.populations[name], recorder, syn_spec=LEANEST_SYNAPSE)
         for recorder in network.recorders:
             if recorder.variables:
                 nodes = self.populations[recorder.target]
