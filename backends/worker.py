@@ -58,9 +58,7 @@ def _as_rank(folder: Path, threads: int) -> int:
     return rank
 
 
-def _explain(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
+def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if isinstance(error, NetspecError):  # says all there is to say; a traceback would bury it
         print(f"{kind.__name__}: {error}", file=sys.stderr)
     else:

@@ -71,9 +71,7 @@ class Audit:
         return asdict(self)
 
 
-def audit(
-    network: Network, simulation: Simulation, threads: int = 1, ranks: int = 1
-) -> Audit:
+def audit(network: Network, simulation: Simulation, threads: int = 1, ranks: int = 1) -> Audit:
     """Look at a network without building it.
 
     Parameters
@@ -207,7 +205,8 @@ def _nest_limit(network: Network, rows: list[Row], processes: int) -> list[Findi
             "projections",
             f"NEST holds at most {NEST_MAX_CONNECTIONS} connections per virtual process and "
             f"synapse model; {count:.0f} {receptor} ones need "
-            f"{int(count / NEST_MAX_CONNECTIONS) + 1} threads or more over all ranks, given {processes}",
+            f"{int(count / NEST_MAX_CONNECTIONS) + 1} threads or more (ranks x threads), given "
+            f"{processes}",
         )
         for receptor, count in total.items()
         if count / processes > NEST_MAX_CONNECTIONS

@@ -234,7 +234,6 @@ class Execution:
         self.result.memory[name] = memory_mib()
         self.progress(name, 1.0)
 
-
     def synapse_blocks(self, projection: Projection) -> Iterator[Synapses]:
         """Yield the synapses of a projection in blocks of whole rows."""
         return synapse_blocks(self.network, projection, self.simulation)

@@ -24,11 +24,13 @@ from netspec.errors import BackendMissing
 from netspec.network import ContinuousProjection, CurrentInput, Projection, StepCurrent
 
 FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current can act
-# At the peak, which includes NEST's tables of sources and targets while it connects and prepares;
-# measured at full scale (docs/benchmarks/full-scale-nest-*.json)
-BYTES_PER_SYNAPSE = {"static_synapse_hpc": 30, "static_synapse": 46}
-BYTES_PER_NEURON = 18_000  # mostly ring buffers
-PROCESS_BYTES = 190_000_000
+# At the peak, in Prepare: a straight line through the microcircuit at scales 0.1, 0.2 and 0.3
+# (benchmarks/nest_memory.py, docs/mpi.md)
+BYTES_PER_SYNAPSE = {"static_synapse_hpc": 24, "static_synapse": 40}  # 8 are the table of sources
+BYTES_PER_NEURON = 6_700  # mostly ring buffers
+BYTES_PER_RECORDED = 8_192  # NEST allocates 1024 synapses for one onto a recorder
+BYTES_PER_PROCESS = 126_000_000
+BYTES_PER_THREAD = 1_000_000
 HOW_TO_GET_MPI = "To build one with MPI and install it: make nest-mpi (see docs/mpi.md)"
 
 
@@ -265,7 +267,7 @@ class NestBackend(Backend):
         return not isinstance(rule, rules.Explicit)
 
     def memory(self, request: RunRequest) -> int:
-        """Estimate from neurons and synapses (measured at full scale, see docs/benchmarks)."""
+        """Estimate the sum over all ranks from neurons and synapses."""
         network = request.network
         synapses = 0.0
         for projection in network.projections:
@@ -277,8 +279,15 @@ class NestBackend(Backend):
         for coupling in network.continuous_projections:
             pairs = network.population(coupling.pre).size * network.population(coupling.post).size
             synapses += pairs * BYTES_PER_SYNAPSE["static_synapse"]
-        neurons = sum(population.size for population in network.populations)
-        return int(PROCESS_BYTES + neurons * BYTES_PER_NEURON + synapses)
+        recorded = network.recorded()
+        neurons = sum(
+            population.size
+            * (BYTES_PER_NEURON + (BYTES_PER_RECORDED if population.name in recorded else 0))
+            for population in network.populations
+        )
+        processes = request.ranks * BYTES_PER_PROCESS
+        processes += request.virtual_processes * BYTES_PER_THREAD
+        return int(processes + neurons + synapses)
 
     def synapse_model(self, request: RunRequest, projection: Projection) -> str:
         """Return the NEST synapse model that a projection is copied from."""

@@ -30,6 +30,7 @@ from netspec.backends.nest.models import (
 from netspec.network import Projection
 from netspec.streams import simulator_seed
 
+COUPLING_BLOCK = 500_000  # pairs handed to NEST at once
 LEANEST_SYNAPSE = {"synapse_model": "static_synapse_hom_w_hpc"}  # 8 bytes
 
 
@@ -142,9 +143,7 @@ class NestBuilding(Execution):
             return {ours: np.empty(0) for ours in names}
         return {ours: np.atleast_1d(nodes.get(theirs[ours])) for ours in names}
 
-    def keep_local(
-        self, base: str, population: str, found: Mapping[str, NDArray[Any]]
-    ) -> None:
+    def keep_local(self, base: str, population: str, found: Mapping[str, NDArray[Any]]) -> None:
         """Put what was read back of a population into the result."""
         for name, values in found.items():
             self.result.readback[f"{base}/{name}"] = values
@@ -299,28 +298,37 @@ class NestBuilding(Execution):
         for block in self.synapse_blocks(projection):
             targets = block.post.astype(np.int64) + post
             own = slice(None) if self.ranks == 1 else targets % self.ranks == self.rank
-            targets = targets[own]
-            if not len(targets):
-                continue
+            sources = block.pre[own].astype(np.int64) + pre
             weight, delay = block.weights()[own], block.delays()[own] * self.dt
             spec = self.synapse(projection.post, projection.receptor, weight, delay, model)
-            if "receptor_type" in spec:
-                spec["receptor_type"] = np.full(len(targets), spec["receptor_type"])
-            sources = block.pre[own].astype(np.int64) + pre
-            self.nest.Connect(sources, targets, "one_to_one", spec)
+            self._connect_pairs(sources, targets[own], spec)
+
+    def _connect_pairs(
+        self, sources: NDArray[np.int64], targets: NDArray[np.int64], spec: dict[str, Any]
+    ) -> None:
+        """Connect pairs of node numbers, with arrays of weights and delays."""
+        if not len(targets):
+            return
+        if "receptor_type" in spec:
+            spec["receptor_type"] = np.full(len(targets), spec["receptor_type"])
+        self.nest.Connect(sources, targets, "one_to_one", spec)
 
     def _couple(self, coupling: Any) -> None:
         """Connect NMDA: spikes carry the gating, so every pair is a synapse."""
         pre, post = self.populations[coupling.pre], self.populations[coupling.post]
-        factor = self.nmda_factor[coupling.post]
-        weight: Any = coupling.kernel.weight * factor
-        if coupling.kernel.kind == "ring":
-            by_distance = coupling.kernel.values(len(post)) * factor
-            target, source = np.indices((len(post), len(pre)))
-            weight = by_distance[(target - source) % len(post)]
+        size, sources = len(post), np.arange(len(pre), dtype=np.int64)
+        by_distance = coupling.kernel.values(size) * self.nmda_factor[coupling.post]
+        own = self.local(coupling.post)[1]
         before = self.nest.num_connections
-        spec = self.synapse(coupling.post, "NMDA", weight, self.dt)
-        self.nest.Connect(pre, post, "all_to_all", spec)
+        # the matrix of all pairs is never whole
+        for targets in np.array_split(own, 1 + len(own) * len(pre) // COUPLING_BLOCK):
+            weight = by_distance[(targets[:, None] - sources) % size].ravel()
+            delay = np.full(len(weight), self.dt)
+            self._connect_pairs(
+                np.tile(sources + pre[0].global_id, len(targets)),
+                np.repeat(targets + post[0].global_id, len(pre)),
+                self.synapse(coupling.post, "NMDA", weight, delay),
+            )
         self.result.synapses[coupling.name] = self.nest.num_connections - before
 
     def _inject_spikes(self) -> None:

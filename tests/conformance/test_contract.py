@@ -48,6 +48,15 @@ def test_a_result_says_where_it_comes_from(simulate, backend):
     assert all(entry["status"] == "exact" for entry in manifest["ledger"])
 
 
+def test_the_estimate_of_memory_is_that_of_a_run(simulate, backend):
+    if backend != "nest":
+        pytest.skip("only NEST's estimate is fitted to measurements")
+    circuit = netspec.circuits.microcircuit("pygenn", scale=0.1)
+    run = simulate(circuit, 5.0)
+    estimate = get_backend(backend).memory(RunRequest(network=circuit, backend=backend)) / 2**20
+    assert run.manifest["peak_memory_mib"] == pytest.approx(estimate, rel=0.15)
+
+
 def processes_of(file):
     """Return the processes whose command line names a file."""
     found = []

@@ -17,8 +17,16 @@ import test_l0_structure as structure
 from parts import conductance, network, neuron
 
 import netspec
-from netspec import ContinuousProjection, CurrentInput, PoissonInput, Projection, Recorder
-from netspec import Simulation, SpikeInput, StepCurrent
+from netspec import (
+    ContinuousProjection,
+    CurrentInput,
+    PoissonInput,
+    Projection,
+    Recorder,
+    Simulation,
+    SpikeInput,
+    StepCurrent,
+)
 from netspec.backend import get_backend
 from netspec.errors import SimulationFailed
 from netspec.results import read_arrays
