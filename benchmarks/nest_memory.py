@@ -64,7 +64,9 @@ def main() -> None:
     now = datetime.datetime.now(datetime.UTC)
     point = {"benchmark": "nest_memory", "date": now.isoformat(timespec="seconds"),
              "machine": machine, "versions": common.versions(), "runs": rows}  # fmt: skip
-    path = options.folder / f"nest_memory-{now:%Y-%m-%d}.json"
+    path, number = options.folder / f"nest_memory-{now:%Y-%m-%d}.json", 2
+    while path.exists():  # a measurement is never overwritten
+        path, number = options.folder / f"nest_memory-{now:%Y-%m-%d}-{number}.json", number + 1
     path.write_text(json.dumps(common.rounded(point), indent=1) + "\n")
     print(f"written: {path.name}")
 
