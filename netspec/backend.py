@@ -274,7 +274,7 @@ class Backend(ABC):
 
     def default_threads(self, ranks: int = 1) -> int:
         """Return a rank's share of the processors that this process may use, at least one."""
-        return max(len(os.sched_getaffinity(0)) // ranks, 1) if self.threaded else 1
+        return max(len(os.sched_getaffinity(0)) // max(ranks, 1), 1) if self.threaded else 1
 
     def option(self, request: RunRequest, name: str) -> str:
         """Return an option of the request, or its default."""

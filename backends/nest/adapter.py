@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 
 from netspec import connectivity as rules
 from netspec import distributions as dist
-from netspec import realisation
+from netspec import ranks, realisation
 from netspec.backend import Backend, Entry, Option, Outcome, Progress, RunRequest
 from netspec.backends.nest.models import (
     BLOCK,
@@ -57,17 +59,8 @@ class NestBackend(Backend):
     }
 
     def details(self) -> dict[str, str]:
-        """Ask NEST, in a process of its own, how it was built."""
-        code = (
-            "import json, nest; b = nest.build_info; "
-            "print(json.dumps([b['have_mpi'], b['built'], nest.__path__[0]]))"
-        )
-        run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
-        try:
-            mpi, built, folder = json.loads(run.stdout.splitlines()[-1])
-        except (ValueError, IndexError):
-            return {"import": f"fails with status {run.returncode}"}
-        return {"MPI": "yes" if mpi else "no (make nest-mpi)", "built": built, "folder": folder}
+        """Return how NEST was built, and where it lies."""
+        return dict(_build())
 
     def check_options(self, request: RunRequest) -> None:
         """Raise also for ranks that this NEST cannot have."""
@@ -303,3 +296,23 @@ class NestBackend(Backend):
         from netspec.backends.nest.simulation import NestSimulation
 
         return NestSimulation(self, request, progress).outcome()
+
+
+@lru_cache(maxsize=1)
+def _build() -> dict[str, str]:
+    """Ask NEST, in a process of its own, how it was built."""
+    code = (
+        "import json, nest; b = nest.build_info; "
+        "print(json.dumps([b['have_mpi'], b['built'], nest.__path__[0]]))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=False,
+        env={**ranks.DEFAULTS, **os.environ},
+    )
+    try:
+        mpi, built, folder = json.loads(run.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        return {"import": f"fails with status {run.returncode}"}
+    return {"MPI": "yes" if mpi else "no (make nest-mpi)", "built": built, "folder": folder}
