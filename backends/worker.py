@@ -25,7 +25,7 @@ from typing import Any
 from netspec import ranks
 from netspec.backend import Backend, Ledger, Outcome, RunRequest, get_backend, versions
 from netspec.errors import NetspecError
-from netspec.memory import memory_mib
+from netspec.machine import memory_mib
 from netspec.results import write_run
 from netspec.serialization import spec_hash
 
@@ -92,7 +92,7 @@ def main(request_file: str, result: str) -> None:
 def _manifest(
     request: RunRequest, backend: Backend, ledger: Ledger, outcome: Outcome
 ) -> dict[str, Any]:
-    simulation, network = request.simulation, request.network
+    simulation, network, used = request.simulation, request.network, request.realisation
     return {
         "name": network.name,
         "description": network.description,
@@ -104,7 +104,22 @@ def _manifest(
         "warmup_steps": simulation.warmup_steps,
         "total_steps": simulation.total_steps,
         "sizes": {name: network.population(name).size for name in network.recorded()},
+        "recorders": {
+            recorder.name: {
+                "population": recorder.target,
+                "neurons": recorder.neurons,
+                "interval": simulation.steps(recorder.interval or simulation.dt, minimum=1),
+                "units": {
+                    variable: network.model_of(recorder.target).units_of_states[variable]
+                    for variable in recorder.variables
+                },
+            }
+            for recorder in network.recorders
+            if recorder.variables
+        },
+        "step_currents": [entry.model_dump(mode="json") for entry in network.step_currents],
         "connectivity": request.connectivity,
+        "realisation": used and used.model_dump(mode="json", exclude={"file"}),
         "ranks": request.ranks,
         "threads": request.threads,
         "virtual_processes": request.virtual_processes,

@@ -20,7 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 Result = dict[str, Any]
 PACKAGES = ("numpy", "scipy", "cython", "nest-simulator", "brian2", "microcircuit", "neurodynex",
-            "elephant", "netspec-snn")  # fmt: skip
+            "elephant", "pygenn", "neo", "nixio", "pynwb", "h5py", "netspec-snn")  # fmt: skip
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
@@ -180,10 +180,15 @@ def report(script: str, options: argparse.Namespace, pairs: list[Result], notes:
         "medians": summary,
         "pairs": pairs,
     }
-    options.folder.mkdir(parents=True, exist_ok=True)
-    path, number = options.folder / f"{name}-{now:%Y-%m-%d}.json", 2
+    write_point(options.folder, name, now, point)
+
+
+def write_point(folder: Path, name: str, now: datetime.datetime, point: Result) -> None:
+    """Write a JSON point under the name of its benchmark and day."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path, number = folder / f"{name}-{now:%Y-%m-%d}.json", 2
     while path.exists():  # a measurement is never overwritten
-        path, number = options.folder / f"{name}-{now:%Y-%m-%d}-{number}.json", number + 1
+        path, number = folder / f"{name}-{now:%Y-%m-%d}-{number}.json", number + 1
     path.write_text(json.dumps(rounded(point), indent=1) + "\n")
     print(f"written: {path.name}")
 

@@ -15,24 +15,24 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, StrictBool, StrictStr
 
-import netspec
+from netspec import realisation
 from netspec.errors import BackendMissing, UnsupportedError, UsageError, choices, nearest, unknown
 from netspec.fields import Described, Identifier
-from netspec.memory import memory_mib
+from netspec.machine import memory_mib
 from netspec.network import Network, Projection
-from netspec.realisation import Synapses, share_lifted, synapse_blocks
+from netspec.realisation import Synapses
+from netspec.realisation_file import Realisation, RealisationRef
 from netspec.serialization import spec_hash
 from netspec.simulation import Simulation
+from netspec.versions import own_versions
 
 GROUP = "netspec.backends"
 
@@ -125,6 +125,8 @@ class RunRequest(Described):
         Of the backend.
     readback : bool
         Read all parameters and synapses back from the simulator into the result.
+    realisation : RealisationRef or None
+        A file that shared synapses are read from; drawn if None, which gives the same.
     """
 
     network: Network
@@ -136,6 +138,7 @@ class RunRequest(Described):
     approximations: tuple[StrictStr, ...] = ()
     options: dict[Identifier, StrictStr] = {}
     readback: StrictBool = False
+    realisation: RealisationRef | None = None
 
     @property
     def virtual_processes(self) -> int:
@@ -144,11 +147,16 @@ class RunRequest(Described):
 
     def content_hash(self, backend: Backend) -> str:
         """Return a hash of everything that decides the result (hexadecimal)."""
-        data = self.model_dump(mode="json", exclude={"network", "approximations", "options"})
+        left_out = {"network", "approximations", "options", "realisation"}
+        data = self.model_dump(mode="json", exclude=left_out)
         # what is in use decides, not what was agreed to or left at its default
         data["approximations"] = sorted(backend.ledger(self).approximations())
         data["options"] = backend.resolved_options(self)
         data |= {"spec_hash": spec_hash(self.network), "versions": versions(backend)}
+        if self.realisation is not None:
+            # a file holds what would be drawn here, unless it was drawn by other versions
+            drawn, here = self.realisation.versions.items(), own_versions().items()
+            data["versions"] |= {f"{name} of the synapses": v for name, v in drawn - here}
         text = json.dumps(data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -223,6 +231,24 @@ class Execution:
         self.network, self.simulation = request.network, request.simulation
         self.dt = request.simulation.dt
         self.result = Outcome()
+        used = request.realisation
+        self._file = None if used is None else Realisation(used, request.network)
+
+    def synapse_blocks(self, projection: Projection) -> Iterator[Synapses]:
+        """Yield netspec's synapses by blocks of rows, drawn or read from the request's file."""
+        if self._file is not None:
+            return self._file.synapse_blocks(projection)
+        return realisation.synapse_blocks(self.network, projection, self.simulation)
+
+    def synapses(self, projection: Projection) -> Synapses:
+        """Return netspec's synapses of a projection in one piece."""
+        return realisation.join(self.synapse_blocks(projection))
+
+    def row_lengths(self, projection: Projection) -> NDArray[np.uint32]:
+        """Return the number of netspec's synapses of each source, shape (n_pre,)."""
+        if self._file is not None:
+            return self._file.row_lengths(projection)
+        return realisation.row_lengths(self.network, projection, self.simulation)
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -233,18 +259,6 @@ class Execution:
         self.result.seconds[name] = time.perf_counter() - started
         self.result.memory[name] = memory_mib()
         self.progress(name, 1.0)
-
-    def synapse_blocks(self, projection: Projection) -> Iterator[Synapses]:
-        """Yield the synapses of a projection in blocks of whole rows."""
-        return synapse_blocks(self.network, projection, self.simulation)
-
-    def row_lengths(self, projection: Projection) -> NDArray[np.uint32]:
-        """Return the synapses of each source neuron, shape (n_pre,)."""
-        size = self.network.population(projection.pre).size
-        counts = np.zeros(size, np.uint32)
-        for block in self.synapse_blocks(projection):
-            counts += np.bincount(block.pre, minlength=size).astype(np.uint32)
-        return counts
 
 
 class Backend(ABC):
@@ -257,6 +271,7 @@ class Backend(ABC):
     threaded: ClassVar[bool] = True
     mpi: ClassVar[bool] = False
     options: ClassVar[dict[str, Option]] = {}
+    cite: ClassVar[tuple[str, ...]] = ()
 
     def status(self) -> Status:
         """Say whether the simulator is installed, without importing it."""
@@ -322,7 +337,7 @@ def _canonical_delays(request: RunRequest) -> list[Entry]:
     """Name the delays that the canonical form lifts to one step, the same on every backend."""
     entries, dt = [], request.simulation.dt
     for projection in request.network.projections:
-        share = share_lifted(projection, dt)
+        share = realisation.share_lifted(projection, dt)
         if projection.delay is None:
             reason = f"the smallest delay there is, one step of {dt:g} ms"
         elif share > 0:
@@ -355,24 +370,6 @@ def get_backend(name: str) -> Backend:
     raise BackendMissing(unknown("backend", name, backend_names()))
 
 
-@lru_cache(maxsize=1)
-def _source_digest() -> str:
-    """Return a digest of netspec's own code, so that a changed checkout has other results."""
-    digest = hashlib.sha256()
-    folders = [Path(netspec.__file__).parent]
-    spec = find_spec("netspec.backends")
-    folders += map(Path, (spec.submodule_search_locations if spec else None) or ())
-    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
 def versions(backend: Backend) -> dict[str, str]:
     """Return the versions that decide a result."""
-    return {
-        "netspec": netspec.__version__,
-        "netspec source": _source_digest(),
-        "numpy": np.__version__,
-        "scipy": metadata.version("scipy"),
-        backend.name: backend.status().version,
-    }
+    return {**own_versions(), backend.name: backend.status().version}

@@ -7,7 +7,6 @@ synapses between the same pair.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 import numpy as np
@@ -150,29 +149,6 @@ class RingKernel(Described):
         bump = np.exp(-0.5 * (distance / self.sigma) ** 2)
         profile: NDArray[np.float64] = self.J_minus + (self.J_plus - self.J_minus) * bump
         return self.weight * profile
-
-
-def product(kernel: Kernel, size: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Return a function that computes S_i = sum_j w_ij s_j.
-
-    Parameters
-    ----------
-    kernel : UniformKernel or RingKernel
-    size : int
-        Targets; for a ring, sources as well.
-
-    Returns
-    -------
-    callable
-        Of s, shape (sources,); returns S, shape (size,), or one number that is the same for all.
-    """
-    if isinstance(kernel, UniformKernel):
-        weight = kernel.weight
-        return lambda source: weight * source.sum()
-    from scipy.fft import irfft, rfft
-
-    spectrum = rfft(kernel.values(size))
-    return lambda source: irfft(rfft(source) * spectrum, size)
 
 
 Kernel = Annotated[UniformKernel | RingKernel, Field(discriminator="kind")]

@@ -86,7 +86,7 @@ RESERVED = frozenset(
 ) | {*keyword.kwlist, *ex.UNIT_NAMES}
 # of the temporaries of a step, see `netspec.lowering`
 RESERVED_PREFIXES = (
-    *("next_", "const_", "full_", "half_", "reset_", "poisson_"),
+    *("next_", "const_", "full_", "half_", "reset_", "poisson_", "netspec_"),
     *("k1_", "k2_", "k3_", "k4_", "y2_", "y3_", "y4_"),
 )
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from netspec.streams import stream
 
 BLOCK = 2_000_000  # synapses per block, about
 MAX_DELAY_STEPS = 2**16 - 1
+Drawn = TypeVar("Drawn")
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,15 @@ class Synapses:
         return np.broadcast_to(np.asarray(self.delay, np.int64), self.pre.shape)
 
 
-def _blocks(n_pre: int, count: float) -> list[tuple[int, int]]:
-    """Split the rows so that a block holds about `BLOCK` synapses."""
+def expected_synapses(network: Network, projection: Projection) -> float:
+    """Return the number of synapses of a projection (its mean if it is random)."""
+    n_pre, n_post = (network.population(p).size for p in (projection.pre, projection.post))
+    return expected_count(projection.rule, n_pre, n_post, projection.pre == projection.post)
+
+
+def block_rows(network: Network, projection: Projection) -> list[tuple[int, int]]:
+    """Return first and last (exclusive) source of each block of about `BLOCK` synapses."""
+    n_pre, count = network.population(projection.pre).size, expected_synapses(network, projection)
     rows = n_pre if count <= BLOCK else max(1, int(n_pre * BLOCK / count))
     return [(first, min(first + rows, n_pre)) for first in range(0, n_pre, rows)]
 
@@ -90,8 +98,7 @@ class _Drawing:
         same = projection.pre == projection.post
         self.skip_self = same and not getattr(self.rule, "allow_autapses", True)
         self.columns = self.n_post - int(self.skip_self)
-        count = expected_count(self.rule, self.n_pre, self.n_post, same)
-        self.blocks = _blocks(self.n_pre, count)
+        self.blocks = block_rows(network, projection)
         if isinstance(self.rule, FixedTotalNumber):
             self.counts = self._counts_per_block(self.rule)
         elif isinstance(self.rule, FixedIndegree):
@@ -105,20 +112,28 @@ class _Drawing:
         return stream(self.simulation.seed, self.projection.name, purpose, block)
 
     def block(self, index: int) -> Synapses:
-        first, last = self.blocks[index]
-        if isinstance(self.rule, Explicit):
-            lo, hi = np.searchsorted(self.explicit[0], np.array([first, last], np.uint32))
-            pre, post = self.explicit[0][lo:hi], self.explicit[1][lo:hi]
-            chosen = self.order[lo:hi]
-        else:
-            pre, post = self.pairs(index, first, last)
-            chosen = np.empty(0, np.intp)
+        pre, post, chosen = self.pairs(index)
         weight = self.weight(index, len(pre), chosen)
         return Synapses(pre, post, weight, self.delay(index, len(pre), chosen))
 
+    def row_lengths(self, index: int) -> NDArray[np.uint32]:
+        first, last = self.blocks[index]
+        pre, _, _ = self.pairs(index)
+        # the sources are sorted, so a row ends where the next begins
+        ends = np.searchsorted(pre, np.arange(first, last, dtype=np.uint32), side="right")
+        return np.diff(ends, prepend=0).astype(np.uint32)
+
     # -- which pairs --------------------------------------------------------------------
 
-    def pairs(self, index: int, first: int, last: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    def pairs(self, index: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.intp]]:
+        """Return sources, targets and, of explicit synapses, their places in the description."""
+        first, last = self.blocks[index]
+        if isinstance(self.rule, Explicit):
+            lo, hi = np.searchsorted(self.explicit[0], np.array([first, last], np.uint32))
+            return self.explicit[0][lo:hi], self.explicit[1][lo:hi], self.order[lo:hi]
+        return *self._pairs(index, first, last), np.empty(0, np.intp)
+
+    def _pairs(self, index: int, first: int, last: int) -> tuple[NDArray[Any], NDArray[Any]]:
         if isinstance(self.rule, OneToOne):
             rows = np.arange(first, last, dtype=np.uint32)
             return rows, rows
@@ -300,24 +315,40 @@ def synapse_blocks(
         Blocks drawn at once; the processors at hand if None. Does not change the result.
     """
     drawing = _Drawing(network, projection, simulation)
-    total = len(drawing.blocks)
+    yield from _in_order(drawing.block, len(drawing.blocks), threads)
+
+
+def _in_order(
+    draw: Callable[[int], Drawn], total: int, threads: int | None = None
+) -> Iterator[Drawn]:
     workers = min(threads or len(os.sched_getaffinity(0)), total)
     if workers <= 1:
-        yield from map(drawing.block, range(total))
+        yield from map(draw, range(total))
         return
     with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Synapses]] = deque()
+        waiting: deque[Future[Drawn]] = deque()
         for index in range(total):
-            waiting.append(pool.submit(drawing.block, index))
+            waiting.append(pool.submit(draw, index))
             if len(waiting) > workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def synapses(network: Network, projection: Projection, simulation: Simulation) -> Synapses:
-    """Return all synapses of a projection (at most 14 bytes each)."""
-    blocks = list(synapse_blocks(network, projection, simulation))
+def row_lengths(
+    network: Network, projection: Projection, simulation: Simulation
+) -> NDArray[np.uint32]:
+    """Return the number of synapses of each source, shape (n_pre,).
+
+    Exact, by drawing the pairs without their weights and delays, block by block.
+    """
+    drawing = _Drawing(network, projection, simulation)
+    return np.concatenate(list(_in_order(drawing.row_lengths, len(drawing.blocks))))
+
+
+def join(parts: Iterable[Synapses]) -> Synapses:
+    """Return the blocks of a projection as one (at most 14 bytes a synapse)."""
+    blocks = list(parts)
     if len(blocks) == 1:
         return blocks[0]
 
@@ -326,6 +357,11 @@ def synapses(network: Network, projection: Projection, simulation: Simulation) -
         return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else parts[0]
 
     return Synapses(*(joined(field) for field in ("pre", "post", "weight", "delay")))
+
+
+def synapses(network: Network, projection: Projection, simulation: Simulation) -> Synapses:
+    """Return all synapses of a projection."""
+    return join(synapse_blocks(network, projection, simulation))
 
 
 def _drawn(

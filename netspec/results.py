@@ -1,17 +1,14 @@
 """Results: one HDF5 file a run, written whole or not at all, and checked when read.
 
-The file starts with a block of 4096 bytes of text (an HDF5 user block) that holds the format,
-the size and the SHA-256 of all that follows, so that any flipped bit or lost byte is found.
+The file is sealed (`netspec.sealed`), so that any flipped bit or lost byte is found.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +17,9 @@ from numpy.typing import NDArray
 
 from netspec.backend import Outcome
 from netspec.errors import ResultFileError, UsageError, choices, nearest
+from netspec.sealed import HEADER, sealed, verify
 
-MAGIC = "netspec-run/1"
-HEADER = 4096  # bytes; HDF5 wants a power of two, at least 512
+FORMAT = "netspec-run/1"
 
 
 @dataclass(frozen=True)
@@ -102,6 +99,14 @@ class Run:
         """Populations whose spikes were recorded."""
         return list(self.manifest["sizes"])
 
+    @property
+    def recorders(self) -> dict[str, dict[str, Any]]:
+        """Recorder of state variables -> population, neurons (or None), interval, units."""
+        found: dict[str, dict[str, Any]] | None = self.manifest.get("recorders")
+        if found is None:
+            raise ResultFileError(f"{self.file}: says nothing of its recorders; run it again")
+        return found
+
     def spikes(self, population: str, warmup: bool = False) -> SpikeData:
         """Return the spikes of a population in the counted window.
 
@@ -151,6 +156,22 @@ class Run:
             raise UsageError(f"nothing read back as {path!r}; {choices(known)}")
         return found
 
+    def to_neo(self, **chosen: Any) -> Any:
+        """Return the run as a ``neo.Block``; needs the extra ``neo``.
+
+        Parameters
+        ----------
+        **chosen
+            ``populations``, ``sample``, ``seed``, ``warmup``: what to keep, everything in the
+            counted window by default (see `netspec.validation.neo_io.to_neo`).
+        """
+        # results know nothing of what is made of them, so the converter registers itself
+        (converter,) = metadata.entry_points(group="netspec.converters", name="neo")
+        try:
+            return converter.load()(self, **chosen)
+        except ModuleNotFoundError as error:
+            raise UsageError(f"{error}. To get it: pip install 'netspec-snn[neo]'") from None
+
     def summary(self) -> dict[str, Any]:
         """Return what ``netspec run --json`` prints."""
         keys = ("spec_hash", "request_hash", "backend", "seed", "seconds", "peak_memory_mib")
@@ -165,7 +186,7 @@ class Run:
 
 
 def write_run(path: Path, manifest: dict[str, Any], outcome: Outcome) -> None:
-    """Write a result file: temporary name, fsync, rename.
+    """Write a result file, whole or not at all.
 
     Parameters
     ----------
@@ -185,17 +206,8 @@ def write_run(path: Path, manifest: dict[str, Any], outcome: Outcome) -> None:
         arrays[f"samples/{recorder}/{variable}/value"] = np.asarray(values, np.float64)
     arrays |= {f"readback/{name}": np.asarray(a) for name, a in outcome.readback.items()}
     arrays |= {f"local/{name}": positions for name, positions in outcome.local.items()}
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    with sealed(path, FORMAT) as temporary:
         _write(temporary, manifest, arrays)
-        os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write(path: Path, manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
@@ -209,43 +221,6 @@ def _write(path: Path, manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]
             file.create_dataset(name, data=array, **options)
         text = json.dumps(manifest, sort_keys=True)
         file.create_dataset("manifest", data=np.frombuffer(text.encode(), np.uint8))
-    digest, size = _digest(path)
-    header = json.dumps({"format": MAGIC, "bytes": size, "sha256": digest}) + "\n"
-    with path.open("r+b") as raw:
-        raw.write(header.encode().ljust(HEADER, b" "))
-        raw.flush()
-        os.fsync(raw.fileno())
-
-
-def _digest(path: Path) -> tuple[str, int]:
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as raw:
-        raw.seek(HEADER)
-        while chunk := raw.read(1 << 22):
-            digest.update(chunk)
-            size += len(chunk)
-    return digest.hexdigest(), size
-
-
-def verify(path: Path) -> None:
-    """Raise `ResultFileError` unless the file is whole and undamaged."""
-    try:
-        with path.open("rb") as raw:
-            head = raw.read(HEADER)
-        text = head.decode("ascii")
-        header = json.loads(text)
-        expected = json.dumps(header) + "\n"
-        digest, size = _digest(path)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ResultFileError(f"{path}: no netspec result ({error})") from None
-    if not isinstance(header, dict) or header.get("format") != MAGIC:
-        raise ResultFileError(f"{path}: no netspec result (its header says something else)")
-    if text != expected.ljust(HEADER, " "):
-        raise ResultFileError(f"{path}: damaged header")
-    if header.get("bytes") != size:
-        raise ResultFileError(f"{path}: {size} bytes of data, {header.get('bytes')} were written")
-    if header.get("sha256") != digest:
-        raise ResultFileError(f"{path}: damaged, its checksum does not fit")
 
 
 def open_run(path: str | Path) -> Run:
@@ -259,7 +234,7 @@ def open_run(path: str | Path) -> Run:
     import h5py
 
     path = Path(path)
-    verify(path)
+    verify(path, FORMAT)
     with h5py.File(path, "r") as file:
         manifest = json.loads(file["manifest"][()].tobytes())
     return Run(path, manifest)

@@ -13,18 +13,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from netspec import ranks as mpi
 from netspec.backend import Progress, RunRequest, get_backend
 from netspec.errors import BackendMissing, ResultFileError, SimulationFailed, UsageError
 from netspec.network import Network
+from netspec.realisation_file import reference
 from netspec.results import Run, open_run, write_run
 from netspec.simulation import Simulation
 
@@ -48,6 +48,7 @@ def run(
     approximations: Sequence[str] = (),
     options: Mapping[str, str] | None = None,
     readback: bool = False,
+    realisation: str | Path | None = None,
     out: str | Path = DEFAULT_FOLDER,
     force: bool = False,
     time_limit: float | None = None,
@@ -76,6 +77,8 @@ def run(
         Options of the backend.
     readback : bool
         Also read parameters and synapses back from the simulator.
+    realisation : path, optional
+        A file of `netspec realise` that the synapses are read from; connectivity is shared then.
     out : path
         Folder of result files.
     force : bool
@@ -93,6 +96,10 @@ def run(
     ------
     UnsupportedError
         If the backend cannot run the network exactly and no approximation was agreed to.
+    UsageError
+        If `realisation` holds the synapses of another network, seed or time step.
+    ResultFileError
+        If `realisation` is damaged.
     SimulationFailed
         If the child process, or one of the ranks, failed or ran out of time.
     """
@@ -112,7 +119,15 @@ def run(
         options=dict(options or {}),
         readback=readback,
     )
+    if realisation is not None:
+        request = with_realisation(request, realisation)
     return execute(request, Path(out), force=force, time_limit=time_limit, progress=progress)
+
+
+def with_realisation(request: RunRequest, path: str | Path) -> RunRequest:
+    """Return the request with its synapses from a file, which is verified."""
+    found = reference(path, request.network, request.simulation)
+    return request.model_copy(update={"connectivity": "shared", "realisation": found})
 
 
 def result_path(request: RunRequest, out: Path) -> Path:
@@ -131,8 +146,9 @@ def execute(
     force: bool = False,
     time_limit: float | None = None,
     progress: Progress | None = None,
+    stop: threading.Event | None = None,
 ) -> Run:
-    """Run a request (see `run`)."""
+    """Run a request (see `run`); `stop` ends it from another thread, as a failure."""
     backend = get_backend(request.backend)
     backend.check_options(request)
     status = backend.status()
@@ -144,10 +160,14 @@ def execute(
         (out / ".locks").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: no folder for results ({error.strerror})") from None
+    from filelock import FileLock  # brings asyncio and logging, which takes its time
+
     with FileLock(out / ".locks" / f"{path.name}.lock"):
         if not path.exists() or force:
             try:
-                _in_child(request, path, time_limit, progress or (lambda phase, fraction: None))
+                quiet: Progress = lambda phase, fraction: None
+                stop = stop or threading.Event()
+                _in_child(request, path, time_limit, progress or quiet, stop)
             finally:
                 for rest in out.glob(f".{path.name}.*.tmp"):  # of a writer that was killed
                     rest.unlink(missing_ok=True)
@@ -168,7 +188,11 @@ def _checked(request: RunRequest, path: Path) -> Run:
 
 
 def _in_child(
-    request: RunRequest, path: Path, time_limit: float | None, progress: Progress
+    request: RunRequest,
+    path: Path,
+    time_limit: float | None,
+    progress: Progress,
+    stop: threading.Event,
 ) -> None:
     many = request.ranks > 1
     launcher = mpi.launcher(request.ranks) if many else []
@@ -192,12 +216,18 @@ def _in_child(
             stderr=stderr,
             stdin=subprocess.DEVNULL,
             cwd=scratch,
-            env={**mpi.DEFAULTS, **os.environ, "PYTHONUNBUFFERED": "1"},
+            # NumPy's own threads would come on top of those that were asked for
+            env={
+                **mpi.DEFAULTS,
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                "OPENBLAS_NUM_THREADS": "1",
+            },
             start_new_session=True,
         )
         ended = False
         try:
-            ended = _follow(child, _Patience(time_limit, folder), progress)
+            ended = _follow(child, _Patience(time_limit, folder, stop), progress)
         finally:
             if many and not ended:
                 child.send_signal(signal.SIGTERM)  # the launcher ends its ranks, and tidies up
@@ -231,14 +261,22 @@ def _reason(
 
 
 class _Patience:
-    """Knows when to wait no longer: past the time limit, or after a rank's error."""
+    """Knows when to wait no longer: past the time limit, after a rank's error, when stopped."""
 
-    def __init__(self, time_limit: float | None, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, time_limit: float | None, folder: Path, stop: threading.Event) -> None:
+        self.folder, self.stop = folder, stop
         self.deadline = float("inf") if time_limit is None else time.monotonic() + time_limit
 
     def left(self) -> float:
-        """Return the seconds left to wait; zero or less at the end."""
+        """Return the seconds left to wait; zero or less at the end.
+
+        Raises
+        ------
+        SimulationFailed
+            If another thread has stopped the run.
+        """
+        if self.stop.is_set():
+            raise SimulationFailed("stopped")
         now = time.monotonic()
         if mpi.failed(self.folder):
             self.deadline = min(self.deadline, now + FAILED_RANK_SECONDS)

@@ -16,7 +16,12 @@ from netspec import backend as contract
 from netspec.audit import Audit
 from netspec.results import Run
 
-console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+LOG_WIDTH = 160  # a file has no width of its own
+console = Console(
+    highlight=False,
+    soft_wrap=not sys.stdout.isatty(),
+    width=None if sys.stdout.isatty() else LOG_WIDTH,
+)
 LOG_EVERY = 10.0  # seconds between two plain lines in a log
 
 

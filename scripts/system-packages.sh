@@ -1,6 +1,7 @@
 #!/bin/sh
 # What pip cannot bring: a Python of 3.11 or newer with venv, and a C++ compiler (Brian2 compiles
 # its code). Installs Debian's packages where they are missing and this is possible.
+# Optional, not installed here: chromium, in which the tests look at the report (skipped without).
 set -eu
 python=${1:-python3}
 

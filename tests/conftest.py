@@ -38,6 +38,12 @@ MARKS = {
 OUTCOMES = ("passed", "failed", "xfailed", "skipped")
 
 
+def pytest_addoption(parser):
+    group = parser.getgroup("netspec")
+    group.addoption("--device", default="cpu", help="of backends that run on several: cpu, cuda")
+    group.addoption("--precision", default="double", help="of backends that have a choice: single")
+
+
 def pytest_configure(config):
     for name, meaning in MARKS.items():
         text = f"{name}(backends, reason, raises=UnsupportedError): {meaning}; a strict xfail"
@@ -82,13 +88,32 @@ def results(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def simulate(backend, results):
+def asked(backend, request):
+    """Give the options of the command line that the backend has."""
+    given = {name: request.config.getoption(name) for name in ("device", "precision")}
+    return {name: value for name, value in given.items() if name in get_backend(backend).options}
+
+
+@pytest.fixture(scope="session")
+def agreed(asked):
+    """Give the names of the approximations that these options are, to which every run agrees."""
+    return ["single-precision"] if asked.get("precision") == "single" else []
+
+
+@pytest.fixture(scope="session")
+def simulate(backend, results, asked, agreed):
     """Give a function that runs a network for a duration (ms), from time zero on."""
 
-    def run(network, duration, dt=0.1, seed=1, **options):
+    def run(network, duration, dt=0.1, seed=1, options=None, approximations=(), **more):
         simulation = Simulation(dt=dt, warmup=0.0, duration=duration, seed=seed)
-        options = {"threads": 1, "out": results, **options}
-        return netspec.run(network, backend, simulation, **options)
+        return netspec.run(
+            network,
+            backend,
+            simulation,
+            **{"threads": 1, "out": results, **more},
+            options=asked | (options or {}),
+            approximations=[*approximations, *agreed],
+        )
 
     return run
 
@@ -126,10 +151,18 @@ def _whole_suite(config):
 
 def _left_out(session):
     """Return the required backends of which no conformance test ran, if that is a failure."""
-    chosen = any(CONFORMANCE in item.path.parents for item in getattr(session, "items", ()))
-    if not chosen or not _whole_suite(session.config):
+    if hasattr(session.config, "workerinput"):  # of several processes: the one above them counts
         return []
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    items = [item.path for item in getattr(session, "items", ())]
+    items += [
+        session.config.rootpath / report.nodeid.split("::")[0]
+        for outcome in OUTCOMES
+        for report in reporter.stats.get(outcome, ())
+    ]
+    chosen = any(CONFORMANCE in path.parents for path in items)
+    if not chosen or not _whole_suite(session.config):
+        return []
     counts, _ = _by_backend(reporter)
     ran = ("passed", "failed", "xfailed")
     return [name for name in REQUIRED if not any(counts[name][outcome] for outcome in ran)]

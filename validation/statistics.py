@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netspec.errors import UsageError
 from netspec.results import SpikeData
+from netspec.validation.definitions import Distribution, Statistic, margin
 
 COVARIANCE_BIN = 2.0  # ms; the field's choice for the microcircuit, its refractory time
 SYNCHRONY_BIN = 3.0  # ms; Potjans & Diesmann (2014)
@@ -24,75 +25,39 @@ MIN_SPIKES = (
     3  # of a neuron, hence two intervals: below, LV is undefined and CV is 0 whatever fires
 )
 
-MarginKind = Literal["ratio", "absolute", "relative", "distance_ratio"]
-
-
-@dataclass(frozen=True)
-class Statistic:
-    """What one number means, and how much of a difference in it matters.
-
-    Attributes
-    ----------
-    name : str
-        Key in the result of `population_statistics` or `distributions`.
-    unit : str
-        Empty for a number without one.
-    meaning : str
-        Definition in one line.
-    margin : float or None
-        Default margin of equivalence; None for a statistic that is reported and not tested.
-    margin_kind : {"ratio", "absolute", "relative", "distance_ratio"} or None
-        ``ratio``: the value is a natural logarithm, and the quantity itself may differ by this
-        fraction, so that the margin of the value is ``log(1 + margin)``. ``absolute``: in the
-        value's unit. ``relative``: fraction of the reference's mean. ``distance_ratio``: largest
-        ratio of distances between and within backends.
-    circular : bool
-        The value is an angle in degrees; means of it are circular.
-    """
-
-    name: str
-    unit: str
-    meaning: str
-    margin: float | None = None
-    margin_kind: MarginKind | None = None
-    circular: bool = False
-
-    @property
-    def primary(self) -> bool:
-        """Whether the verdict rests on it; otherwise it is only reported."""
-        return self.margin is not None
-
-
 STATISTICS = (
-    Statistic("log_rate", "log(1/s)", "natural logarithm of the mean rate", 0.05, "ratio"),
+    Statistic("rate", "1/s", "mean rate", margin("5 %", "log")),
     Statistic(
         "log_sd_rate",
         "log(1/s)",
         "natural logarithm of the SD of rates across all neurons",
-        0.05,
-        "absolute",
+        margin("0.05", "absolute"),
     ),
     Statistic(
-        "silent_fraction", "", "share of neurons without a spike in the window", 0.02, "absolute"
+        "silent_fraction",
+        "",
+        "share of neurons without a spike in the window",
+        margin("0.02", "absolute"),
     ),
     Statistic(
-        "lv", "", "local variation of intervals, mean over eligible neurons", 0.02, "absolute"
+        "lv",
+        "",
+        "local variation of intervals, mean over eligible neurons",
+        margin("0.02", "absolute"),
     ),
     Statistic(
         "covariance",
         "",
         f"mean covariance of spike counts over all pairs, bins of {COVARIANCE_BIN:g} ms",
-        0.25,
-        "relative",
+        # of an inhibition-dominated network it may be negative: no logarithm
+        margin("25 %", "ratio"),
     ),
     Statistic(
         "synchrony",
         "",
         f"variance / mean of the population's spike count, bins of {SYNCHRONY_BIN:g} ms",
-        0.25,
-        "relative",
+        margin("25 %", "log"),
     ),
-    Statistic("rate", "1/s", "mean rate"),
     Statistic("neurons", "", "number of neurons, on which the synchrony depends"),
     Statistic("eligible", "", f"share of neurons with {MIN_SPIKES} spikes or more: LV and CV"),
     Statistic("cv", "", "coefficient of variation of intervals, mean over eligible neurons"),
@@ -105,9 +70,9 @@ STATISTICS = (
 )
 
 DISTRIBUTIONS = (
-    Statistic("rate", "1/s", "rate of every neuron", 1.25, "distance_ratio"),
-    Statistic("lv", "", "LV of every eligible neuron", 1.25, "distance_ratio"),
-    Statistic("cv", "", "CV of intervals of every eligible neuron"),
+    Distribution("rate", "1/s", "rate of every neuron"),
+    Distribution("lv", "", "LV of every eligible neuron"),
+    Distribution("cv", "", "CV of intervals of every eligible neuron", primary=False),
 )
 
 
@@ -192,15 +157,13 @@ def population_statistics(spikes: SpikeData) -> dict[str, float]:
     """
     trains = _trains(spikes)
     pairs = _Counts(trains, COVARIANCE_BIN)
-    rate = _mean(trains.rates)
     found = {
-        "log_rate": _log(rate),
+        "rate": _mean(trains.rates),
         "log_sd_rate": _log(_sd_rate(trains)),
         "silent_fraction": _mean(trains.counts == 0) if trains.span else math.nan,
         "lv": _mean(_local_variation(trains)),
         "covariance": _covariance(pairs),
         "synchrony": _synchrony(_Counts(trains, SYNCHRONY_BIN)),
-        "rate": rate,
         "neurons": float(trains.size),
         "eligible": _mean(trains.eligible) if trains.span else math.nan,
         "cv": _mean(_coefficient_of_variation(trains)),
@@ -232,8 +195,10 @@ def distributions(spikes: SpikeData) -> dict[str, NDArray[np.float64]]:
 
 
 def mean_and_sd(values: list[float]) -> tuple[float, float]:
-    """Return the mean and the sample standard deviation (NaN for fewer than two values)."""
+    """Return the mean and the sample standard deviation (NaN: too few values)."""
     array = np.asarray(values, float)
+    if not len(array):
+        return math.nan, math.nan
     sd = float(array.std(ddof=1)) if len(array) > 1 else float("nan")
     return float(array.mean()), sd
 

@@ -17,21 +17,30 @@ from numpy.typing import NDArray
 from netspec.circuits.working_memory import Cue
 from netspec.errors import UsageError, unknown
 from netspec.results import SpikeData
+from netspec.validation.definitions import Statistic, margin
 from netspec.validation.ring import FLANK, bump, decode, diffusion, profile
-from netspec.validation.statistics import Statistic, within
+from netspec.validation.statistics import within
 
 FORMATION = (250.0, 500.0)  # ms after the cue, when its own trace (NMDA, 100 ms) has gone
 
 RING_STATISTICS = (
-    Statistic("rest_rate_E", "1/s", "rate of E before the cue", 0.05, "relative"),
-    Statistic("rest_rate_I", "1/s", "rate of I before the cue", 0.05, "relative"),
-    Statistic("formed", "", "share of trials in which the cue raised a bump", 0.1, "absolute"),
-    Statistic("vector_length", "", "length of the population vector", 0.02, "absolute"),
-    Statistic("rate_E", "1/s", "rate of E in the window of formation", 0.05, "relative"),
-    Statistic("rate_I", "1/s", "rate of I in the window of formation", 0.05, "relative"),
-    Statistic("bias", "deg", "circular mean of angle - cue", 2.0, "absolute", circular=True),
-    Statistic("peak", "1/s", "largest rate of the smoothed profile", 0.05, "relative"),
-    Statistic("width", "deg", "full width of the profile at half height", 0.05, "relative"),
+    Statistic("rest_rate_E", "1/s", "rate of E before the cue", margin("5 %", "log")),
+    Statistic("rest_rate_I", "1/s", "rate of I before the cue", margin("5 %", "log")),
+    Statistic(
+        "formed",
+        "",
+        "share of trials in which the cue raised a bump",
+        margin("0.25", "proportion"),
+    ),
+    Statistic("survived", "", "share of bumps that outlive the run", margin("0.25", "proportion")),
+    Statistic("vector_length", "", "length of the population vector", margin("0.02", "absolute")),
+    Statistic("rate_E", "1/s", "rate of E in the window of formation", margin("5 %", "log")),
+    Statistic("rate_I", "1/s", "rate of I in the window of formation", margin("5 %", "log")),
+    Statistic(
+        "bias", "deg", "circular mean of angle - cue", margin("2", "absolute"), circular=True
+    ),
+    Statistic("peak", "1/s", "largest rate of the smoothed profile", margin("5 %", "log")),
+    Statistic("width", "deg", "full width of the profile at half height", margin("5 %", "log")),
     Statistic("flank", "1/s", f"rate more than {FLANK:g} deg away from the bump"),
     Statistic("survival", "ms", "life of the bump, up to the end of the run at most"),
     Statistic("diffusion", "deg^2/s", "half the slope of the angle's MSD, surviving trials"),
@@ -84,6 +93,11 @@ class Trial:
     width: float = math.nan
     flank: float = math.nan
     diffusion: float = math.nan
+
+    @property
+    def survived(self) -> bool | None:
+        """Whether the bump outlived the run; None if there was none to lose."""
+        return not self.lost if self.formed else None
 
 
 def trial(excitatory: SpikeData, inhibitory: SpikeData, cue: Cue, seed: int) -> Trial:
@@ -221,7 +235,7 @@ def survival(trials: Sequence[Trial]) -> tuple[NDArray[np.float64], NDArray[np.f
     bumps = [t for t in trials if t.formed]
     if not bumps:
         return np.empty(0), np.empty(0)
-    data = CensoredData(
+    data: Any = CensoredData(
         uncensored=[t.survival for t in bumps if t.lost],
         right=[t.survival for t in bumps if not t.lost],
     )

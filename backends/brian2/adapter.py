@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from typing import Any, ClassVar
 
+from netspec import answers
 from netspec import connectivity as rules
 from netspec import distributions as dist
 from netspec.backend import Backend, Entry, Option, Outcome, Progress, RunRequest
-from netspec.lowering import lower
 from netspec.network import Projection
 
 BYTES_PER_SYNAPSE = 60
@@ -23,6 +23,10 @@ class Brian2Backend(Backend):
     distribution = "brian2"
     how_to_get = "Install it with: pip install brian2 (Python 3.11 needs numpy<2.4 with it)"
     threaded = False
+    cite: ClassVar[tuple[str, ...]] = (
+        "Stimberg, Brette, Goodman (2019) Brian 2, an intuitive and efficient neural simulator. "
+        "eLife 8:e47314, doi:10.7554/eLife.47314",
+    )
     options: ClassVar[dict[str, Option]] = {
         "codegen": Option(
             "auto",
@@ -38,16 +42,7 @@ class Brian2Backend(Backend):
 
     def entries(self, request: RunRequest) -> list[Entry]:
         """Everything is exact: equations, rules and couplings are lowered as they are."""
-        entries = []
-        network = request.network
-        for population in network.populations:
-            model = network.model_of(population)
-            program = lower(model, request.simulation.dt)
-            rest = [s.name for s in model.dynamics.states if s.name not in program.linear]
-            how = f"exact propagators for {', '.join(program.linear) or 'nothing'}"
-            if rest:
-                how += f"; {model.integrator} for {', '.join(rest)}"
-            entries.append(Entry(thing=f"populations.{population.name}", reason=how))
+        network, entries = request.network, answers.of_populations(request)
         for projection in network.projections:
             entries.append(
                 Entry(
@@ -56,24 +51,16 @@ class Brian2Backend(Backend):
                 )
             )
         for coupling in network.continuous_projections:
-            form = "circulant product by FFT" if coupling.kernel.kind == "ring" else "one sum"
+            form = (
+                "circulant product in Fourier space"
+                if coupling.kernel.kind == "ring"
+                else "one sum"
+            )
             entries.append(Entry(thing=f"continuous_projections.{coupling.name}", reason=form))
         for poisson in network.poisson_inputs:
             reason = "one Poisson number a neuron and step, or their sum, spread over the neurons"
             entries.append(Entry(thing=f"poisson_inputs.{poisson.name}", reason=reason))
-        for kind in ("current_inputs", "step_currents"):
-            for current in getattr(network, kind):
-                reason = f"added to {current.port}"
-                entries.append(Entry(thing=f"{kind}.{current.name}", reason=reason))
-        for spikes in network.spike_inputs:
-            early = any(request.simulation.steps(t) < 1 for t in spikes.times)
-            entries.append(
-                Entry(
-                    thing=f"spike_inputs.{spikes.name}",
-                    status="unsupported" if early else "exact",
-                    reason="an event at time 0 is due before the first step" if early else "",
-                )
-            )
+        entries += answers.of_given_inputs(request)
         return entries
 
     def resolved_options(self, request: RunRequest) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
@@ -13,12 +14,18 @@ from netspec import distributions as dist
 from netspec import realisation
 from netspec.backend import Execution, Progress, RunRequest
 from netspec.backends.brian2.adapter import Brian2Backend, native_condition, plain_pairs
+from netspec.backends.brian2.functions import namespace
 from netspec.backends.brian2.groups import Group
 from netspec.network import Projection
 from netspec.streams import simulator_seed
 
-# Brian2's defaults allow reordering of sums (-ffast-math); the step program is to be kept as it is
-COMPILER_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-std=c++11"]
+# Brian2's defaults allow reordering of sums (-ffast-math); the step program is to be kept as it is.
+# The parameters let GCC turn Cython's loops over neurons into vector instructions: however many
+# arrays they touch, and though many checks, which GCC takes to fail now and then, come before them.
+COMPILER_FLAGS = [
+    *("-w", "-O3", "-march=native", "-ffp-contract=off", "-std=c++11"),
+    *("--param=vect-max-version-for-alias-checks=1000", "--param=builtin-expect-probability=100"),
+]
 
 
 class Brian2Building(Execution):
@@ -35,7 +42,6 @@ class Brian2Building(Execution):
         self.deliveries: list[Callable[[int], None]] = []
         # currents into inputs that a continuous coupling sets
         self.levels: dict[tuple[str, str], NDArray[Any]] = {}
-        self.monitors: dict[str, Any] = {}
         self.samplers: dict[str, Any] = {}
         # where each projection's synapses are: (Synapses object, slice)
         self.parts: dict[str, tuple[Any, slice]] = {}
@@ -55,6 +61,7 @@ class Brian2Building(Execution):
 
     def create(self) -> None:
         """Create a group for each neuron model, with parameters and initial values."""
+        functions = namespace()
         for name in dict.fromkeys(str(p.model) for p in self.network.populations):
             group = self.groups[name] = Group(self.network, name, self.simulation)
             group.neurons = self.b2.NeuronGroup(
@@ -63,7 +70,7 @@ class Brian2Building(Execution):
                 threshold=group.threshold(),
                 reset=group.reset(),
                 method="euler",  # there is no differential equation left to integrate
-                namespace=group.shared,
+                namespace=group.shared | functions,
                 name=f"group_{name}",
             )
             for variable, values in group.varying.items():
@@ -76,7 +83,7 @@ class Brian2Building(Execution):
                     if self.request.readback:
                         found = np.array(group.array(variable)[where])
                         self.result.readback[f"initial/{population.name}/{variable}"] = found
-            step = group.neurons.run_regularly(group.step(), when="groups", dt=self.dt * self.b2.ms)
+            step = group.neurons.run_regularly(group.step(), when="groups")
             self.objects += [group.neurons, step]
 
     def group(self, population: str) -> tuple[Group, slice]:
@@ -102,7 +109,7 @@ class Brian2Building(Execution):
             drawn = (
                 self._draw(projection)
                 if native and plain_pairs(projection)
-                else realisation.synapses(self.network, projection, self.simulation)
+                else self.synapses(projection)
             )
             pre, post = (self.network.population(p) for p in (projection.pre, projection.post))
             state = self.network.model_of(post).receptors[projection.receptor]
@@ -128,14 +135,14 @@ class Brian2Building(Execution):
         self.result.synapses[projection.name] = int(pairs)
 
         def deliver(step: int) -> None:
-            if space[-1]:
-                spikes = space[: space[-1]]
-                low, high = np.searchsorted(spikes, (source.start, source.stop))
+            if count := space[-1]:
+                spikes = space[:count]
+                low, high = bisect_left(spikes, source.start), bisect_left(spikes, source.stop)
                 if high > low:
                     waiting[(step + delay - 1) % delay] = spikes[low:high] - source.start
             due, waiting[step % delay] = waiting[step % delay], None
             if due is not None:
-                target[:] += weight * len(due)
+                np.add(target, weight * len(due), out=target)
                 if skip_self:
                     target[due] -= weight
 

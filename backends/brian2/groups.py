@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from netspec import expressions as ex
 from netspec import realisation
+from netspec.backends.brian2.functions import vectorisable
 from netspec.lowering import lower
 from netspec.network import Network
 
@@ -17,7 +18,7 @@ _UNITS = {name: ex.Number(size) for name, size in ex.UNIT_NAMES.items()}
 
 
 def _source(tree: ex.Expr) -> str:
-    return ex.to_source(ex.substitute(tree, _UNITS))
+    return ex.to_source(vectorisable(ex.substitute(tree, _UNITS)))
 
 
 class Group:

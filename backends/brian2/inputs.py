@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from netspec import realisation
 from netspec.backends.brian2.building import Brian2Building
+from netspec.kernels import product
 
 RARE = 0.3  # Poisson events per neuron and step, below which events are drawn, not numbers
 
@@ -49,8 +50,6 @@ class Brian2Inputs(Brian2Building):
 
     def _coupling(self, coupling: Any) -> Any:
         """Return a function that sets S_i = sum_j w_ij s_j."""
-        from scipy.fft import irfft, rfft
-
         (pre, source_slice), (post, target_slice) = (
             self.group(coupling.pre), self.group(coupling.post)
         )  # fmt: skip
@@ -62,20 +61,12 @@ class Brian2Inputs(Brian2Building):
         base = (
             target if same[0] != coupling.name else self._currents(coupling.post, coupling.target)
         )
-        if coupling.kernel.kind == "uniform":
-            weight = coupling.kernel.weight
+        multiply = product(coupling.kernel, len(target))
 
-            def uniform() -> None:
-                np.add(base, weight * source.sum(), out=target)
+        def couple() -> None:
+            np.add(base, multiply(source), out=target)
 
-            return uniform
-        size = len(target)
-        spectrum = rfft(coupling.kernel.values(size))
-
-        def circulant() -> None:
-            np.add(base, irfft(rfft(source) * spectrum, size), out=target)
-
-        return circulant
+        return couple
 
     def _currents(self, population: str, port: str) -> NDArray[Any]:
         """Return where the currents into an input are kept.
@@ -135,7 +126,7 @@ class Brian2Inputs(Brian2Building):
             begun = f"*int(t/dt > {start} - 0.5)" if start else ""
             code = f"{state} = {state} + {names['weight']}*poisson({names['mean']}){begun}"
             operation = neurons.run_regularly(
-                code, when="synapses", order=1, dt=self.dt * self.b2.ms, name=f"poisson_{index}"
+                code, when="synapses", order=1, name=f"poisson_{index}"
             )
             self.objects.append(operation)
 

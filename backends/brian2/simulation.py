@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 import time
+from array import array
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from netspec.backend import Outcome
+from netspec.backend import Outcome, Progress, RunRequest
+from netspec.backends.brian2.adapter import Brian2Backend
+from netspec.backends.brian2.groups import Group
 from netspec.backends.brian2.inputs import Brian2Inputs
 
 SCHEDULE = ["start", "groups", "synapses", "thresholds", "resets", "end"]
 
 
+@dataclass
+class Spikes:
+    """The spikes of one group, step by step.
+
+    Attributes
+    ----------
+    steps, counts : array of int64
+        Steps at whose end there are spikes, and their numbers.
+    neurons : array of int32
+        The neurons of all spikes, in order.
+    """
+
+    steps: array[int] = field(default_factory=lambda: array("q"))
+    counts: array[int] = field(default_factory=lambda: array("q"))
+    neurons: array[int] = field(default_factory=lambda: array("i"))
+
+
 class Brian2Simulation(Brian2Inputs):
     """Build, run and read."""
+
+    def __init__(self, backend: Brian2Backend, request: RunRequest, progress: Progress) -> None:
+        super().__init__(backend, request, progress)
+        self.spikes: dict[str, Spikes] = {}  # by neuron model
 
     def outcome(self) -> Outcome:
         """Run all phases."""
@@ -41,7 +66,7 @@ class Brian2Simulation(Brian2Inputs):
         recorded = set(self.network.recorded())
         for name, group in self.groups.items():
             if recorded & set(group.slices):
-                self.monitors[name] = b2.SpikeMonitor(group.neurons)
+                self._record_spikes(name, group)
         for recorder in self.network.recorders:
             if not recorder.variables:
                 continue
@@ -57,7 +82,22 @@ class Brian2Simulation(Brian2Inputs):
                 dt=every * self.dt * b2.ms,
                 when="start",  # the state at t, before the step that begins there
             )
-        self.objects += [*self.monitors.values(), *self.samplers.values()]
+        self.objects += self.samplers.values()
+
+    def _record_spikes(self, name: str, group: Group) -> None:
+        """Keep the spikes of a group; SpikeMonitor does the same in several times the time."""
+        space, now = group.array("_spikespace"), self._timestep()
+        found = self.spikes[name] = Spikes()
+
+        def record() -> None:
+            if count := space[-1]:
+                found.steps.append(now[0] + 1)
+                found.counts.append(count)
+                found.neurons.frombytes(space[:count].tobytes())
+
+        self.objects.append(
+            self.b2.NetworkOperation(record, when="thresholds", order=1, clock=self.b2.defaultclock)
+        )
 
     def _simulate(self, brian_network: Any) -> None:
         b2, simulation = self.b2, self.simulation
@@ -96,10 +136,11 @@ class Brian2Simulation(Brian2Inputs):
                 sampler.record_single_timestep()  # the state at the very end
 
     def _read(self) -> None:
-        for name, monitor in self.monitors.items():
-            neurons = np.asarray(monitor.i[:], np.int64)
-            # Brian2 labels a spike with the start of its step
-            steps = np.rint(np.asarray(monitor.t / self.b2.ms) / self.dt).astype(np.int64) + 1
+        for name, spikes in self.spikes.items():
+            neurons = np.frombuffer(spikes.neurons, np.int32)
+            steps = np.repeat(
+                np.frombuffer(spikes.steps, np.int64), np.frombuffer(spikes.counts, np.int64)
+            )
             for population, where in self.groups[name].slices.items():
                 if population in self.network.recorded():
                     own = (neurons >= where.start) & (neurons < where.stop)
@@ -144,5 +185,5 @@ class Brian2Simulation(Brian2Inputs):
             delay = np.asarray(synapses.arrive.delay / self.b2.ms)[where] / self.dt + 1
             steps = np.rint(delay).astype(np.int64)
             order = np.lexsort((steps, weight, j, i))
-            for key, array in (("pre", i), ("post", j), ("weight", weight), ("delay", steps)):
-                found[f"projections/{projection.name}/{key}"] = array[order]
+            for key, values in (("pre", i), ("post", j), ("weight", weight), ("delay", steps)):
+                found[f"projections/{projection.name}/{key}"] = values[order]

@@ -10,9 +10,9 @@ Random numbers are made by code of our own, SplitMix64 seeded from netspec's nam
 (`sampling`), not by GeNN's generators: the seed is then no part of the code, one compiled model
 serves all seeds, and a CPU and a GPU draw the same numbers.
 
-`adapter` answers the ledger, `neurons`, `synapses` and `inputs` say what the GeNN model consists of,
-as plain data (`plan`), `compiling` turns that into a compiled model, found again by its hash,
-`simulation` fills it, runs and reads.
+`adapter` answers the ledger; `building` says what the GeNN model consists of, with `neurons`,
+`synapses` and `inputs`, as plain data (`plan`); `compiling` turns that into a compiled model, found
+again by its hash; `simulation` fills it, runs and reads.
 """
 
 from netspec.backends.genn.adapter import GennBackend

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 from importlib.util import find_spec
-from pathlib import Path
 from typing import ClassVar
 
+from netspec import answers
 from netspec import connectivity as rules
 from netspec.backend import Backend, Entry, Option, Outcome, Progress, RunRequest
 from netspec.backends.genn.synapses import (
@@ -19,7 +19,7 @@ from netspec.backends.genn.synapses import (
     longest_delay,
 )
 from netspec.errors import BackendMissing, SimulationFailed
-from netspec.lowering import lower
+from netspec.machine import free_memory
 from netspec.network import Projection
 
 BACKENDS = {"cpu": "single_threaded_cpu", "cuda": "cuda"}  # ours, GeNN's
@@ -35,6 +35,12 @@ class GennBackend(Backend):
     distribution = "pygenn"
     how_to_get = f"PyGeNN is in no package registry; install it as its own page says: {PAGE}"
     threaded = False
+    cite: ClassVar[tuple[str, ...]] = (
+        "Yavuz, Turner, Nowotny (2016) GeNN: a code generation framework for accelerated brain "
+        "simulations. Sci Rep 6:18854, doi:10.1038/srep18854",
+        "Knight, Komissarov, Nowotny (2021) PyGeNN: A Python library for GPU-enhanced neural "
+        "networks. Front Neuroinform 15:659005, doi:10.3389/fninf.2021.659005",
+    )
     options: ClassVar[dict[str, Option]] = {
         "device": Option("cpu", ("cpu", "cuda"), "one CPU core, or an NVIDIA GPU; never the other"),
         "precision": Option("double", ("double", "single"), "of states; single is approximate"),
@@ -55,7 +61,9 @@ class GennBackend(Backend):
     def couples_on_host(self, request: RunRequest) -> bool:
         """Return whether NumPy computes continuous coupling, between steps."""
         coupling = self.option(request, "coupling")
-        return coupling == "host" or (coupling == "auto" and self.option(request, "device") == "cpu")
+        return coupling == "host" or (
+            coupling == "auto" and self.option(request, "device") == "cpu"
+        )
 
     def check_options(self, request: RunRequest) -> None:
         """Raise also for a device that PyGeNN was not built for."""
@@ -69,15 +77,7 @@ class GennBackend(Backend):
 
     def entries(self, request: RunRequest) -> list[Entry]:
         """Everything is exact in double precision; code is lowered from the equations."""
-        network, entries = request.network, []
-        for population in network.populations:
-            model = network.model_of(population)
-            program = lower(model, request.simulation.dt)
-            rest = [s.name for s in model.dynamics.states if s.name not in program.linear]
-            how = f"exact propagators for {', '.join(program.linear) or 'nothing'}"
-            if rest:
-                how += f"; {model.integrator} for {', '.join(rest)}"
-            entries.append(Entry(thing=f"populations.{population.name}", reason=how))
+        network, entries = request.network, answers.of_populations(request)
         for projection in network.projections:
             entries.append(
                 Entry(
@@ -97,19 +97,7 @@ class GennBackend(Backend):
         for poisson in network.poisson_inputs:
             reason = "one Poisson number a neuron and step, by an inverse table"
             entries.append(Entry(thing=f"poisson_inputs.{poisson.name}", reason=reason))
-        for kind in ("current_inputs", "step_currents"):
-            for current in getattr(network, kind):
-                reason = f"added to {current.port}"
-                entries.append(Entry(thing=f"{kind}.{current.name}", reason=reason))
-        for spikes in network.spike_inputs:
-            early = any(request.simulation.steps(t) < 1 for t in spikes.times)
-            entries.append(
-                Entry(
-                    thing=f"spike_inputs.{spikes.name}",
-                    status="unsupported" if early else "exact",
-                    reason="an event at time 0 is due before the first step" if early else "",
-                )
-            )
+        entries += answers.of_given_inputs(request)
         if self.option(request, "precision") == "single":
             entries.append(
                 Entry(
@@ -117,7 +105,8 @@ class GennBackend(Backend):
                     status="approximate",
                     name="single-precision",
                     reason="states, inputs and propagators are 32-bit floats",
-                    error="V_m within some 1e-5 mV before the first spike, spikes then drift apart",
+                    error="V_m within some 1e-3 mV until a spike moves by a step; more at steps "
+                    "below 0.1 ms; spikes then drift apart",
                 )
             )
         return entries
@@ -129,7 +118,7 @@ class GennBackend(Backend):
         """Say how a continuous coupling is computed."""
         if not host:
             return "dense product on the device, at every step"
-        return "circulant product by FFT" if kind == "ring" else "one sum"
+        return "circulant product in Fourier space" if kind == "ring" else "one sum"
 
     def how_drawn(self, request: RunRequest, projection: Projection) -> str:
         """Say how the synapses of a projection come about."""
@@ -160,7 +149,7 @@ class GennBackend(Backend):
             row = (
                 len(projection.rule.pre)
                 if isinstance(projection.rule, rules.Explicit)
-                else expected_row(projection, pre.size, post.size) * pre.size
+                else expected_row(network, projection) * pre.size
             )
             total += row * each
         for (post_name, _), count in slots.items():
@@ -210,8 +199,5 @@ def free_memory_mib(gpu: bool) -> float:
             return float(found.stdout.splitlines()[0])
         except (OSError, subprocess.SubprocessError, ValueError, IndexError):
             return float("inf")
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(x.split()[1]) / 1024 for x in lines if x.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return float("inf")
+    free = free_memory()
+    return float("inf") if free is None else free / 2**20

@@ -51,7 +51,11 @@ def environment(backend: str) -> dict[str, str]:
         "machine": platform.machine(),
     }
     if backend == "cuda":
-        query = ["nvidia-smi", "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
+        query = [
+            "nvidia-smi",
+            "--query-gpu=name,driver_version,compute_cap",
+            "--format=csv,noheader",
+        ]
         found |= {
             "CUDA_PATH": os.environ.get("CUDA_PATH", ""),
             "nvcc flags": NVCC_FLAGS,
@@ -68,8 +72,9 @@ def environment(backend: str) -> dict[str, str]:
 @contextlib.contextmanager
 def _compiler_flags(backend: str) -> Iterator[None]:
     """Set the flags for the time of a compilation; GeNN has no option of its own for them."""
-    old = {name: os.environ.get(name) for name in ("CXX", "NVCC_APPEND_FLAGS")}
+    old = {name: os.environ.get(name) for name in ("CXX", "NVCC_APPEND_FLAGS", "MAKEFLAGS")}
     os.environ["CXX"] = f"{old['CXX'] or 'g++'} {FLAGS}"
+    os.environ["MAKEFLAGS"] = "-s"
     if backend == "cuda":
         os.environ["NVCC_APPEND_FLAGS"] = NVCC_FLAGS
     try:
@@ -193,9 +198,7 @@ def _source_model(pygenn: Any, code: Code) -> Any:
 
 def _arrival(pygenn: Any) -> Any:
     """Return a postsynaptic model that hands on what is due, and keeps nothing."""
-    return pygenn.create_postsynaptic_model(
-        "arrival", sim_code="injectCurrent(inSyn);\ninSyn = 0;"
-    )
+    return pygenn.create_postsynaptic_model("arrival", sim_code="injectCurrent(inSyn);\ninSyn = 0;")
 
 
 def _add_connections(
@@ -225,9 +228,7 @@ def _add_connections(
         initial[name] = pygenn.init_var(made[-1], params)
     pre = groups[plan.pre]
     references = {name: pygenn.create_var_ref(pre, name) for name in code.presynaptic}
-    update = pygenn.init_weight_update(
-        weight_update, plan.params, initial, pre_var_refs=references
-    )
+    update = pygenn.init_weight_update(weight_update, plan.params, initial, pre_var_refs=references)
     connect = None
     if plan.builder is not None:
         made.append(

@@ -33,7 +33,12 @@ def poisson_code(network: Network, poisson: PoissonInput, simulation: Simulation
         variables=(("state", "uint64_t"),),
         tables=(("table", "uint64_t*"), ("guide", "uint16_t*")),
     )
-    return Source(poisson.name, poisson.target, code, params, arriving(state))
+    return Source(source_name(poisson), poisson.target, code, params, arriving(state))
+
+
+def source_name(poisson: PoissonInput) -> str:
+    """Return the name of a Poisson input among GeNN's current sources."""
+    return f"poisson_{poisson.name}"
 
 
 _BUFFER = Code(

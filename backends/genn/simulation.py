@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec import connectivity as rules
 from netspec import realisation
 from netspec.backend import Outcome, Samples
 from netspec.backends.genn import inputs, sampling
@@ -17,7 +16,7 @@ from netspec.backends.genn.building import GennBuilding
 from netspec.backends.genn.compiling import ConnectionTable, compiled, load
 from netspec.backends.genn.neurons import own
 from netspec.backends.genn.plan import Connections
-from netspec.connectivity import product
+from netspec.kernels import product
 
 CHUNK = 1000  # steps of spikes that a device keeps before the host collects them
 
@@ -56,7 +55,7 @@ class GennSimulation(GennBuilding):
                 array = np.broadcast_to(np.asarray(value), code.neurons.size)
                 variables[variable].set_init_values(array)
         for poisson in self.poisson:
-            source = self.model.current_sources[poisson.name]
+            source = self.model.current_sources[inputs.source_name(poisson)]
             size = self.network.population(poisson.target).size
             states = self.stream(poisson.name, "events").integers(0, 2**64, size, np.uint64)
             source.vars["state"].set_init_values(states)
@@ -273,7 +272,7 @@ class GennSimulation(GennBuilding):
             parts.append((steps, np.asarray(neurons, np.uint32)))
 
     def _check_finite(self) -> None:
-        for name, code in self.codes.items():
+        for name in self.codes:
             for state in self.network.model_of(name).dynamics.states:
                 handle = self.variable(name, state.name)
                 handle.pull_from_device()
@@ -299,9 +298,7 @@ class GennSimulation(GennBuilding):
             self.result.spikes[name] = steps[kept], neurons[kept]
         for projection in self.network.projections:
             if projection.name in self.dense:
-                sizes = (self.network.population(p).size for p in (projection.pre, projection.post))
-                same = projection.pre == projection.post
-                count = int(rules.expected_count(projection.rule, *sizes, same))
+                count = int(realisation.expected_synapses(self.network, projection))
             else:
                 group, lengths, *_ = self._rows(projection.name)
                 group._row_lengths.pull_from_device()
@@ -341,12 +338,13 @@ class GennSimulation(GennBuilding):
             "pre": np.repeat(np.arange(len(lengths)), lengths),
             "post": targets[filled].astype(np.int64),
         }
-        update = group.wu_initialiser.params
+        # one value for all is a literal of the code, which GeNN does not give back
+        given = next(c.params for c in self.connections if c.name == name)
         for ours, theirs in (("weight", "weight"), ("delay", "later")):
             values = (
                 variables[theirs][filled]
                 if theirs in variables
-                else np.full(len(columns["pre"]), update[theirs].value)
+                else np.full(len(columns["pre"]), given[theirs])
             )
             columns[ours] = values.astype(np.int64) + 1 if ours == "delay" else values
         order = np.lexsort([columns[key] for key in ("delay", "weight", "post", "pre")])

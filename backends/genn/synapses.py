@@ -14,6 +14,7 @@ from netspec.backends.genn import sampling
 from netspec.backends.genn.neurons import arriving, coupled, own
 from netspec.backends.genn.plan import Code, Connections
 from netspec.network import ContinuousProjection, Network, Projection
+from netspec.realisation import expected_synapses
 from netspec.simulation import Simulation
 
 TAIL = 8.0  # standard deviations; beyond lies less than 1e-15 of a normal distribution
@@ -79,16 +80,16 @@ def fixed_delay(projection: Projection, simulation: Simulation) -> int | None:
 
 def row_that_fits(longest: int) -> int:
     """Return a row length that differs little between seeds, so that compiled code serves all."""
-    step = 2 ** max(3, int(math.log2(max(longest, 1))) - 4)
+    step = 1 << max(3, longest.bit_length() - 5)
     return max(step, math.ceil(longest / step) * step)
 
 
-def expected_row(projection: Projection, n_pre: int, n_post: int) -> int:
+def expected_row(network: Network, projection: Projection) -> int:
     """Return a row length that no drawn row exceeds (a probability below 1e-12)."""
     if isinstance(projection.rule, rules.OneToOne):
         return 1
-    same = projection.pre == projection.post
-    mean = rules.expected_count(projection.rule, n_pre, n_post, same) / n_pre
+    n_pre, n_post = (network.population(p).size for p in (projection.pre, projection.post))
+    mean = expected_synapses(network, projection) / n_pre
     longest = math.ceil(mean + TAIL * math.sqrt(mean) + 20)
     if isinstance(projection.rule, rules.PairwiseBernoulli):
         longest = min(longest, n_post)
@@ -97,10 +98,10 @@ def expected_row(projection: Projection, n_pre: int, n_post: int) -> int:
 
 def _delivery(weight: float | None, delay: int | None, wide: bool, skip_self: bool) -> Code:
     """Return the code of a presynaptic spike; it runs one step late, with one step less to wait."""
-    variables = (("weight", "float"),) if weight is None else ()
+    variables: tuple[tuple[str, str], ...] = (("weight", "float"),) if weight is None else ()
     if delay is None:
         variables += (("later", "uint16_t" if wide else "uint8_t"),)
-    params = (("weight", "scalar"),) if weight is not None else ()
+    params: tuple[tuple[str, str], ...] = (("weight", "scalar"),) if weight is not None else ()
     params += (("later", "unsigned int"),) if delay is not None else ()
     add = "addToPostDelay(weight, later);"
     return Code(
@@ -221,7 +222,6 @@ def projection_code(
     dense : bool
         Store no synapse, see `is_dense`.
     """
-    n_pre, n_post = (network.population(p).size for p in (projection.pre, projection.post))
     state = network.model_of(projection.post).receptors[projection.receptor]
     slots = max(
         longest_delay(other, simulation)
@@ -248,7 +248,7 @@ def projection_code(
     builder, builder_params = _builder(projection)
     return Connections(
         matrix="SPARSE",
-        row=expected_row(projection, n_pre, n_post),
+        row=expected_row(network, projection),
         builder=builder,
         builder_params=builder_params,
         initial=_initial(projection, code, simulation),
@@ -257,7 +257,7 @@ def projection_code(
 
 
 def coupling_code(network: Network, coupling: ContinuousProjection) -> Connections:
-    """Return a continuous coupling as a dense product at every step, from the state at its start."""
+    """Return a continuous coupling as a dense product, from the state at the start of a step."""
     uniform = coupling.kernel.kind == "uniform"
     code = Code(
         name="coupling",

@@ -44,6 +44,10 @@ class NestBackend(Backend):
     distribution = "nest-simulator"
     how_to_get = "Install it with: pip install nest-simulator"
     mpi = True
+    cite: ClassVar[tuple[str, ...]] = (
+        "Gewaltig, Diesmann (2007) NEST (NEural Simulation Tool). Scholarpedia 2:1430, "
+        "doi:10.4249/scholarpedia.1430",
+    )
     options: ClassVar[dict[str, Option]] = {
         "nmda": Option(
             "instant",

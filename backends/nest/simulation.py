@@ -10,7 +10,7 @@ import numpy as np
 from netspec import realisation
 from netspec.backend import Outcome
 from netspec.backends.nest.building import NestBuilding
-from netspec.memory import memory_mib
+from netspec.machine import memory_mib
 
 CHUNK_MS = 50.0  # of model time between two looks at the progress; part of the method, keep it
 

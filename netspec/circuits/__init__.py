@@ -29,6 +29,10 @@ class Circuit:
     simulation : Simulation
         Time step and durations if nothing else is said.
     title : str
+    small : callable
+        As `build`, of some hundred neurons if no size is given: what the ladder climbs.
+    cite : tuple of str
+        What to cite for it.
     """
 
     name: str
@@ -36,10 +40,24 @@ class Circuit:
     variants: dict[str, str]
     simulation: Simulation
     title: str
+    small: Callable[..., Network]
+    cite: tuple[str, ...] = ()
 
 
 def _sources(variants: Mapping[str, Any]) -> dict[str, str]:
     return {name: variant.source for name, variant in variants.items()}
+
+
+def _small_microcircuit(**options: Any) -> Network:
+    if not options.keys() & {"scale", "neuron_scale", "connectivity_scale"}:
+        options |= {"neuron_scale": 0.01, "connectivity_scale": 0.02}
+    return microcircuit(**options)
+
+
+def _small_working_memory(**options: Any) -> Network:
+    # without a cue so few neurons hardly spike
+    cue = Cue(angle=180.0, strength=400.0, width=90.0, start=10.0, duration=90.0)
+    return working_memory(**{"size": 64, "cues": [cue], **options})
 
 
 CIRCUITS = {
@@ -49,6 +67,11 @@ CIRCUITS = {
         _sources(_MICROCIRCUIT),
         Simulation(dt=0.1, warmup=500.0, duration=1000.0),
         "Cortical microcircuit (Potjans & Diesmann 2014)",
+        _small_microcircuit,
+        (
+            "Potjans, Diesmann (2014) The cell-type specific cortical microcircuit. Cereb Cortex "
+            "24:785-806, doi:10.1093/cercor/bhs358",
+        ),
     ),
     "working_memory": Circuit(
         "working_memory",
@@ -56,6 +79,12 @@ CIRCUITS = {
         _sources(_WORKING_MEMORY),
         Simulation(dt=0.05, warmup=500.0, duration=1000.0),
         "Spatial working-memory ring (Compte et al. 2000)",
+        _small_working_memory,
+        (
+            "Compte, Brunel, Goldman-Rakic, Wang (2000) Synaptic mechanisms and network dynamics "
+            "underlying spatial working memory in a cortical network model. Cereb Cortex "
+            "10:910-923, doi:10.1093/cercor/10.9.910",
+        ),
     ),
 }
 

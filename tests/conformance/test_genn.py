@@ -137,6 +137,24 @@ def test_a_device_that_is_not_there_is_an_error_not_another_device(tmp_path):
         run(noisy(), tmp_path, options={"device": "cuda"})
 
 
+def test_delays_beyond_a_byte_of_steps_arrive_when_due(tmp_path):
+    drive = netspec.CurrentInput(name="drive", target="A", amplitude=500.0)
+    rule = {"kind": "explicit", "pre": [0, 0], "post": [0, 1], "delay": [25.5, 40.0]}
+    described = network(
+        "late",
+        [neuron("A"), neuron("B", 2)],
+        ("I_syn_ex",),
+        current_inputs=[drive],
+        projections=[
+            Projection(name="A_B", pre="A", post="B", receptor="excitatory", rule=rule, weight=87.8)
+        ],
+    )
+    found = run(described, tmp_path, duration=60.0)
+    (first, *_) = found.spikes("A", warmup=True).steps
+    current = found.samples("of_B", "I_syn_ex")[1]
+    assert [int(np.argmax(current[:, i] > 0)) + 1 for i in (0, 1)] == [first + 255, first + 400]
+
+
 def test_memory_follows_the_synapses():
     backend = get_backend("genn")
 

@@ -6,10 +6,22 @@ import math
 
 import numpy as np
 import pytest
-import reference
-from parts import CURRENTS, PD14, difference, network, neuron, sampled, trains
+from parts import (
+    CURRENTS,
+    PD14,
+    V_M,
+    accumulated,
+    difference,
+    difference_before,
+    network,
+    neuron,
+    partings,
+    sampled,
+    trains,
+)
 
-from netspec import CurrentInput, Recorder, Simulation, SpikeInput, StepCurrent, run
+from netspec import CurrentInput, Recorder, Simulation, SpikeInput, StepCurrent, realisation, run
+from netspec.validation import oracle
 
 STEPS = 2000
 TOLERANCE = 1e-6  # mV
@@ -93,7 +105,7 @@ def dt(request):
 
 @pytest.fixture(scope="module")
 def expected(dt):
-    return reference.solve(single_neurons(dt), dt, STEPS)
+    return oracle.solve(single_neurons(dt), dt, STEPS)
 
 
 @pytest.fixture(scope="module")
@@ -102,23 +114,53 @@ def single(simulate, dt):
 
 
 def test_v_m_is_that_of_scipy_within_a_millionth_of_a_millivolt(
-    single, expected, dt, record_property
+    single, expected, dt, tolerance, record_property
 ):
-    largest = difference(single, expected, "V_m")
+    compare = difference_before if tolerance.single else difference
+    largest = compare(single, expected, "V_m")
     record_property("largest difference of V_m, iaf_psc_exp (mV)", largest)
-    assert largest < TOLERANCE
+    assert largest < tolerance(TOLERANCE, V_M * 0.1 / dt)
+    if tolerance.single and dt == 0.1:
+        (named,) = (e["error"] for e in single.manifest["ledger"] if e["name"])
+        assert largest < float(named.removeprefix("V_m within some ").split()[0])
 
 
 @pytest.mark.parametrize("variable", CURRENTS[1:])
-def test_synaptic_currents_are_those_of_scipy(single, expected, variable):
-    assert difference(single, expected, variable) < 1e-6
+def test_synaptic_currents_are_those_of_scipy(single, expected, dt, tolerance, variable):
+    rounding = accumulated(expected, variable, 10.0 / dt)  # the longest time constant
+    assert difference(single, expected, variable) < tolerance(1e-6, rounding)
     assert np.ptp(sampled(single, "events", variable)) > 80
 
 
-def test_spike_steps_are_those_of_scipy(single, expected):
+def test_spike_steps_are_those_of_scipy(single, expected, dt, tolerance):
     for population, found in expected.spikes.items():
-        assert trains(single, population) == found, population
+        if tolerance.single:
+            assert_spikes_part_at_the_threshold(single, expected, dt, population)
+        else:
+            assert trains(single, population) == found, population
     assert sum(bool(train) for train in expected.spikes["drawn"]) > 5
+
+
+def assert_spikes_part_at_the_threshold(run, expected, dt, population):
+    """Assert that spikes are those of SciPy until V_m grazes the threshold, and then drift slowly.
+
+    Where only one of the two spikes, V_m of the other one is below the threshold by no more than
+    rounding makes of it. From then on the drive is the same, so every interval is the same or
+    one step longer or shorter.
+    """
+    simulation = Simulation(dt=dt, warmup=0.0, duration=STEPS * dt, seed=1)
+    thresholds = realisation.parameters(single_neurons(dt), population, simulation)["V_th"]
+    found, wanted = trains(run, population), expected.spikes[population]
+    below = sampled(run, population, "V_m"), expected.values[population, "V_m"]
+    for index, step in enumerate(partings(run, expected, population)):
+        if step > STEPS:
+            continue
+        silent = below[step in found[index]][step - 1, index]
+        threshold = np.broadcast_to(thresholds, len(found))[index]
+        assert threshold - V_M * 0.1 / dt < silent < threshold, f"{population} {index} at {step}"
+        assert abs(len(found[index]) - len(wanted[index])) <= 1
+        both = (np.diff(steps) for steps in (found[index], wanted[index]))
+        assert all(abs(a - b) <= 1 for a, b in zip(*both, strict=False))
 
 
 @pytest.mark.parametrize("population", ["dc", "input", "around_zero"])
@@ -158,16 +200,19 @@ def test_a_current_acts_from_its_first_step_to_its_last(single, dt):
     assert (rises[:2] > 0).all() and (rises[2:] < 0).all()
 
 
-def test_the_rate_follows_the_current(single, dt):
+def test_the_rate_follows_the_current(single, dt, tolerance):
     for neuron_index, level in enumerate(LEVELS):
         steps = trains(single, "levels")[neuron_index]
         goal = level * PD14["tau_m"] / PD14["C_m"]  # mV above E_L
         if goal < 15:
             assert not steps
             continue
-        interval = math.ceil(-PD14["tau_m"] * math.log(1 - 15 / goal) / dt) + round(2 / dt)
-        assert set(np.diff(steps)) == {interval}
-        assert len(steps) == (STEPS + round(2 / dt)) // interval
+        latency = -PD14["tau_m"] * math.log(1 - 15 / goal) / dt
+        # V_m that is wrong by some uV is at the threshold earlier or later, by its slope there
+        early = tolerance(0.0, V_M * 0.1 / dt) * PD14["tau_m"] / (goal - 15) / dt
+        intervals = [math.ceil(latency + late) + round(2 / dt) for late in (-early, early)]
+        assert len(set(np.diff(steps))) == 1 and intervals[0] <= steps[1] - steps[0] <= intervals[1]
+        assert len(steps) == (STEPS + round(2 / dt)) // (steps[1] - steps[0])
 
 
 def test_a_neuron_that_starts_above_threshold_spikes_at_the_end_of_the_first_step(single):
@@ -189,7 +234,7 @@ def test_the_warm_up_changes_nothing_but_what_is_counted(backend, results):
     warm = run(alone, backend, simulation, threads=1, out=results)
     times, v = warm.samples("of_dc", "V_m")
     np.testing.assert_allclose(times, np.arange(1, 1140) * 0.1, rtol=1e-12)
-    expected = reference.solve(alone, 0.1, 1139).values["dc", "V_m"]
+    expected = oracle.solve(alone, 0.1, 1139).values["dc", "V_m"]
     np.testing.assert_allclose(v, expected, rtol=0, atol=TOLERANCE)
     assert trains(warm, "dc") == [[139, 298, 457, 616, 775, 934, 1093]]
     # the spike at 13.9 ms ends the last step of the warm-up, so it is not counted

@@ -10,12 +10,12 @@ import re
 
 import numpy as np
 import pytest
-import reference
-from parts import choices, conductance, difference, network, sampled, trains
+from parts import WALK, accumulated, choices, conductance, difference, network, sampled, trains
 
 from netspec import ContinuousProjection, SpikeInput, StepCurrent
 from netspec.backend import RunRequest, get_backend
 from netspec.errors import UnsupportedError
+from netspec.validation import oracle
 
 STEPS = 1500
 RATES = {"slow": 10.0, "fast": 40.0}  # spikes/s
@@ -77,27 +77,33 @@ def ring():
 
 
 def solution(described):
-    return reference.solve(described, 0.1, STEPS, rtol=1e-10)
+    return oracle.solve(described, 0.1, STEPS, rtol=1e-10)
 
 
-def ledger(backend, described, options):
+def approximations(backend, described, options):
+    """Return the approximations of NMDA; those of a precision are asked for by other options."""
     request = RunRequest(network=described, backend=backend, options=options)
-    return get_backend(backend).ledger(request)
+    return get_backend(backend).ledger(request).approximations()
 
 
-def runs(simulate, backend, described):
-    """Yield (run, its approximations) for every way of a backend to do NMDA."""
-    for options in choices(backend, "nmda"):
-        names = ledger(backend, described, options).approximations()
-        assert set(names) <= set(ALLOWED)
-        run = simulate(described, STEPS * 0.1, options=options, approximations=names)
-        assert run.manifest["approximations"] == names
-        yield run, names
+@pytest.fixture
+def runs(simulate, backend, agreed):
+    """Give a function that yields (run, its approximations of NMDA), for every way to do NMDA."""
+
+    def every(described):
+        for options in choices(backend, "nmda"):
+            names = approximations(backend, described, options)
+            assert set(names) <= set(ALLOWED)
+            run = simulate(described, STEPS * 0.1, options=options, approximations=names)
+            assert run.manifest["approximations"] == [*names, *agreed]
+            yield run, names
+
+    return every
 
 
 def figures(run):
     """Return rate -> error of the mean of s_NMDA, as the ledger of a run names it."""
-    text = next(entry["error"] for entry in run.manifest["ledger"] if entry["name"])
+    text = next(entry["error"] for entry in run.manifest["ledger"] if entry["name"] in ALLOWED)
     found = re.findall(r"([+-][\d.]+)% at ([\d.]+)", text)
     return {float(rate): float(percent) / 100 for percent, rate in found}
 
@@ -112,10 +118,10 @@ def allowed(run, names, expected):
     return 0.1 * np.abs(expected - expected[0]).max()
 
 
-def test_an_approximation_of_nmda_runs_only_if_it_is_agreed_to(simulate, backend):
+def test_an_approximation_of_nmda_runs_only_if_it_is_agreed_to(simulate, backend, agreed):
     described = gates()
     for options in choices(backend, "nmda"):
-        names = ledger(backend, described, options).approximations()
+        names = approximations(backend, described, options)
         for name in names:
             with pytest.raises(UnsupportedError, match=f"--approximate {name}"):
                 simulate(described, STEPS * 0.1, options=options)
@@ -123,23 +129,21 @@ def test_an_approximation_of_nmda_runs_only_if_it_is_agreed_to(simulate, backend
                 simulate(described, STEPS * 0.1, options=options, approximations=["other"])
         if not names:
             run = simulate(described, STEPS * 0.1, options=options)
-            assert run.manifest["approximations"] == []
+            assert run.manifest["approximations"] == agreed
 
 
-def test_senders_spike_as_in_scipy(simulate, backend):
+def test_senders_spike_as_in_scipy(runs):
     expected = solution(gates())
     assert len(expected.spikes["from_slow"][0]) == 2
     assert len(expected.spikes["from_fast"][0]) == 6
-    for run, _ in runs(simulate, backend, gates()):
+    for run, _ in runs(gates()):
         for population, found in expected.spikes.items():
             assert trains(run, population) == found, population
 
 
-def test_v_m_of_receivers_is_that_of_scipy_as_far_as_the_ledger_says(
-    simulate, backend, record_property
-):
+def test_v_m_of_receivers_is_that_of_scipy_as_far_as_the_ledger_says(runs, record_property):
     expected = solution(gates())
-    for run, names in runs(simulate, backend, gates()):
+    for run, names in runs(gates()):
         for name in (*GATES, "all"):
             largest = difference(run, expected, "V_m", [f"to_{name}"])
             what = f"largest difference of V_m, NMDA {'+'.join(names) or 'exact'} (mV)"
@@ -147,11 +151,11 @@ def test_v_m_of_receivers_is_that_of_scipy_as_far_as_the_ledger_says(
             assert largest < allowed(run, names, expected.values[f"to_{name}", "V_m"]), name
 
 
-def test_the_mean_effect_of_a_train_is_that_of_scipy_as_far_as_the_ledger_says(simulate, backend):
+def test_the_mean_effect_of_a_train_is_that_of_scipy_as_far_as_the_ledger_says(runs):
     expected = solution(gates())
     interval = slice(1108, 1358)  # the last whole one between two spikes
     assert {1108, 1358} <= set(expected.spikes["from_fast"][0])
-    for run, names in runs(simulate, backend, gates()):
+    for run, names in runs(gates()):
         found = sampled(run, "to_fast", "V_m")[interval].mean() + 70
         ratio = found / (expected.values["to_fast", "V_m"][interval].mean() + 70)
         named = figures(run).get(RATES["fast"], 0.0) if names else 0.0
@@ -159,10 +163,10 @@ def test_the_mean_effect_of_a_train_is_that_of_scipy_as_far_as_the_ledger_says(s
         assert abs(ratio - 1 - named) < allowance, names
 
 
-def test_gating_saturates(simulate, backend):
+def test_gating_saturates(runs):
     expected = solution(gates())
     late = slice(900, 1150)  # 40 spikes after the beginning, and before the drive ends
-    for run, _ in runs(simulate, backend, gates()):
+    for run, _ in runs(gates()):
         v = sampled(run, "to_saturated", "V_m")[:, 0] + 70
         # with s at 1 for all the time, g is the weight
         assert v[late].mean() > 0.9 * (expected.values["to_saturated", "V_m"][late].mean() + 70)
@@ -172,11 +176,12 @@ def test_gating_saturates(simulate, backend):
 
 
 @pytest.mark.notimpl(["nest"], "iaf_bw_2001 lets nobody record the gating that it sends")
-def test_s_nmda_is_that_of_scipy_and_never_above_one(simulate):
+def test_s_nmda_is_that_of_scipy_and_never_above_one(simulate, tolerance):
     described = gates(("V_m", "s_NMDA", "x_NMDA"))
     run = simulate(described, STEPS * 0.1, approximations=["all"])
     expected = solution(described)
-    assert difference(run, expected, "x_NMDA") < 1e-9
+    rounding = accumulated(expected, "x_NMDA", 20)
+    assert difference(run, expected, "x_NMDA") < tolerance(1e-9, rounding)
     assert difference(run, expected, "s_NMDA") < 5e-4
     assert sampled(run, "from_saturated", "s_NMDA").max() < 1
     # summation: every spike of the fast train adds to what is left of the last one
@@ -186,11 +191,11 @@ def test_s_nmda_is_that_of_scipy_and_never_above_one(simulate):
     assert (np.diff(peaks) > 0).all() and (np.diff(peaks, 2) < 0).all()
 
 
-def test_a_ring_receives_what_a_dense_matrix_product_says(simulate, backend):
+def test_a_ring_receives_what_a_dense_matrix_product_says(runs, tolerance):
     expected = solution(ring())
     senders = [i for i, train in enumerate(expected.spikes["ring"]) if train]
     assert senders == [3, 4, 9]
-    for run, names in runs(simulate, backend, ring()):
+    for run, names in runs(ring()):
         assert trains(run, "ring") == expected.spikes["ring"]
         for population in ("ring", "aside"):
             largest = difference(run, expected, "V_m", [population])
@@ -199,6 +204,7 @@ def test_a_ring_receives_what_a_dense_matrix_product_says(simulate, backend):
             assert largest < allowed(run, names, silent), population
         v = sampled(run, "ring", "V_m")
         # 3.5 is the centre: its neighbours on both sides are alike as long as only 3 and 4 send
-        np.testing.assert_allclose(v[:200, 2], v[:200, 5], rtol=0, atol=1e-9)
-        np.testing.assert_allclose(v[:200, 0], v[:200, 7], rtol=0, atol=1e-9)
+        alike = tolerance(1e-9, WALK)  # sums of floats depend on their order
+        np.testing.assert_allclose(v[:200, 2], v[:200, 5], rtol=0, atol=alike)
+        np.testing.assert_allclose(v[:200, 0], v[:200, 7], rtol=0, atol=alike)
         assert v[199, 2] + 70 > 1.5 * (v[199, 0] + 70) > 0.05

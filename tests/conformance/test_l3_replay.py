@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-import reference
-from parts import choices, difference, network, neuron, trains
+from parts import V_M, choices, difference, network, neuron, trains
 
-from netspec import PoissonInput, Projection, SpikeInput
+from netspec import PoissonInput, Projection, Simulation, SpikeInput
+from netspec.realisation_file import write_realisation
+from netspec.validation import oracle
 
 STEPS = 1000
 SEED = 7
+# In the first 46.8 ms no V_m of SciPy passes or misses a threshold by less than 1.0 uV, which is
+# more than V_M. Then one passes it by 0.2 uV, and spikes of 32-bit states may part.
+CERTAIN = 468
 
 
 def recurrent(poisson_inputs=()):
@@ -49,25 +54,56 @@ def recurrent(poisson_inputs=()):
 
 @pytest.fixture(scope="module")
 def expected():
-    solution = reference.solve(recurrent(), 0.1, STEPS, SEED)
+    solution = oracle.solve(recurrent(), 0.1, STEPS, SEED)
     assert sum(len(t) for trains in solution.spikes.values() for t in trains) > 100
     return solution
 
 
-def test_a_shared_network_makes_the_spikes_of_scipy(simulate, expected, record_property):
+def partnered(some, others):
+    """Return the share of spikes with another of the same neuron within 1 ms."""
+    near = [
+        any(abs(step - other) <= 10 for other in theirs)
+        for ours, theirs in zip(some, others, strict=True)
+        for step in ours
+    ]
+    return np.mean(near)
+
+
+def assert_spikes(run, expected, tolerance):
+    """Assert that spikes are those of SciPy; with 32 bits as long as that is certain, then nearly.
+
+    Nearly: nine of ten have a partner, in either direction, since a spike that is a step late
+    moves those that it helps to make by about as much.
+    """
+    for population, wanted in expected.spikes.items():
+        found = trains(run, population)
+        if not tolerance.single:
+            assert found == wanted, population
+            continue
+        first = [[[s for s in train if s <= CERTAIN] for train in side] for side in (found, wanted)]
+        assert first[0] == first[1], population
+        assert min(partnered(found, wanted), partnered(wanted, found)) >= 0.9, population
+
+
+def test_a_shared_network_makes_the_spikes_of_scipy(simulate, expected, tolerance, record_property):
     run = simulate(recurrent(), STEPS * 0.1, seed=SEED, connectivity="shared")
-    for population, found in expected.spikes.items():
-        assert trains(run, population) == found, population
-    largest = difference(run, expected, "V_m")
+    assert_spikes(run, expected, tolerance)
+    largest = difference(run, expected, "V_m", steps=CERTAIN if tolerance.single else STEPS)
     record_property("largest difference of V_m, 40 connected neurons (mV)", largest)
-    assert largest < 1e-6
+    assert largest < tolerance(1e-6, V_M)
 
 
-def test_compiled_code_makes_the_same_spikes(simulate, backend, expected):
+def test_a_network_from_a_file_makes_the_same_spikes(simulate, expected, tolerance, tmp_path):
+    file = tmp_path / "replay.h5"
+    write_realisation(file, recurrent(), Simulation(dt=0.1, seed=SEED))
+    run = simulate(recurrent(), STEPS * 0.1, seed=SEED, realisation=file, out=tmp_path)
+    assert_spikes(run, expected, tolerance)
+
+
+def test_compiled_code_makes_the_same_spikes(simulate, backend, expected, tolerance):
     compiled = [c for c in choices(backend, "codegen") if c.get("codegen") == "cython"] or [{}]
     run = simulate(recurrent(), STEPS * 0.1, seed=SEED, connectivity="shared", options=compiled[0])
-    for population, found in expected.spikes.items():
-        assert trains(run, population) == found, population
+    assert_spikes(run, expected, tolerance)
 
 
 def test_the_same_seed_makes_the_same_run_and_another_seed_another(simulate):

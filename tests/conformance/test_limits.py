@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-import reference
-from parts import CURRENTS, conductance, difference, network, neuron, trains
+from parts import CURRENTS, V_M, accumulated, conductance, difference, network, neuron, trains
 
 from netspec import ContinuousProjection, SpikeInput, StepCurrent
 from netspec.backend import RunRequest, get_backend
 from netspec.errors import UnsupportedError
+from netspec.validation import oracle
 
 NAMES = ("started", "signed", "early")
 STARTED = {"I_syn_ex": 200.0, "I_syn_in": {"kind": "uniform", "low": -90.0, "high": -10.0}}
@@ -42,11 +42,14 @@ def test_the_ledger_answers_for_what_is_unusual(backend, name):
 
 
 @pytest.mark.notyet(["nest"], "currents start at zero, signs choose the receptor, no first event")
-def test_what_is_unusual_is_as_in_scipy(simulate):
+def test_what_is_unusual_is_as_in_scipy(simulate, tolerance):
     described = unusual(*NAMES)
-    expected = reference.solve(described, 0.1, 200)
+    expected = oracle.solve(described, 0.1, 200)
     run = simulate(described, 20.0)
-    assert max(difference(run, expected, variable) for variable in CURRENTS) < 1e-6
+    assert difference(run, expected, "V_m") < tolerance(1e-6, V_M)
+    for variable in CURRENTS[1:]:
+        rounding = accumulated(expected, variable, 30)  # the longer tau_syn / dt
+        assert difference(run, expected, variable) < tolerance(1e-6, rounding)
 
 
 def test_an_event_at_time_zero_is_refused_by_all(backend):
@@ -55,7 +58,7 @@ def test_an_event_at_time_zero_is_refused_by_all(backend):
         ledger(backend, described).check(("all",))
 
 
-def test_an_almost_constant_magnesium_block_is_exact_or_named(simulate, backend):
+def test_an_almost_constant_magnesium_block_is_exact_or_named(simulate, backend, agreed):
     """With a slope per volt, as in one published code, the block hardly changes."""
     slope = {"Mg_slope": 6.2e-5}
     described = network(
@@ -69,7 +72,7 @@ def test_an_almost_constant_magnesium_block_is_exact_or_named(simulate, backend)
         step_currents=[StepCurrent(name="drive", target="sender", times=(2.0,),
                                    amplitudes=(3000.0,))],
     )  # fmt: skip
-    expected = reference.solve(described, 0.1, 600, rtol=1e-10)
+    expected = oracle.solve(described, 0.1, 600, rtol=1e-10)
     assert len(expected.spikes["sender"][0]) > 5
     exact = "nmda" not in get_backend(backend).options
     run = simulate(described, 60.0, options={} if exact else {"nmda": "exact"},
@@ -80,7 +83,7 @@ def test_an_almost_constant_magnesium_block_is_exact_or_named(simulate, backend)
     largest = difference(run, expected, "V_m", ["receiver"])
     errors = {entry["name"]: entry["error"] for entry in run.manifest["ledger"] if entry["name"]}
     if exact:
-        assert not errors and largest < 1e-3
+        assert list(errors) == agreed and largest < 1e-3
     else:
         share = float(errors["constant-magnesium-block"].removeprefix("at most ").split()[0])
         assert share < 1e-3

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from parts import network, neuron, sampled
+from parts import STEP, network, neuron, sampled
 
 from netspec import PoissonInput
 
@@ -50,7 +50,7 @@ def driven():
 
 
 @pytest.fixture(scope="module")
-def counted(simulate):
+def counted(simulate, tolerance):
     """Give a function that returns the number of events by step and neuron."""
 
     def counts(population, receptor="ex"):
@@ -58,7 +58,8 @@ def counted(simulate):
         current = sampled(run, population, f"I_syn_{receptor}") / WEIGHT
         before = np.vstack([np.zeros(SIZE), current[:-1]])
         found = current - before * np.exp(-DT / TAU)
-        np.testing.assert_allclose(found, np.rint(found), rtol=0, atol=1e-9)
+        atol = tolerance(1e-9, STEP * np.abs(current).max())
+        np.testing.assert_allclose(found, np.rint(found), rtol=0, atol=atol)
         # an input may need a step to begin
         return np.rint(found).astype(int)[2:]
 

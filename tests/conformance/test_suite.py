@@ -80,11 +80,12 @@ def test_a_mark_is_strict_and_allows_no_other_error(suite):
     assert "brian2: 2 passed, 2 failed, 0 xfailed, 0 skipped" in output
 
 
-def test_a_required_backend_that_did_not_run_fails_the_whole_suite_only(suite):
-    status, output = suite(TESTS, "-p", "no_brian2")
+@pytest.mark.parametrize("processes", [[], ["-n", "2"]])
+def test_a_required_backend_that_did_not_run_fails_the_whole_suite_only(suite, processes):
+    status, output = suite(TESTS, "-p", "no_brian2", *processes)
     assert status == 1
     assert "brian2: 0 passed, 0 failed, 0 xfailed, 2 skipped" in output
     assert "brian2 is required, and no conformance test ran it" in output
     for part in (["-k", "runs"], ["conformance/test_it.py::test_runs"]):
-        status, output = suite(TESTS, "-p", "no_brian2", *part)
+        status, output = suite(TESTS, "-p", "no_brian2", *part, *processes)
         assert status == 0 and "is required" not in output

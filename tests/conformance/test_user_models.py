@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import reference
 import tomli_w
-from parts import difference, sampled, trains
+from parts import WALK, accumulated, difference, sampled, trains
 
 import netspec
 from netspec import (
@@ -20,6 +19,7 @@ from netspec import (
     SpikeInput,
 )
 from netspec.errors import SimulationFailed
+from netspec.validation import oracle
 
 NESTML = "models of one's own reach NEST through NESTML, which is not written yet"
 # Brette & Gerstner (2005); the exponential is bounded, so that a spike stays finite on a grid
@@ -101,8 +101,8 @@ def adaptive(request, tmp_path):
 
 
 @pytest.mark.notimpl(["nest"], NESTML)
-def test_adex_is_that_of_scipy(simulate, adaptive, record_property):
-    expected = reference.solve(adaptive, 0.05, 2000)
+def test_adex_is_that_of_scipy(simulate, adaptive, tolerance, record_property):
+    expected = oracle.solve(adaptive, 0.05, 2000)
     run = simulate(adaptive, 100.0, 0.05)
     for population, found in expected.spikes.items():
         assert trains(run, population) == found, population
@@ -110,9 +110,9 @@ def test_adex_is_that_of_scipy(simulate, adaptive, record_property):
     assert min(map(len, expected.spikes["tonic"])) > 5 and expected.spikes["pushed"][0]
     largest = difference(run, expected, "V_m", ["rest"])
     record_property("largest difference of V_m, AdEx below threshold (mV)", largest)
-    assert largest < 1e-9
+    assert largest < tolerance(1e-9, WALK)
     assert difference(run, expected, "w") < 0.05  # pA, of some hundred
-    assert difference(run, expected, "I_syn") < 1e-7
+    assert difference(run, expected, "I_syn") < tolerance(1e-7, accumulated(expected, "I_syn", 40))
 
 
 @pytest.mark.notimpl(["nest"], NESTML)
@@ -121,13 +121,13 @@ def test_a_state_that_is_no_number_any_more_is_an_error_and_no_silence(simulate)
     model = NeuronModel(name="burst", equations=equations, threshold="x < 0", initial=initial,
                         parameters={"tau": "5 ms"})  # fmt: skip
     described = Network(name="burst", populations=[Population(name="A", size=3, model=model)])
-    with pytest.raises(SimulationFailed, match="x of 3 neurons of burst is no finite number"):
+    with pytest.raises(SimulationFailed, match=r"x of 3 neurons of (burst|A) is no finite number"):
         simulate(described, 10.0)
 
 
 @pytest.mark.notimpl(["nest"], NESTML)
 @pytest.mark.parametrize("size", [11, 12])
-def test_continuous_coupling_is_a_dense_matrix_product_at_every_step(simulate, size):
+def test_continuous_coupling_is_a_dense_matrix_product_at_every_step(simulate, tolerance, size):
     populations = [
         Population(name="A", size=size, model=ADDER),
         Population(name="B", size=4, model=ADDER),
@@ -156,7 +156,8 @@ def test_continuous_coupling_is_a_dense_matrix_product_at_every_step(simulate, s
     )  # fmt: skip
     run = simulate(described, 20.0)
     s = {name: sampled(run, name, "s") for name in "AB"}
-    got = {name: np.diff(sampled(run, name, "y"), axis=0) / 0.1 for name in "AB"}
+    y = {name: sampled(run, name, "y") for name in "AB"}
+    got = {name: np.diff(y[name], axis=0) / 0.1 for name in "AB"}
     angle = 360 / size * np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
     angle = np.minimum(angle, 360 - angle)
     wanted = {"A": np.zeros((199, size)), "B": np.zeros((199, 4))}
@@ -172,4 +173,7 @@ def test_continuous_coupling_is_a_dense_matrix_product_at_every_step(simulate, s
         wanted[post] += s[pre][:-1] @ dense.T
     for name in "AB":
         assert np.abs(wanted[name]).max() > 1
-        np.testing.assert_allclose(got[name], wanted[name], rtol=0, atol=2e-5)
+        # every sum is rounded to a float, the larger the coarser
+        rounding = np.spacing(np.float32(np.abs(y[name]).max())) / 0.1
+        np.testing.assert_allclose(got[name], wanted[name], rtol=0,
+                                   atol=tolerance(2e-5, rounding))  # fmt: skip

@@ -138,6 +138,21 @@ def test_the_app_raises_netspec_errors_only(tmp_path):
         ["validate", "microcircuit", "--scale", "0.01", "--seeds", "0"],
         ["run", "microcircuit", "--scale", "0.01", "--threads", "0", "--dry-run"],
         ["validate", "microcircuit", "--scale", "0.01", "--backends", ","],
+        ["validate"],
+        ["validate", "microcircuit", "--scale", "0.01", "--backends", "nest"],
+        ["validate", "microcircuit", "--scale", "0.01", "--margin", "rate=0.05"],
+        ["validate", "microcircuit", "--scale", "0.01", "--statistics", "rats"],
+        ["validate", "microcircuit", "--scale", "0.01", "--memory", "8 gallons"],
+        ["validate", "microcircuit", "--scale", "0.01", "--jobs", "0"],
+        ["validate", "microcircuit", "--scale", "0.01", "--cue-angles", "90"],
+        ["validate", "microcircuit", "--scale", "0.01", "--option", "genn.device=cpu"],
+        ["validate", "microcircuit", "--request", "none.toml"],
+        ["validate", "--request", "none.toml"],
+        ["validate", "--request", "none.toml", "--seeds", "4"],
+        ["compare", "none"],
+        ["compare", "none", "nothing"],
+        ["compare", ".", "."],
+        ["export", "none.h5"],
     ],
 )
 def test_a_wrong_call_exits_with_2(netspec, tmp_path, monkeypatch, arguments):
@@ -153,6 +168,12 @@ def test_an_unknown_backend_exits_with_3(netspec, tmp_path, monkeypatch):
     code, _, err = netspec("run", "working_memory", "--size", "16", "--backend", "nset")
     assert code == 3
     assert "did you mean 'nest'" in err
+
+
+def test_a_result_that_is_none_exits_with_5(netspec, tmp_path, full):
+    code, out, err = netspec("export", full, "--format", "nwb")
+    assert (code, out) == (5, "")
+    assert "no netspec-run/1 file" in err
 
 
 def test_the_module_is_the_command(tmp_path):

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, poisson
 
-
-
 from netspec.backends.genn.sampling import poisson_tables
 
 

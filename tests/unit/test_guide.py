@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from netspec import circuits, serialization
+from netspec.validation.request import read_request
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "guide.md").read_text()
+TOML = re.findall(r"```toml\n(.*?)```", GUIDE, re.S)
 
 
 @pytest.mark.parametrize("name", list(circuits.CIRCUITS))
@@ -21,16 +23,26 @@ def test_the_shipped_toml_files_are_the_builders(name):
 
 def test_the_python_of_the_guide_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    Path("theirs.toml").write_text(TOML[1])
+    Path("spikes-1001-0.dat").write_text("# NEST version: 3.10.0\nsender\ttime_ms\n801\t250.0\n")
     names: dict[str, object] = {}
     for block in re.findall(r"```python\n(.*?)```", GUIDE, re.S):
         exec(block, names)
     assert names["voltage"].shape == (4000, 1)
     assert names["voltage"].max() > -50
     assert names["run"].rates()["cell"] > 10
+    assert names["theirs"].rates() == {"E": 0.0, "I": 1 / 200 / 0.5}
+    assert len(names["block"].segments[0].spiketrains) == 1
 
 
 def test_the_toml_of_the_guide_is_a_network():
-    (block,) = re.findall(r"```toml\n(.*?)```", GUIDE, re.S)
-    data = serialization.from_toml(block.split("[simulation]")[0])
+    data = serialization.from_toml(TOML[0].split("[simulation]")[0])
     assert [p.name for p in data.populations] == ["cell"]
     assert data.models["adex"].dynamics.states[0].held
+
+
+def test_the_request_of_the_guide_is_one(tmp_path):
+    (tmp_path / "request.toml").write_text(TOML[2])
+    found = read_request(tmp_path / "request.toml")
+    assert found.names == ("nest", "brian2")
+    assert (found.backends[0].threads, found.simulation.duration) == (2, 5000.0)

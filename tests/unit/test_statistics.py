@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from netspec.errors import UsageError
 from netspec.results import SpikeData
 from netspec.validation import statistics
+from netspec.validation.margins import DEFAULT_MARGINS, Margins
 from netspec.validation.statistics import DISTRIBUTIONS, STATISTICS
 from netspec.validation.trials import RING_STATISTICS
 
@@ -94,7 +95,6 @@ def test_rates_and_intervals_are_elephants(elephant):
     assert result["cv"] == pytest.approx(np.mean(found["cv"]))
     assert result["eligible"] == len(intervals) / spikes.size < 1
     assert result["silent_fraction"] == 2 / spikes.size
-    assert math.exp(result["log_rate"]) == pytest.approx(result["rate"])
     assert math.exp(result["log_sd_rate"]) == pytest.approx(np.std(found["rate"], ddof=1))
 
 
@@ -226,7 +226,6 @@ def definition(spikes):
     sd = np.std(counts, ddof=1) if spikes.size > 1 else 0
     nan = math.nan
     return {
-        "log_rate": math.log(counts.mean() / span * 1000) if span and counts.any() else nan,
         "log_sd_rate": math.log(sd / span * 1000) if span and sd > 1e-9 else nan,
         "silent_fraction": np.mean(counts == 0) if span else nan,
         "lv": np.mean([lv(i) for i in intervals]) if intervals else nan,
@@ -280,16 +279,14 @@ def test_the_registry_names_what_is_computed_and_the_page_shows_it():
     page = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \|", page, re.MULTILINE)
     shown = {(name, unit.strip(), margin.strip()) for name, unit, margin in rows}
-    kinds = {
-        "relative": "{:g} %",
-        "ratio": "{:g} %",
-        "absolute": "{:g}",
-        "distance_ratio": "R {:g}",
-    }
-    for entry in (*STATISTICS, *DISTRIBUTIONS, *RING_STATISTICS):
-        assert entry.primary == (entry.margin_kind is not None)
-        margin = "reported"
-        if entry.primary:
-            percent = 100 if entry.margin_kind in ("relative", "ratio") else 1
-            margin = kinds[entry.margin_kind].format(entry.margin * percent)
+    for entry in (*STATISTICS, *RING_STATISTICS):
+        margin = f"{entry.margin}, {entry.margin.scale}" if entry.margin else "reported"
         assert (entry.name, entry.unit, margin) in shown
+    for entry in DISTRIBUTIONS:
+        margin = f"R {Margins().distribution:g}" if entry.primary else "reported"
+        assert (entry.name, entry.unit, margin) in shown
+
+
+def test_margins_are_those_of_the_registry():
+    registry = {s.name: s.margin for s in (*STATISTICS, *RING_STATISTICS) if s.primary}
+    assert Margins().statistics == registry == DEFAULT_MARGINS

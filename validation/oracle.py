@@ -13,18 +13,23 @@ of an input; with continuous coupling, at every step.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
 from scipy.integrate import solve_ivp
 
+from netspec import distributions as dist
 from netspec import realisation
 from netspec.expressions import evaluate
-from netspec.network import Network, StepCurrent
+from netspec.network import ContinuousProjection, CurrentInput, Network, StepCurrent
 from netspec.simulation import Simulation
 
 CHUNK = 100  # steps of the longest piece
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Solution:
         Population -> list with the steps of every neuron's spikes.
     """
 
-    values: dict[tuple[str, str], np.ndarray]
+    values: dict[tuple[str, str], Floats]
     spikes: dict[str, list[list[int]]]
 
 
@@ -96,7 +101,7 @@ class _System:
         self.targets = self.synapses()
         self.couplings = [self.matrix(c) for c in network.continuous_projections]
 
-    def row(self, drawn) -> dict[str, np.ndarray]:
+    def row(self, drawn: Callable[..., dict[str, float | Floats]]) -> dict[str, Floats]:
         """Return one value for every neuron of the network."""
         parts = [drawn(self.network, p.name, self.simulation) for p in self.network.populations]
         sizes = [p.size for p in self.network.populations]
@@ -108,7 +113,8 @@ class _System:
         }
 
     def currents(self) -> None:
-        for current in (*self.network.current_inputs, *self.network.step_currents):
+        given: list[CurrentInput | StepCurrent] = list(self.network.current_inputs)
+        for current in [*given, *self.network.step_currents]:
             first = self.offsets[current.target]
             size = self.network.population(current.target).size
             chosen = range(size) if current.neurons is None else sorted(set(current.neurons))
@@ -142,7 +148,7 @@ class _System:
                 found.setdefault(int(i), []).append((int(j), state, float(w), int(d)))
         return found
 
-    def matrix(self, coupling) -> tuple[str, str, np.ndarray]:
+    def matrix(self, coupling: ContinuousProjection) -> tuple[str, str, Floats]:
         """Return (source state, target input, dense matrix over all neurons)."""
         kernel = coupling.kernel
         n_post, n_pre = (self.network.population(p).size for p in (coupling.post, coupling.pre))
@@ -193,7 +199,7 @@ class _System:
             raise ValueError("the oracle takes no event at time zero")
         return min(stops + [event[0] for event in self.events[:1]])
 
-    def integrate(self, step: int, stop: int) -> dict[str, np.ndarray]:
+    def integrate(self, step: int, stop: int) -> dict[str, Floats]:
         """Return state -> values at the ends of the steps from `step` to `stop`."""
         fixed = dict(self.parameters)
         fixed |= {name: values[step].copy() for name, values in self.inputs.items()}
@@ -202,7 +208,7 @@ class _System:
         active = (self.left == 0).astype(float)
         names = [state.name for state in self.states]
 
-        def slope(_, flat):
+        def slope(_: float, flat: Floats) -> Floats:
             values = {**fixed, **dict(zip(names, flat.reshape(len(names), -1), strict=True))}
             rows = [evaluate(s.rhs, values) * (active if s.held else 1.0) for s in self.states]
             return np.concatenate([np.broadcast_to(row, self.size) for row in rows])
@@ -210,8 +216,10 @@ class _System:
         start = np.concatenate([self.y[name] for name in names])
         times = np.arange(1, stop - step + 1) * self.dt
         grid = None if len(times) == 1 else times  # a single step needs no interpolation
+        # a method of lower order does a single step in half the evaluations, if it is let
+        method = "RK45" if grid is None and self.rtol > 1e-9 else "DOP853"
         found = solve_ivp(
-            slope, (0, times[-1]), start, "DOP853", grid,
+            slope, (0, times[-1]), start, method, grid,
             rtol=self.rtol, atol=self.rtol, first_step=self.dt,
         )  # fmt: skip
         if not found.success:
@@ -219,7 +227,7 @@ class _System:
         values = found.y[:, -len(times) :].reshape(len(names), self.size, -1)
         return dict(zip(names, values, strict=True))
 
-    def deliver(self, stop: int, grid: dict[str, np.ndarray]) -> None:
+    def deliver(self, stop: int, grid: dict[str, Floats]) -> None:
         # a spike on the way there would end the piece before: see `solution`
         above = self.above(grid)[:, :-1] & (self.left == 0)[:, None]
         if above.any():
@@ -228,27 +236,47 @@ class _System:
             _, neuron, state, weight = heapq.heappop(self.events)
             grid[state][neuron, -1] += weight
 
-    def above(self, grid: dict[str, np.ndarray]) -> np.ndarray:
+    def above(self, grid: dict[str, Floats]) -> NDArray[np.bool_]:
         columns = {name: values[:, None] for name, values in self.parameters.items()}
-        return evaluate(self.model.dynamics.threshold, {**columns, **grid})
+        found: NDArray[np.bool_] = evaluate(self.model.dynamics.threshold, {**columns, **grid})
+        return found
 
-    def reset(self, neurons: np.ndarray) -> None:
+    def reset(self, neurons: NDArray[np.intp]) -> None:
         before = {name: values[neurons] for name, values in (self.parameters | self.y).items()}
         for name, tree in self.model.dynamics.reset:
             self.y[name][neurons] = evaluate(tree, before)
         self.left[neurons] = self.rest[neurons]
 
-    def send(self, step: int, neurons: np.ndarray, spikes: list[list[int]]) -> None:
+    def send(self, step: int, neurons: NDArray[np.intp], spikes: list[list[int]]) -> None:
         for neuron in map(int, neurons):
             spikes[neuron].append(step)
             for target, state, weight, delay in self.targets.get(neuron, ()):
                 heapq.heappush(self.events, (step + delay, target, state, weight))
 
-    def cut(self, history: dict[str, np.ndarray], spikes: list[list[int]]) -> Solution:
-        values, trains = {}, {}
+    def cut(self, history: dict[str, Floats], spikes: list[list[int]]) -> Solution:
+        values: dict[tuple[str, str], Floats] = {}
+        trains: dict[str, list[list[int]]] = {}
         for population in self.network.populations:
             first = self.offsets[population.name]
             where = slice(first, first + population.size)
             values |= {(population.name, n): v[:, where] for n, v in history.items()}
             trains[population.name] = spikes[where]
         return Solution(values, trains)
+
+
+@lru_cache(maxsize=64)
+def quantiles(distribution: dist.Distribution, count: int = 20_000) -> Floats:
+    """Return values that stand for equal shares of a distribution, shape (count,)."""
+    share = (np.arange(count) + 0.5) / count
+    value = dist.fixed(distribution)
+    if value is not None:
+        return np.full_like(share, value)
+    if isinstance(distribution, dist.Uniform):
+        return distribution.low + share * (distribution.high - distribution.low)
+    if not isinstance(distribution, dist.Normal):
+        raise TypeError(f"no distribution: {distribution!r}")
+    low, high = distribution.bounds()
+    mean, sd = distribution.mean, distribution.sd
+    if distribution.clip == "bound":
+        return np.asarray(np.clip(stats.norm.ppf(share, mean, sd), low, high))
+    return np.asarray(stats.truncnorm.ppf(share, (low - mean) / sd, (high - mean) / sd, mean, sd))

@@ -1,0 +1,184 @@
+"""Commands that look at a description: doctor, list, show, check, realise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from netspec import __version__, circuits, serialization
+from netspec.audit import audit
+from netspec.backend import backend_names, get_backend
+from netspec.cli.options import (
+    CircuitOrFile,
+    Dt,
+    Json,
+    Seed,
+    Set,
+    Threads,
+    adjusted,
+    app,
+    circuit_command,
+    network_of,
+    print_json,
+)
+from netspec.errors import UsageError
+from netspec.realisation_file import write_realisation
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say which simulators are installed, and how to get the others."""
+    import os
+    import platform
+    import shutil
+
+    from netspec.terminal import console, table
+
+    found: dict[str, dict[str, Any]] = {}
+    for name in backend_names():
+        backend = get_backend(name)
+        status = backend.status()
+        found[name] = {**vars(status), "details": backend.details() if status.available else {}}
+    machine = {
+        "netspec": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processors": os.cpu_count(),
+        "C++ compiler": shutil.which("g++") or "none (Brian2 then runs without compiling, slowly)",
+        "mpirun": shutil.which("mpirun") or "none",
+        "NVIDIA GPU": "nvidia-smi found" if shutil.which("nvidia-smi") else "none found",
+    }
+    if as_json:
+        print_json({"machine": machine, "backends": found})
+        return
+    for key, value in machine.items():
+        console.print(f"{key}: {value}")
+    table(
+        "Simulators",
+        ("backend", "version", "notes"),
+        [
+            (
+                name,
+                entry["version"] if entry["available"] else "missing",
+                ", ".join(f"{key}: {value}" for key, value in entry["details"].items())
+                if entry["available"]
+                else entry["how_to_get"],
+            )
+            for name, entry in found.items()
+        ],
+    )
+
+
+@app.command("list")
+def list_circuits(as_json: Json = False) -> None:
+    """List circuits, their variants and the backends."""
+    from netspec.terminal import console, table
+
+    if as_json:
+        print_json(
+            {
+                "circuits": {
+                    n: {"title": c.title, "variants": c.variants}
+                    for n, c in circuits.CIRCUITS.items()
+                },
+                "backends": backend_names(),
+            }
+        )
+        return
+    for name, circuit in circuits.CIRCUITS.items():
+        table(f"{name}: {circuit.title}", ("variant", "source"), list(circuit.variants.items()))
+    console.print(f"backends: {', '.join(backend_names())}")
+
+
+@app.command()
+@circuit_command
+def show(
+    circuit: CircuitOrFile,
+    given: dict[str, Any],
+    threads: Threads = None,
+    sets: Set = None,
+    as_json: Json = False,
+    as_toml: Annotated[bool, typer.Option("--toml", help="Print the description as TOML.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="JSON Schema of descriptions.")] = False,
+) -> None:
+    """Show tables, counts and the cost per backend; or the description itself."""
+    from netspec.terminal import console, show_audit, table
+
+    if schema:
+        print_json(serialization.json_schema())
+        return
+    network, simulation = network_of(circuit, given)
+    network, simulation = adjusted(network, simulation, sets, {})
+    if as_toml:
+        print(serialization.to_toml(network, simulation))
+        return
+    found = audit(network, simulation, 1 if threads is None else max(threads, 1))
+    if as_json:
+        print_json(
+            {
+                "network": json.loads(serialization.canonical_json(network)),
+                "spec_hash": serialization.spec_hash(network),
+                "audit": found.to_dict(),
+            }
+        )
+        return
+    console.print(network.description, soft_wrap=True)
+    console.print(f"spec hash: {serialization.spec_hash(network)}")
+    rows = []
+    for population in network.populations:
+        values = ", ".join(f"{k} {_short(v)}" for k, v in population.parameters.items())
+        rows.append((population.name, population.size, str(population.model), values))
+    table("Populations", ("population", "neurons", "model", "parameters"), rows)
+    show_audit(found)
+
+
+def _short(value: Any) -> str:
+    fields = value.model_dump()
+    return f"{fields:g}" if isinstance(fields, float) else str(fields)
+
+
+@app.command()
+def check(file: CircuitOrFile, as_json: Json = False) -> None:
+    """Read a description and report every fault, and what looks wrong."""
+    from netspec.terminal import console, show_audit
+
+    network, simulation = network_of(file, {})
+    found = audit(network, simulation)
+    if as_json:
+        print_json({"spec_hash": serialization.spec_hash(network), "audit": found.to_dict()})
+        return
+    show_audit(found)
+    console.print(f"fine: {network.name}, spec hash {serialization.spec_hash(network)}")
+
+
+@app.command()
+@circuit_command
+def realise(
+    circuit: CircuitOrFile,
+    given: dict[str, Any],
+    out: Annotated[Path, typer.Option(help="File to write (.h5).")],
+    seed: Seed = None,
+    dt: Dt = None,
+    sets: Set = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Draw all synapses and initial values once and write them, for runs on every simulator."""
+    from netspec.terminal import console, progress_bar
+
+    network, simulation = network_of(circuit, given)
+    network, simulation = adjusted(network, simulation, sets, {"dt": dt, "seed": seed})
+    if out.exists() and not force:
+        raise UsageError(f"{out} exists; to replace it: --force")
+    with progress_bar(network.name, quiet=as_json) as progress:
+        counts = write_realisation(out, network, simulation, progress)
+    size = out.stat().st_size
+    if as_json:
+        print_json({"file": str(out), "bytes": size, "synapses": counts,
+                     "spec_hash": serialization.spec_hash(network), "seed": simulation.seed,
+                     "dt": simulation.dt})  # fmt: skip
+        return
+    console.print(f"{sum(counts.values()):,} synapses, {size / 2**20:,.0f} MiB: {out}")

@@ -1,0 +1,132 @@
+"""Commands of single runs: run, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from netspec import serialization
+from netspec.audit import audit
+from netspec.backend import get_backend
+from netspec.cli.options import (
+    Approximate,
+    BackendOption,
+    CircuitOrFile,
+    Connectivity,
+    Dt,
+    Duration,
+    Force,
+    Json,
+    Out,
+    Ranks,
+    Seed,
+    Set,
+    Threads,
+    TimeLimit,
+    Warmup,
+    adjusted,
+    app,
+    circuit_command,
+    network_of,
+    pairs,
+    print_json,
+    run_request,
+)
+from netspec.running import DEFAULT_FOLDER, execute, result_path, with_realisation
+
+
+@app.command()
+@circuit_command
+def run(
+    circuit: CircuitOrFile,
+    given: dict[str, Any],
+    backend: Annotated[str, typer.Option(help="Simulator.")] = "nest",
+    seed: Seed = None,
+    dt: Dt = None,
+    warmup: Warmup = None,
+    duration: Duration = None,
+    threads: Threads = None,
+    ranks: Ranks = None,
+    connectivity: Connectivity = "native",
+    approximate: Approximate = None,
+    realisation: Annotated[
+        Path | None, typer.Option(help="File of netspec realise; implies shared connectivity.")
+    ] = None,
+    option: BackendOption = None,
+    sets: Set = None,
+    out: Out = DEFAULT_FOLDER,
+    force: Force = False,
+    time_limit: TimeLimit = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Audit and ledger only.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run one network on one simulator, unless the result exists."""
+    from netspec.terminal import progress_bar, show_audit, show_ledger, show_run
+
+    network, simulation = network_of(circuit, given)
+    times = {"dt": dt, "warmup": warmup, "duration": duration, "seed": seed}
+    network, simulation = adjusted(network, simulation, sets, times)
+    chosen = get_backend(backend)
+    request = run_request(
+        chosen, network, simulation, connectivity, threads, approximate,
+        pairs(option, "--option"), ranks,
+    )  # fmt: skip
+    if realisation is not None:
+        request = with_realisation(request, realisation)
+    if dry_run:
+        chosen.check_options(request)
+        found = audit(network, simulation, request.threads, request.ranks)
+        ledger = chosen.ledger(request)
+        if as_json:
+            data = {"audit": found.to_dict(), "ledger": ledger.model_dump(mode="json")["entries"],
+                    "spec_hash": serialization.spec_hash(network),
+                    "file": str(result_path(request, out))}  # fmt: skip
+            print_json(data)
+        else:
+            show_audit(found)
+            show_ledger(ledger)
+        ledger.check(request.approximations)
+        return
+    with progress_bar(f"{network.name} on {backend}", quiet=as_json) as progress:
+        done = execute(request, out, force=force, time_limit=time_limit, progress=progress)
+    if as_json:
+        print_json(done.summary())
+        return
+    from netspec.validation.ensemble import published_rates
+
+    show_run(done, published_rates(network.name, done.manifest["sizes"]))
+
+
+@app.command("export")
+def export_run(
+    file: Annotated[Path, typer.Argument(help="A result file.")],
+    format_: Annotated[str, typer.Option("--format", help="nix, nwb or mat.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; FILE with another ending by default.")
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(help="Neurons, drawn with --seed; 1000 for nix, else all.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the sample.")] = 1,
+    populations: Annotated[str | None, typer.Option(help="With commas; all by default.")] = None,
+    warmup: Annotated[bool, typer.Option("--warmup", help="Include the warm-up.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a run for other tools; the file is read back and compared before it counts."""
+    from netspec.results import open_run
+    from netspec.terminal import console
+    from netspec.validation.export import export
+
+    target = file.with_suffix(f".{format_}") if out is None else out
+    names = None if populations is None else [n.strip() for n in populations.split(",")]
+    content = export(
+        open_run(file), target, format_, sample=sample, seed=seed, populations=names,
+        warmup=warmup, announce=lambda text: None if as_json else console.print(text),
+    )  # fmt: skip
+    if as_json:
+        counts = {name: len(trains.neurons) for name, trains in content.trains.items()}
+        print_json({"file": str(target), "format": format_, "trains": counts})
+    else:
+        console.print(f"written, read back and equal: {target}", soft_wrap=True)

@@ -1,0 +1,372 @@
+"""Exports hold the run, as readers see it that are not ours."""
+
+import json
+import sys
+import time
+
+import h5py
+import nixio
+import numpy as np
+import pynwb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.io import loadmat
+
+import netspec
+from netspec.backend import Outcome
+from netspec.cli import app
+from netspec.errors import ResultFileError, UsageError
+from netspec.results import Run, open_run, write_run
+from netspec.validation import export as exporting
+from netspec.validation.content import Content, Signal, Trains, content_of, differences
+from netspec.validation.export import FORMATS, export
+from netspec.validation.neo_io import block_of, content_in
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Give 12 neurons of which some fire, 3 that never do, and samples of two variables."""
+    network = netspec.Network(
+        name="two",
+        description="µ <&> \u2028 '\"",
+        populations=[
+            netspec.Population(name="E", size=12, model="iaf_psc_exp"),
+            netspec.Population(name="silent", size=3, model="iaf_psc_exp"),
+        ],
+        current_inputs=[
+            netspec.CurrentInput(name="dc", target="E", amplitude="500 pA", neurons=range(3, 12))
+        ],
+        poisson_inputs=[
+            netspec.PoissonInput(name="noise", target="E", receptor="excitatory",
+                                 rate="8000 Hz", weight="20 pA")
+        ],
+        recorders=[
+            netspec.Recorder(name="probe", target="E", variables=["V_m", "I_syn_ex"],
+                             neurons=[0, 7], interval=0.5),
+            netspec.Recorder(name="spikes", target="silent"),
+        ],
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("exported")
+    simulation = netspec.Simulation(warmup=20, duration=80)
+    return netspec.run(network, "nest", simulation, seed=3, threads=1, out=folder)
+
+
+def written(run, tmp_path, format, **options):
+    path = tmp_path / f"file.{format}"
+    export(run, path, format, **options)
+    assert [*tmp_path.iterdir()] == [path]
+    return path
+
+
+def trains_of(run, name, warmup=False):
+    spikes = run.spikes(name, warmup)
+    return [spikes.train(neuron) for neuron in range(spikes.size)]
+
+
+# -- readers that are not ours ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("warmup", [False, True])
+def test_nwb_read_by_pynwb(run, tmp_path, warmup):
+    path = written(run, tmp_path, "nwb", warmup=warmup)
+    with pynwb.NWBHDF5IO(path, "r") as io:
+        file = io.read()
+        assert json.loads(file.notes)["run"] == run.manifest
+        table = file.units.to_dataframe()
+        for name in ("E", "silent"):
+            mine = table[table.population == name]
+            assert mine.neuron.tolist() == list(range(run.spikes(name).size))
+            for found, train in zip(mine.spike_times, trains_of(run, name, warmup), strict=True):
+                assert np.allclose(found, train / 1000, rtol=0, atol=1e-12)
+            for interval in mine.obs_intervals:
+                assert np.allclose(interval, [[0.0 if warmup else 0.02, 0.1]])
+        assert file.units.resolution == pytest.approx(1e-4)
+        series = file.acquisition["probe.V_m"]
+        times, values = run.samples("probe", "V_m")
+        kept = times > (0 if warmup else 20)
+        assert np.allclose(series.data[:] * series.conversion, values[kept] / 1000)
+        assert np.allclose(series.get_timestamps(), times[kept] / 1000)
+        assert (series.unit, file.acquisition["probe.I_syn_ex"].unit) == ("volts", "amperes")
+
+
+def test_nwb_is_valid_and_has_no_error_to_an_inspector(run, tmp_path):
+    from nwbinspector import Importance, inspect_nwbfile
+
+    path = written(run, tmp_path, "nwb")
+    assert not pynwb.validate(path=str(path))
+    found = list(inspect_nwbfile(nwbfile_path=path))
+    assert [m for m in found if m.importance.value >= Importance.CRITICAL.value] == []
+    assert len(found) > 0  # it did look: nobody's name is in the file
+
+
+def test_nix_read_by_nixio(run, tmp_path):
+    path = written(run, tmp_path, "nix")
+    file = nixio.File.open(str(path), nixio.FileMode.ReadOnly)
+    (block,) = file.blocks
+    assert json.loads(block.metadata["provenance"])["run"] == run.manifest
+    tags = {(t.metadata["population"], t.metadata["neuron"]): t for t in block.multi_tags}
+    assert len(tags) == 15
+    for name in ("E", "silent"):
+        for neuron, train in enumerate(trains_of(run, name)):
+            tag = tags[name, neuron]
+            assert np.array_equal(np.ravel(tag.positions[:]), train)
+            assert tag.positions.unit == "ms"
+            assert (tag.metadata["t_start"], tag.metadata["t_stop"]) == (20.0, 100.0)
+    units = {array.unit for array in block.data_arrays if array.type == "neo.analogsignal"}
+    assert units == {"mV", "pA"}
+    file.close()
+
+
+def test_mat_read_by_scipy(run, tmp_path):
+    path = written(run, tmp_path, "mat")
+    data = loadmat(path, simplify_cells=True)
+    assert json.loads(data["info"]["provenance"])["run"] == run.manifest
+    assert (data["info"]["t_start_ms"], data["info"]["t_stop_ms"]) == (20.0, 100.0)
+    everyone = {entry["name"]: entry for entry in data["populations"]}
+    assert list(everyone) == ["E", "silent"]
+    for name, entry in everyone.items():
+        assert entry["neurons"].tolist() == list(range(run.spikes(name).size))
+        for neuron, train in enumerate(trains_of(run, name)):
+            assert np.array_equal(entry["spike_time_ms"][entry["spike_neuron"] == neuron], train)
+    (signal,) = [entry for entry in data["signals"] if entry["variable"] == "V_m"]
+    assert signal["unit"] == "mV"
+    times, values = run.samples("probe", "V_m")
+    assert np.array_equal(signal["values"], values[times > 20])
+
+
+def test_a_neo_block_says_what_the_run_says(run):
+    block = run.to_neo()
+    (segment,) = block.segments
+    assert json.loads(block.annotations["provenance"])["run"] == run.manifest
+    assert len(segment.spiketrains) == 15
+    for train in segment.spiketrains:
+        own = run.spikes(train.annotations["population"]).train(train.annotations["neuron"])
+        assert np.array_equal(train.magnitude, own)
+        assert train.dimensionality.string == "ms"
+        assert (float(train.t_start), float(train.t_stop)) == (20.0, 100.0)
+    owners, times = segment.spiketrains.multiplexed
+    assert np.array_equal(np.unique(owners), np.unique(run.spikes("E").neurons))
+    assert len(times) == len(run.spikes("E"))
+    (voltage,) = [s for s in segment.analogsignals if s.annotations["variable"] == "V_m"]
+    sampled, values = run.samples("probe", "V_m")
+    assert np.array_equal(voltage.magnitude, values[sampled > 20])
+    assert np.allclose(voltage.times.rescale("ms").magnitude, sampled[sampled > 20])
+    assert voltage.dimensionality.string == "mV"
+    assert voltage.array_annotations["neuron"].tolist() == [0, 7]
+
+
+# -- samples and populations --------------------------------------------------------------------
+
+
+def test_a_sample_is_declared_seeded_and_within_its_populations(run, tmp_path):
+    kept = [content_of(run, sample=5, seed=seed) for seed in (1, 1, 2)]
+    chosen = [
+        [(name, n) for name, t in content.trains.items() for n in t.neurons.tolist()]
+        for content in kept
+    ]
+    assert len(chosen[0]) == 5
+    assert chosen[0] == chosen[1] != chosen[2]
+    assert json.loads(kept[0].provenance)["export"]["sampling"] == {"neurons": 5, "seed": 1}
+    only = content_of(run, populations=["silent"], sample=2)
+    assert list(only.trains) == ["silent"]
+    assert only.signals == ()
+    path = written(run, tmp_path, "nwb", sample=5)
+    with h5py.File(path) as file:
+        assert len(file["units/id"]) == 5
+
+
+def test_every_neuron_is_drawn_alike(run):
+    counts = np.zeros(15)
+    for seed in range(600):
+        trains = content_of(run, sample=5, seed=seed).trains
+        counts[np.concatenate([trains["E"].neurons, 12 + trains["silent"].neurons])] += 1
+    # binomial, 600 draws with p = 1/3: mean 200, standard deviation 11.5
+    assert np.all(np.abs(counts - 200) < 4.5 * 11.5)
+
+
+# -- any content --------------------------------------------------------------------------------
+
+
+@st.composite
+def contents(draw):
+    dt = draw(st.sampled_from([0.1, 0.05, 1 / 3, 1.0, 0.0001]))
+    begin = draw(st.integers(0, 1000))
+    end = begin + draw(st.integers(1, 10**6))
+    letters = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])
+    labels = st.text(letters, min_size=1, max_size=12)
+    trains, sizes = {}, {}
+    for name in draw(st.lists(labels, min_size=1, max_size=3, unique=True)):
+        size = draw(st.integers(0, 3))
+        steps = [
+            sorted(draw(st.sets(st.sampled_from([begin + 1, (begin + end + 1) // 2, end]))))
+            for _ in range(size)
+        ]
+        trains[name] = Trains(
+            np.arange(size),
+            np.cumsum([len(train) for train in steps], dtype=np.int64),
+            np.array([step for train in steps for step in train], np.int64),
+        )
+        sizes[name] = size
+    label = draw(labels)
+    facts = {"populations": sizes, "dt_ms": dt, "t_start_ms": begin * dt, "t_stop_ms": end * dt}
+    provenance = {
+        "export": {**facts, "netspec": "0"},
+        "run": {"backend": label, "finished": "2026-01-01T00:00:00+00:00", "note": label},
+    }
+    signals = ()
+    if draw(st.booleans()):
+        values = np.array(draw(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=3)))
+        unit = draw(st.sampled_from(["mV", "pA", "nS", "1", "1/ms", "GOhm", "pF"]))
+        signals = (
+            Signal("probe", "x", "E", unit, np.array([2]), begin + 3, 5, values[:, np.newaxis]),
+        )
+    name = draw(st.from_regex(netspec.fields.NAME_PATTERN, fullmatch=True))
+    return Content(name, dt, begin, end, trains, signals, json.dumps(provenance))
+
+
+@pytest.mark.parametrize("format", ["nwb", "mat"])
+@settings(max_examples=10)
+@given(content=contents())
+def test_any_content_comes_back_from_files(tmp_path_factory, format, content):
+    write, read = FORMATS[format]
+    path = tmp_path_factory.mktemp("any") / f"any.{format}"
+    write(content, path)
+    assert differences(content, read(path)) == []
+
+
+@settings(max_examples=4)
+@given(content=contents())
+def test_any_content_comes_back_from_nix(tmp_path_factory, content):
+    write, read = FORMATS["nix"]
+    path = tmp_path_factory.mktemp("any") / "any.nix"
+    write(content, path)
+    assert differences(content, read(path)) == []
+
+
+@settings(max_examples=20)
+@given(content=contents())
+def test_any_content_comes_back_from_a_block(content):
+    assert differences(content, content_in(block_of(content))) == []
+
+
+# -- what goes wrong ----------------------------------------------------------------------------
+
+
+def spoil_spike(content):
+    trains = content.trains["E"]
+    steps = trains.steps.copy()
+    steps[len(steps) // 2] += 1
+    return {"trains": {**content.trains, "E": Trains(trains.neurons, trains.ends, steps)}}
+
+
+def spoil_silent(content):
+    empty = np.empty(0, np.int64)
+    return {"trains": {**content.trains, "silent": Trains(empty, empty, empty)}}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        spoil_spike,
+        spoil_silent,
+        lambda content: {"end": content.end + 1},
+        lambda content: {"signals": content.signals[:1]},
+        lambda content: {
+            "signals": tuple(Signal(**{**vars(s), "unit": "nS"}) for s in content.signals)
+        },
+        lambda content: {"provenance": content.provenance.replace('"seed": 3', '"seed": 4')},
+    ],
+)
+@pytest.mark.parametrize("format", ["nwb", "mat"])
+def test_a_file_that_reads_differently_is_not_written(run, tmp_path, monkeypatch, format, spoil):
+    write, read = FORMATS[format]
+
+    def careless(content, path):
+        write(Content(**{**vars(content), **spoil(content)}), path)
+
+    monkeypatch.setitem(exporting.FORMATS, format, (careless, read))
+    with pytest.raises(ResultFileError, match="reads differently"):
+        export(run, tmp_path / "file", format)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writer_that_fails_leaves_nothing(run, tmp_path, monkeypatch):
+    def failing(content, path):
+        path.write_text("half a file")
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setitem(exporting.FORMATS, "mat", (failing, FORMATS["mat"][1]))
+    with pytest.raises(RuntimeError, match="full"):
+        export(run, tmp_path / "file.mat", "mat")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_calls_are_usage_errors(run, tmp_path):
+    taken = tmp_path / "taken.mat"
+    taken.write_text("kept")
+    for path, format, options in (
+        (taken, "mat", {}),
+        (tmp_path / "a.nwb", "nbw", {}),
+        (tmp_path / "a.nwb", "nwb", {"populations": ["F"]}),
+        (tmp_path / "a.nwb", "nwb", {"sample": 0}),
+        (tmp_path / "none" / "a.nwb", "nwb", {}),
+    ):
+        with pytest.raises(UsageError):
+            export(run, path, format, **options)
+    assert taken.read_text() == "kept"
+
+
+def test_a_missing_package_is_named(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "neo", None)
+    monkeypatch.setitem(sys.modules, "pynwb", None)
+    with pytest.raises(UsageError, match=r"neo.*pip install 'netspec-snn\[neo\]'"):
+        run.to_neo()
+    with pytest.raises(UsageError, match="pynwb"):
+        export(run, tmp_path / "a.nwb", "nwb")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_samples_of_which_nothing_is_known_are_not_left_out(run, tmp_path):
+    manifest = {key: value for key, value in run.manifest.items() if key != "recorders"}
+    with pytest.raises(ResultFileError, match="recorders"):
+        export(Run(run.file, manifest), tmp_path / "a.mat", "mat")
+
+
+@pytest.mark.long
+def test_all_of_a_full_microcircuit_is_written_to_nwb_within_a_minute(tmp_path):
+    neurons, total = 77_169, 125_000
+    flat = np.unique(np.random.default_rng(1).integers(0, neurons * total, 3_120_000))
+    spikes = {"all": (flat // neurons + 1, (flat % neurons).astype(np.uint32))}
+    manifest = {
+        "name": "large", "backend": "none", "finished": "2026-01-01T00:00:00+00:00",
+        "simulation": {"dt": 0.1}, "warmup_steps": 0, "total_steps": total,
+        "sizes": {"all": neurons}, "recorders": {},
+    }  # fmt: skip
+    write_run(tmp_path / "run.h5", manifest, Outcome(spikes=spikes))
+    started = time.perf_counter()
+    export(open_run(tmp_path / "run.h5"), tmp_path / "all.nwb", "nwb")
+    assert time.perf_counter() - started < 60
+    with h5py.File(tmp_path / "all.nwb") as file:
+        assert file["units/spike_times"].shape == flat.shape
+        assert file["units/id"].shape == (neurons,)
+
+
+# -- the command --------------------------------------------------------------------------------
+
+
+def test_the_command_says_what_it_will_write_and_what_it_wrote(run, tmp_path):
+    from typer.testing import CliRunner
+
+    runner, target = CliRunner(), tmp_path / "one.nix"
+    done = runner.invoke(
+        app, ["export", str(run.file), "--format", "nix", "--sample", "2", "--out", str(target)]
+    )
+    assert done.exit_code == 0, done.output
+    assert "2 spike trains" in done.output
+    assert "read back and equal" in done.output
+    assert target.exists()
+    target = tmp_path / "two.mat"
+    arguments = ["export", str(run.file), "--format", "mat", "--populations", "silent", "--json"]
+    done = runner.invoke(app, [*arguments, "--out", str(target)])
+    assert json.loads(done.output)["trains"] == {"silent": 3}

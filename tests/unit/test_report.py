@@ -1,0 +1,315 @@
+"""The page of a validation: what it says, that it is closed, and that a browser shows it."""
+
+import base64
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+import reporting
+
+import netspec
+from netspec.errors import UsageError
+from netspec.validation import figures, junit, report, sections
+from netspec.validation.margins import Margins
+from netspec.validation.request import BackendRequest, ValidationRequest
+from netspec.validation.summary import load_summary
+from netspec.validation.validating import judge_existing, validate
+
+ATTACK = "<script>alert(1)</script> <img src=x onerror=alert(2)> $\\alpha $ & \"'"
+LADDER = {
+    "circuit": "microcircuit",
+    "description": "small",
+    "first_broken": {"nest": None, "brian2": "L1"},
+    "rungs": [
+        {
+            "level": "L1", "backend": "nest", "status": "passed",
+            "figures": {"V_m off (mV)": 1e-9}, "tolerance": {"V_m off (mV)": 1e-6}, "reason": "",
+        },
+        {
+            "level": "L1", "backend": "brian2", "status": "failed",
+            "figures": {"V_m off (mV)": 0.5}, "tolerance": {"V_m off (mV)": 1e-6},
+            "reason": "V_m off (mV) is 0.5, at most 1e-06",
+        },
+    ],
+}  # fmt: skip
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.texts = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", "".join(self.texts))
+
+
+@pytest.fixture(scope="module")
+def circuit(tmp_path_factory):
+    """Three backends: the second is like the first, the third fires 12 % more."""
+    folder = tmp_path_factory.mktemp("circuit")
+    summary, runs = reporting.microcircuit(
+        folder,
+        ["nest", "brian2", "genn"],
+        6,
+        populations=2,
+        factors={"genn": 1.15},
+        description=ATTACK,
+    )
+    summary = summary.model_copy(update={"ladder": LADDER})
+    summary.write(folder / "microcircuit-validation.json")
+    page = report.write(folder / "microcircuit-report.html", summary, runs)
+    return summary, page
+
+
+@pytest.fixture(scope="module")
+def ring(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ring")
+    summary, runs = reporting.ring(folder, ["nest", "brian2"], 4)
+    return summary, report.write(folder / "ring.html", summary, runs)
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    """A small network, really run on both required simulators."""
+    folder = tmp_path_factory.mktemp("simulated")
+    network = netspec.Network(
+        name="driven",
+        description="Neurons that a Poisson drive makes fire",
+        populations=[
+            netspec.Population(name="A", size=40, model="iaf_psc_exp"),
+            netspec.Population(name="B", size=20, model="iaf_psc_exp"),
+        ],
+        poisson_inputs=[
+            netspec.PoissonInput(
+                name=f"P_{name}",
+                target=name,
+                receptor="excitatory",
+                rate="8000 1/s",
+                weight="90 pA",
+            )
+            for name in "AB"
+        ],
+        recorders=[netspec.Recorder(name=f"R_{name}", target=name) for name in "AB"],
+    )
+    request = ValidationRequest(
+        network=network,
+        simulation=netspec.Simulation(warmup=50.0, duration=200.0),
+        backends=(
+            BackendRequest(name="nest", threads=1),
+            BackendRequest(name="brian2", options={"codegen": "numpy"}),
+        ),
+        seeds=(1, 2, 3),
+    )
+    done = validate(request, folder)
+    done.summary.write(folder / "driven-validation.json")
+    return done
+
+
+def test_the_verdict_comes_first_and_in_words(circuit):
+    summary, page = circuit
+    text = Page(page.read_text()).text
+    outcomes = [entry.outcome.upper() for entry in summary.comparisons]
+    assert outcomes[1] == "DIFFERENT"
+    first = [text.index(f"{pair} against nest") for pair in ("brian2", "genn")]
+    assert first == sorted(first)
+    for outcome, at in zip(outcomes, first, strict=True):
+        assert outcome in text[at : at + 60]
+    assert "6 and 6 seeds, 1000 ms counted after 500 ms of warm-up" in text
+    assert "rate \N{PLUS-MINUS SIGN}5 %" in text
+    assert text.index("DIFFERENT") < text.index("The ladder:") < text.index("Points are")
+    assert "brian2: L1 broke first" in text
+
+
+def test_every_test_stands_in_the_table_with_its_numbers(circuit):
+    summary, page = circuit
+    text = Page(page.read_text()).text
+    for entry in summary.comparisons:
+        for test in entry.verdict["tests"]:
+            assert re.search(
+                rf"{test['population']} ?{test['statistic']} ?{test['outcome']}", text
+            ), test["text"]
+
+
+def test_labels_stay_text(circuit):
+    text = circuit[1].read_text()
+    page = Page(text)
+    assert ATTACK in page.text
+    assert "script" not in page.tags
+    assert not any(name.startswith("on") for _, given in page.attributes for name in given)
+    label = figures.boxes({"<b>&": np.array([1.0, 2.0])}, None, "$x^ <script>")
+    svg = _decoded(label)
+    assert ET.fromstring(svg) is not None
+    assert "<script" not in svg
+    assert "$x^ &lt;script&gt;" in svg
+
+
+def _decoded(source):
+    return base64.b64decode(source.partition(",")[2]).decode()
+
+
+def test_nothing_is_asked_for_outside_of_the_page(circuit, ring):
+    for _, path in (circuit, ring):
+        page = Page(path.read_text())
+        images = [given for tag, given in page.attributes if tag == "img"]
+        assert images
+        for given in images:
+            assert given["src"].startswith("data:image/svg+xml;base64,")
+            assert len(given["alt"]) > 20
+            found = re.findall(r'(?:href|src)="([^"]*)"', _decoded(given["src"]))
+            assert all(link.startswith(("#", "data:image/png")) for link in found)
+        links = [given.get("href", "#") for _, given in page.attributes]
+        assert all(link.startswith("#") for link in links)
+        ids = {given["id"] for _, given in page.attributes if "id" in given}
+        assert {link[1:] for link in links if link != "#"} <= ids
+        headings = [int(tag[1]) for tag in page.tags if re.fullmatch("h[1-6]", tag)]
+        assert headings.count(1) == 1
+        assert all(b - a <= 1 for a, b in itertools.pairwise(headings))
+
+
+@pytest.mark.long
+def test_the_page_of_a_microcircuit_is_small_and_soon_there(tmp_path):
+    summary, runs = reporting.microcircuit(tmp_path, ["nest", "brian2", "genn"], 10)
+    began = time.process_time()
+    assert len(report.render(summary, runs)) < 3_000_000
+    assert time.process_time() - began < 20
+
+
+def test_the_same_results_give_the_same_page(ring, tmp_path):
+    summary, page = ring
+    runs = sections.open_runs(summary, [page.parent])
+    again = report.write(tmp_path / "again.html", summary, runs)
+    assert again.read_bytes() == page.read_bytes()
+
+
+def test_the_bump_is_drawn_and_its_trials_listed(ring):
+    page = Page(ring[1].read_text())
+    words = " ".join(given["alt"] for tag, given in page.attributes if tag == "img")
+    assert "Kaplan-Meier" in words
+    assert "nest, 70 pA: 4 of 4" in words
+    # three bumps of four outlive the run
+    assert "share of bumps alive at the end: nest 0.75, brian2 0.75" in words
+    assert "nest, seed 3" in page.text
+
+
+def test_junit_counts_what_was_judged(circuit):
+    summary, page = circuit
+    root = ET.parse(page.with_name("microcircuit-report-junit.xml")).getroot()
+    same, other, runs = root
+    for suite, entry in ((same, summary.comparisons[0]), (other, summary.comparisons[1])):
+        outcomes = [test["outcome"] for test in entry.verdict["tests"]]
+        assert int(suite.get("tests")) == len(suite) == len(outcomes)
+        assert int(suite.get("failures")) == outcomes.count("different")
+        assert int(suite.get("skipped")) == outcomes.count("inconclusive")
+        assert "inconclusive" in suite.find("testcase/skipped").get("message")
+    assert other.find("testcase/failure").get("type") == "different"
+    assert runs.get("tests") == "18"
+    assert runs.get("errors") == "0"
+
+
+def test_failed_runs_and_lost_sides_are_told(circuit):
+    summary, _ = circuit
+    broken = summary.runs[0].model_copy(update={"error": "killed \x1b[31m <b>", "file": None})
+    entry = summary.comparisons[0].model_copy(update={"verdict": None, "error": "no run of nest"})
+    summary = summary.model_copy(
+        update={"runs": (broken, *summary.runs[1:]), "comparisons": (entry,), "ladder": None}
+    )
+    page = Page(report.render(summary, []))
+    assert "1 of 18 runs failed" in page.text
+    assert "17 of 18 run files were not found" in page.text
+    assert "IMPOSSIBLE" in page.text
+    assert "b" not in page.tags
+    # other readers refuse control characters
+    root = ET.fromstring(junit.document(summary))
+    messages = [error.get("message") for error in root.iter("error")]
+    assert messages == ["no run of nest", "killed ?[31m <b>"]
+
+
+def test_a_report_is_made_anew_from_a_folder(simulated, tmp_path):
+    summary, folder = simulated.summary, simulated.done[0].run.file.parent
+    before = (folder / "driven-validation.json").read_bytes()
+    command = [sys.executable, "-m", "netspec.cli", "report", str(folder)]
+    out = tmp_path / "elsewhere" / "page.html"
+    done = subprocess.run(
+        [*command, "--out", str(out)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "driven-validation.json").read_bytes() == before
+    assert load_summary(folder / "driven-validation.json") == summary
+    text = Page(out.read_text()).text
+    assert summary.comparisons[0].outcome.upper() in text
+    assert "not found" not in text
+    for entry in simulated.done:
+        assert entry.run.file.name in text
+    assert out.with_name("page-junit.xml").exists()
+
+
+def test_a_folder_without_one_result_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="0 files"):
+        report.find(tmp_path)
+    for name in "ab":
+        (tmp_path / f"{name}-validation.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"2 files.*a-validation.json"):
+        report.find(tmp_path)
+
+
+def test_one_run_on_a_side_is_compared_with_its_prediction(tmp_path):
+    _, runs = reporting.microcircuit(tmp_path, ["nest", "brian2"], 3, populations=1)
+    summary = judge_existing({"nest": runs[:3], "brian2": runs[3:4]}, ["nest"], Margins())
+    page = Page(report.render(summary, runs))
+    assert summary.comparisons[0].outcome.upper() in page.text
+    assert "prediction interval" in page.text
+
+
+# -- in a browser -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: nothing shown")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no Chromium (Debian: chromium): the page is not looked at in a browser")
+    with playwright.sync_playwright() as started:
+        # Chromium's own sandbox does not start for root
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        found = started.chromium.launch(executable_path=chromium, args=arguments)
+        yield found
+        found.close()
+
+
+@pytest.mark.parametrize("width", [320, 375, 1200])
+def test_a_browser_shows_the_page(browser, circuit, ring, width):
+    for _, path in (circuit, ring):
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        said, asked = [], []
+        page.on("console", lambda message, said=said: said.append(message.text))
+        page.on("pageerror", lambda error, said=said: said.append(str(error)))
+        page.on("dialog", lambda dialog, said=said: said.append(dialog.message))
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        page.goto(path.as_uri())
+        assert said == []
+        assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        widths = page.evaluate("Array.from(document.images, i => [i.naturalWidth, i.width])")
+        assert widths and all(natural > 0 and 0 < shown <= width for natural, shown in widths)
+        assert page.locator(".outcome").first.bounding_box()["y"] < 400
+        page.close()

@@ -1,0 +1,123 @@
+"""Export a run for other people's tools: written, read back, compared, then renamed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from netspec.errors import ResultFileError, UsageError, unknown
+from netspec.results import Run
+from netspec.validation import mat_io, neo_io, nwb_io
+from netspec.validation.content import Content, content_of, differences, sizes_in
+
+Writer = Callable[[Content, Path], None]
+Reader = Callable[[Path], Content]
+FORMATS: dict[str, tuple[Writer, Reader]] = {
+    "nix": (neo_io.write_nix, neo_io.read_nix),
+    "nwb": (nwb_io.write_nwb, nwb_io.read_nwb),
+    "mat": (mat_io.write_mat, mat_io.read_mat),
+}
+NIX_SAMPLE = 1000  # neurons, by default
+NIX_SECONDS = 0.025, 0.08  # per spike train to write and read back, on quick and slow machines
+NIX_BYTES = 20_000
+
+
+def export(
+    run: Run,
+    path: Path,
+    format: str,
+    *,
+    sample: int | None = None,
+    seed: int = 1,
+    populations: Sequence[str] | None = None,
+    warmup: bool = False,
+    announce: Callable[[str], None] = lambda text: None,
+) -> Content:
+    """Write a run in a format of the field.
+
+    The file is written under a temporary name, read back, compared with the run (every spike,
+    silent trains, units, provenance), and gets its name only if nothing differs.
+
+    Parameters
+    ----------
+    run : Run
+    path : Path
+        Must not exist.
+    format : {"nix", "nwb", "mat"}
+        NIX takes long for many spike trains; the others are quick.
+    sample : int, optional
+        Spike trains of this many neurons, drawn with `seed`; for NIX `NIX_SAMPLE` by default,
+        else all.
+    seed : int
+        Of the sample.
+    populations : sequence of str, optional
+        All by default.
+    warmup : bool
+        Include the warm-up.
+    announce : callable
+        Told what will be written, before it begins.
+
+    Returns
+    -------
+    Content
+        What the file holds.
+
+    Raises
+    ------
+    UsageError
+        If the format or a population is unknown, a package is missing or the file exists.
+    ResultFileError
+        If what was read back is not what was written.
+    """
+    if format not in FORMATS:
+        raise UsageError(unknown("format", format, FORMATS))
+    if path.exists():
+        raise UsageError(f"{path}: exists already; remove it, or give another name with --out")
+    if format == "nix" and sample is None:
+        sample = NIX_SAMPLE
+    content = content_of(run, populations, sample, seed, warmup)
+    announce(forecast(content, format))
+    write, read = FORMATS[format]
+    try:
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=f".{format}"
+        )
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(content, temporary)
+        if wrong := differences(content, read(temporary)):
+            raise ResultFileError(
+                f"{path}: not written, as it reads differently: {'; '.join(wrong)}"
+            )
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.parent)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{error}. To get it: pip install 'netspec-snn[neo]'") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return content
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    os.fsync(handle)
+    os.close(handle)
+
+
+def forecast(content: Content, format: str) -> str:
+    """Say what an export will hold, and for NIX how long it will take."""
+    trains = sum(len(found.neurons) for found in content.trains.values())
+    spikes = sum(len(found.steps) for found in content.trains.values())
+    total = sum(sizes_in(content.provenance).values())
+    share = f" of {total:,}, drawn at random" if trains < total else ""
+    text = f"{trains:,} spike trains{share}; {spikes:,} spikes, {len(content.signals)} signals"
+    if format != "nix":
+        return text
+    low, high = (trains * seconds for seconds in NIX_SECONDS)
+    return f"{text}: about {low:.0f} to {high:.0f} s and {trains * NIX_BYTES / 1e6:.0f} MB"

@@ -1,0 +1,371 @@
+"""What the report draws: arrays from a summary and its run files, a section a subject."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec.results import Run, SpikeData, open_run
+from netspec.validation import figures, ring, statistics, trials
+from netspec.validation.distances import distance_matrix
+from netspec.validation.imported import import_spikes
+from netspec.validation.margins import Margin
+from netspec.validation.summary import Summary
+from netspec.validation.trials import Trial
+
+RASTER_NEURONS = 1200  # shown at most
+RASTER_MS = 500.0  # at the end of the run
+BUMP_MS = 500.0  # at the end of the run, for profiles
+UNITS = {s.name: s.unit for s in (*statistics.STATISTICS, *trials.RING_STATISTICS)}
+MEANINGS = {s.name: s.meaning for s in (*statistics.STATISTICS, *trials.RING_STATISTICS)}
+DRAWN = {s.name: s for s in statistics.DISTRIBUTIONS if s.primary}
+Runs = dict[str, list[Run]]  # by backend
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One panel: its title, the image as a data URI, and what it shows in words."""
+
+    title: str
+    source: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """Panels under one heading, with a line on how to read them.
+
+    Attributes
+    ----------
+    title, note : str
+    pictures : tuple of Picture
+    legend : bool
+        Whether colours stand for backends.
+    small : bool
+        Whether the panels are narrow.
+    """
+
+    title: str
+    note: str
+    pictures: tuple[Picture, ...]
+    legend: bool = True
+    small: bool = False
+
+
+def open_runs(summary: Summary, folders: Sequence[Path]) -> list[Run]:
+    """Return those runs of a summary whose files lie in one of the folders.
+
+    Raises
+    ------
+    ResultFileError
+        If a file is damaged.
+    """
+    names = dict.fromkeys(entry.file for entry in summary.runs if entry.file is not None)
+    paths = [path for folder in folders for name in names if (path := folder / name).is_file()]
+    return [import_spikes(path) if path.suffix == ".toml" else open_run(path) for path in paths]
+
+
+def sides(summary: dict[str, Any], runs: Sequence[Run]) -> tuple[Runs, list[str]]:
+    """Return the runs of every backend in the summary's order, and the files that are missing."""
+    known = {(run.file.name, run.manifest["request_hash"]): run for run in runs}
+    found: Runs = {name: [] for name in summary["backends"]}
+    missing = []
+    for entry in summary["runs"]:
+        run = known.get((entry["file"], entry["request_hash"]))
+        if run is not None:
+            found[entry["backend"]].append(run)
+        elif entry["error"] is None:
+            missing.append(entry["file"])
+    return found, missing
+
+
+def all_of(summary: dict[str, Any], runs: Runs) -> list[Section]:
+    """Return every section that has something to show; trials of a ring have no distributions."""
+    trials = summary["ring"] is not None and summary["ring"]["trials"]
+    found = [*_forests(summary), *(_ring(summary, runs) if trials else ()), *_rates(summary)]
+    if any(runs.values()):
+        found += [_rasters(runs), *(() if trials else _distributions(runs))]
+    return [section for section in found if section.pictures]
+
+
+# -- differences ------------------------------------------------------------------------------
+
+
+def _forests(summary: dict[str, Any]) -> Iterator[Section]:
+    for comparison in summary["comparisons"]:
+        if comparison["verdict"] is None:
+            continue
+        verdict = comparison["verdict"]
+        groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for test in verdict["tests"]:
+            groups.setdefault((kind(test["comparison"]), test["statistic"]), []).append(test)
+        pictures = tuple(_forest(*key, tests) for key, tests in groups.items())
+        yield Section(
+            f"Differences: {comparison['other']} against {comparison['reference']}",
+            "Points are differences, bars their 90 % intervals (for distributions up to the upper "
+            "end of the 95 % interval), the grey band the margin. Equivalent (green, filled): the "
+            "bar lies within the band. Different (red cross): the point lies outside and chance "
+            "is excluded. Open diamonds are inconclusive; arrows point at what lies outside of "
+            "the panel.",
+            pictures,
+            legend=False,
+        )
+
+
+def kind(comparison: dict[str, Any]) -> str:
+    """Return which of the three kinds of tests a comparison is."""
+    if "ratio" in comparison:
+        return "distribution"
+    return "prediction" if "value" in comparison else "statistic"
+
+
+def _forest(kind: str, statistic: str, tests: Sequence[dict[str, Any]]) -> Picture:
+    found = [test["comparison"] for test in tests]
+    centre, least, unit = 0.0, -math.inf, UNITS.get(statistic, "")
+    if kind == "distribution":
+        centre, least, unit = 1.0, 0.0, "distance between / within backends"
+        title = f"distribution of {statistic.removeprefix('W1_')} (W1)"
+        points = _floats([c["ratio"] for c in found])
+        intervals = np.column_stack([points, _floats([c["upper"] for c in found], math.inf)])
+        bands = np.array([[0.0, c["limit"]] for c in found])
+    elif kind == "prediction":
+        unit, title = "half widths of the prediction interval", f"{statistic} of one run"
+        low, high = _floats([c["interval"] for c in found]).T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            points = (_floats([c["value"] for c in found]) - (low + high) / 2) / (high - low) * 2
+        intervals, bands = np.column_stack([points, points]), np.array([[-1.0, 1.0]] * len(found))
+    else:
+        title = statistic
+        margins = [Margin.model_validate(c["margin"]) for c in found]
+        points = _floats([c["estimate"] for c in found])
+        low = _floats([c["interval"][0] for c in found], -math.inf)
+        high = _floats([c["interval"][1] for c in found], math.inf)
+        intervals = np.column_stack([low, high])
+        bands = np.array([_band(margin) for margin in margins])
+        if margins[0].relative:
+            unit = "difference (%)"
+            points, intervals = 100 * (points - 1), 100 * (intervals - 1)
+        else:
+            unit = f"difference ({unit})" if unit else "difference"
+    labels, outcomes = [t["population"] for t in tests], [t["outcome"] for t in tests]
+    counts = ", ".join(f"{outcomes.count(o)} {o}" for o in dict.fromkeys(outcomes))
+    return Picture(
+        title,
+        figures.forest(labels, points, intervals, bands, outcomes, centre, least, unit),
+        f"Forest plot of {title}: {counts}. {MEANINGS.get(statistic, '')}".strip(),
+    )
+
+
+def _band(margin: Margin) -> tuple[float, float]:
+    if margin.relative:
+        return 100 * (1 / (1 + margin.limit) - 1), 100 * margin.limit
+    return -margin.limit, margin.limit
+
+
+def _floats(values: Sequence[Any], absent: float = math.nan) -> Floats:
+    """Return numbers; `absent` stands for null, which JSON has for all that is not finite."""
+    found = np.array(values, dtype=object)
+    found[found == None] = absent  # noqa: E711  # elementwise
+    return np.asarray(found, np.float64)
+
+
+# -- rates and spikes -------------------------------------------------------------------------
+
+
+def _rates(summary: dict[str, Any]) -> Iterator[Section]:
+    published = summary["published"]
+    note = "Mean rate of each seed; boxes (quartiles) from 4 seeds on." + (
+        " The dashed line is the published full-scale value." if published else ""
+    )
+    pictures = []
+    for population in summary["network"]["populations"]:
+        values = {
+            name: _floats(
+                [
+                    row["values"].get("rate")
+                    for row in summary["statistics"]
+                    if row["backend"] == name and row["population"] == population
+                ]
+            )
+            for name in summary["backends"]
+        }
+        values = {name: found[~np.isnan(found)] for name, found in values.items()}
+        if not any(len(found) for found in values.values()):
+            continue
+        means = ", ".join(f"{n} {found.mean():.3g}" for n, found in values.items() if len(found))
+        target = published.get(population)
+        words = f"Rates of {population}: means over seeds {means} spikes per second"
+        words += f"; published {target:g}." if target is not None else "."
+        picture = figures.boxes(values, target, "rate (1/s)")
+        pictures.append(Picture(population, picture, words))
+    yield Section("Rates", note, tuple(pictures), legend=False, small=True)
+
+
+def _rasters(runs: Runs) -> Section:
+    first = {name: found[0] for name, found in runs.items() if found}
+    (sizes,) = {tuple(run.manifest["sizes"].values()) for run in first.values()}
+    stride = max(1, math.ceil(sum(sizes) / RASTER_NEURONS))
+    end = min(run.manifest["total_steps"] * _dt(run) for run in first.values())
+    window = (max(0.0, end - RASTER_MS), end)
+    pictures = []
+    for name, run in first.items():
+        trains = {
+            population: _every(run.spikes(population, warmup=True), stride, window)
+            for population in run.populations
+        }
+        title = f"{name}, seed {run.manifest['seed']}"
+        words = f"Raster of {title}: {sum(len(t) for t, _, _ in trains.values())} spikes."
+        pictures.append(Picture(title, figures.raster(trains, window), words))
+    which = "Every neuron" if stride == 1 else f"One neuron in {stride} of every population"
+    note = f"{which}, the last {window[1] - window[0]:g} ms, the first seed of every backend."
+    return Section("Spikes", note, tuple(pictures), legend=False)
+
+
+def _dt(run: Run) -> float:
+    return float(run.manifest["simulation"]["dt"])
+
+
+def _every(
+    spikes: SpikeData, stride: int, window: tuple[float, float]
+) -> tuple[Floats, NDArray[np.int64], int]:
+    spikes = spikes.window(*(round(t / spikes.dt) for t in window))
+    shown = spikes.neurons % stride == 0
+    rows = spikes.neurons[shown].astype(np.int64) // stride
+    return spikes.times[shown], rows, math.ceil(spikes.size / stride)
+
+
+def _distributions(runs: Runs) -> Iterator[Section]:
+    """Yield distribution functions and distances of seeds of every quantity that is tested."""
+    values = {
+        name: [
+            {p: statistics.distributions(run.spikes(p)) for p in run.populations} for run in found
+        ]
+        for name, found in runs.items()
+    }
+    populations = next(run.populations for found in runs.values() for run in found)
+    for quantity, defined in DRAWN.items():
+        unit = f"{quantity} ({defined.unit})" if defined.unit else quantity
+        curves, heats = [], []
+        for population in populations:
+            samples = {
+                name: [s for one in found if len(s := one[population][quantity])]
+                for name, found in values.items()
+            }
+            samples = {name: found for name, found in samples.items() if found}
+            if not samples:
+                continue
+            drawn = {
+                n: np.array([np.quantile(s, figures.QUANTILES) for s in found])
+                for n, found in samples.items()
+            }
+            words = f"Distribution functions of {quantity} across the neurons of {population}: " + (
+                ", ".join(f"median {np.median(q[:, 30]):.3g} on {n}" for n, q in drawn.items())
+            )
+            curves.append(Picture(population, figures.cumulative(drawn, unit), f"{words}."))
+            matrix = distance_matrix([s for found in samples.values() for s in found])
+            if len(matrix) > 2:
+                counts = {name: len(found) for name, found in samples.items()}
+                heat = figures.distances(matrix, counts, "distance" + _in(defined.unit))
+                words = f"Matrix of distances of {quantity} in {population} between all seeds."
+                heats.append(Picture(population, heat, words))
+        yield Section(
+            f"Distribution of {quantity}",
+            f"{defined.meaning[0].upper()}{defined.meaning[1:]}: distribution functions, line: "
+            "median over seeds, band: from the least to the largest seed. The axis ends at "
+            f"{figures.QUANTILES[-2]:.0%}.",
+            tuple(curves),
+            small=True,
+        )
+        yield Section(
+            f"Distances between seeds: {quantity}",
+            "Wasserstein-1 distance of every pair of seeds. Where the blocks off the diagonal look "
+            "like those on it, seeds of two backends differ no more than seeds of one.",
+            tuple(heats),
+            legend=False,
+            small=True,
+        )
+
+
+def _in(unit: str) -> str:
+    return f" ({unit})" if unit else ""
+
+
+# -- the ring ---------------------------------------------------------------------------------
+
+
+def _ring(summary: dict[str, Any], runs: Runs) -> Iterator[Section]:
+    by_backend = {
+        name: [_trial(row) for row in summary["ring"]["trials"] if row["backend"] == name]
+        for name in summary["backends"]
+    }
+    pictures = [*_angles(runs), *_profiles(runs)]
+    curves = {name: trials.survival(found) for name, found in by_backend.items()}
+    if any(len(times) for times, _ in curves.values()):
+        alive = ", ".join(f"{n} {p[-1]:.2f}" for n, (_, p) in curves.items() if len(p))
+        words = f"Kaplan-Meier curves; share of bumps alive at the end: {alive}."
+        pictures.append(Picture("Survival of the bump", figures.survival(curves), words))
+    formed = {name: trials.formation(found) for name, found in by_backend.items()}
+    drawn = {
+        name: (np.array([f.strength for f in found]), np.array([f.probability for f in found]))
+        for name, found in formed.items()
+    }
+    if any(len(strengths) for strengths, _ in drawn.values()):
+        words = "Share of trials in which a bump formed: " + "; ".join(
+            f"{name}, {f.strength:g} pA: {f.formed} of {f.trials}"
+            for name, found in formed.items()
+            for f in found
+        )
+        pictures.append(Picture("Formation of the bump", figures.formation(drawn), f"{words}."))
+    yield Section(
+        "The bump",
+        f"Angles: the population vector of E in windows of {ring.DECODE_WINDOW:g} ms, a gap where "
+        f"there is no bump. Profile: the last {BUMP_MS:g} ms of runs with a bump, line: mean, "
+        "band: from the least to the largest run. Survival: Kaplan-Meier, censored by the end of "
+        "the run.",
+        tuple(pictures),
+    )
+
+
+def _trial(row: dict[str, Any]) -> Trial:
+    given: dict[str, Any] = {f.name: row[f.name] for f in fields(Trial)}
+    absent = {name: math.nan for name, value in given.items() if value is None}
+    return Trial(**{**given, **absent, "formed": given["formed"]})
+
+
+def _angles(runs: Runs) -> Iterator[Picture]:
+    for name, found in runs.items():
+        drawn = []
+        for run in found:
+            trace = ring.decode(run.spikes("E", warmup=True))
+            stray = trace.vector_lengths * trace.rates < ring.MIN_TUNED_RATE
+            drawn.append((trace.times, np.where(stray, np.nan, trace.angles)))
+        if drawn:
+            picture = figures.angles(drawn, figures.looks(runs)[name]["color"])
+            words = f"Decoded angle over time on {name}, {len(drawn)} runs."
+            yield Picture(f"Angle on {name}", picture, words)
+
+
+def _profiles(runs: Runs) -> Iterator[Picture]:
+    drawn = {}
+    for name, found in runs.items():
+        shapes = []
+        for run in found:
+            spikes = run.spikes("E", warmup=True)
+            begin = max(0, spikes.end - round(BUMP_MS / spikes.dt))
+            last = statistics.within(spikes, begin, spikes.end)
+            shape = ring.profile(last, ring.decode(last))
+            if not math.isnan(shape.peak):
+                shapes.append(shape)
+        if shapes:
+            drawn[name] = shapes[0].angles, np.array([shape.rates for shape in shapes])
+    if drawn:
+        peaks = ", ".join(f"{n} {rates.mean(0).max():.3g}" for n, (_, rates) in drawn.items())
+        words = f"Rates around the bump; peaks of the mean profile: {peaks} spikes per second."
+        yield Picture("Profile of the bump", figures.profiles(drawn), words)

@@ -1,0 +1,238 @@
+"""Run an ensemble, or take runs that exist, and judge every backend against the first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netspec.backend import Progress, backend_names, get_backend
+from netspec.circuits import CIRCUITS
+from netspec.results import Run
+from netspec.running import result_path
+from netspec.validation.comparing import Measured, compare, measure, ring_summary
+from netspec.validation.cues import cue_of
+from netspec.validation.ensemble import Finished, Room, published_rates, run_all
+from netspec.validation.margins import Margins
+from netspec.validation.request import ValidationRequest
+from netspec.validation.summary import ComparisonEntry, NetworkEntry, RunEntry, Summary
+
+OTHER_NETWORK = "The runs are of different descriptions (spec hashes differ)."
+MATCHED = (
+    "Both sides have the same seeds and the same synapses (shared connectivity). They are judged "
+    "as independent samples, which is cautious: what they share makes them more alike."
+)
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What a validation leaves: the summary, and the runs behind it."""
+
+    summary: Summary
+    done: list[Finished]
+
+
+def validate(
+    request: ValidationRequest,
+    out: Path,
+    *,
+    force: bool = False,
+    time_limit: float | None = None,
+    room: Room | None = None,
+    progress: Progress = lambda phase, fraction: None,
+) -> Validated:
+    """Run what is not there yet, and judge.
+
+    Parameters
+    ----------
+    request : ValidationRequest
+    out : Path
+        Folder of result files. Runs that are there already are not repeated, so that the same
+        call goes on where another was interrupted.
+    force : bool
+        Repeat them.
+    time_limit : float, optional
+        Seconds of wall time a run.
+    room : Room, optional
+        Processors and memory for runs side by side.
+    progress : callable, optional
+
+    Raises
+    ------
+    BackendMissing, UnsupportedError
+        Before anything runs.
+    """
+    requests = list(request.run_requests())
+    done = run_all(requests, out, force=force, time_limit=time_limit, room=room, progress=progress)
+    return Validated(judge_runs(request, done), done)
+
+
+def judge_runs(request: ValidationRequest, done: Sequence[Finished]) -> Summary:
+    """Return the summary of finished runs, in the order of the request's run requests."""
+    network = request.network
+    measured = [
+        measure(entry.run, entry.request.backend, entry.request.simulation.seed)
+        for entry in done
+        if entry.run is not None
+    ]
+    sides = {name: [m for m in measured if m.backend == name] for name in request.names}
+    shared = {backend.name: backend.connectivity == "shared" for backend in request.backends}
+    runs = [entry.run for entry in done if entry.run is not None]
+    first = {run.manifest["backend"]: run for run in reversed(runs)}
+    sizes = {name: network.population(name).size for name in network.recorded()}
+    content = request.content()
+    return Summary(
+        request={**content, "hash": request.content_hash()},
+        network=NetworkEntry(
+            name=network.name,
+            description=network.description,
+            spec_hash=content["spec_hash"],
+            populations=sizes,
+        ),
+        backends=request.names,
+        runs=tuple(_entry(finished) for finished in done),
+        statistics=tuple(row for m in measured for row in m.rows()),
+        published=published_rates(network.name, sizes),
+        comparisons=_comparisons(sides, request.margins, shared),
+        ring=ring_summary(network.name, measured),
+        ledger={n: first[n].manifest["ledger"] if n in first else [] for n in request.names},
+        versions={n: first[n].manifest["versions"] if n in first else {} for n in request.names},
+        cite=_citations(network.name, request.names),
+    )
+
+
+def judge_existing(
+    sides: Mapping[str, Sequence[Run]], backends: Sequence[str], margins: Margins
+) -> Summary:
+    """Return the summary of runs that exist.
+
+    Parameters
+    ----------
+    sides : mapping
+        Name -> runs of one network and backend, all with the same windows and sizes on both
+        sides. The first is the reference.
+    backends : sequence of str
+        Simulators, which may be the same where the names are not.
+    margins : Margins
+    """
+    measured = {
+        name: [measure(run, name, _seed(run, index)) for index, run in enumerate(runs)]
+        for name, runs in sides.items()
+    }
+    first = {name: runs[0].manifest for name, runs in sides.items()}
+    reference = first[next(iter(sides))]
+    known = {manifest["spec_hash"] for manifest in first.values()} - {None}
+    shared = {
+        name: manifest["connectivity"] == "shared" and len(known) == 1
+        for name, manifest in first.items()
+    }
+    every = [m for found in measured.values() for m in found]
+    runs = tuple(
+        RunEntry(
+            backend=m.backend,
+            seed=m.seed,
+            cue_angle=m.cue_angle,
+            file=run.file.name,
+            request_hash=run.manifest["request_hash"],
+        )
+        for m, run in zip(every, (r for found in sides.values() for r in found), strict=True)
+    )
+    request: dict[str, Any] = {
+        "margins": margins.model_dump(mode="json"),
+        "simulation": {k: v for k, v in reference["simulation"].items() if k != "seed"},
+        "runs": {n: [r.request_hash for r in runs if r.backend == n] for n in sides},
+    }
+    text = json.dumps(request, sort_keys=True, separators=(",", ":"))
+    return Summary(
+        request={**request, "hash": hashlib.sha256(text.encode()).hexdigest()},
+        network=NetworkEntry(
+            name=reference["name"],
+            description=reference["description"],
+            spec_hash=reference["spec_hash"],
+            populations=reference["sizes"],
+        ),
+        backends=tuple(sides),
+        runs=runs,
+        statistics=tuple(row for m in every for row in m.rows()),
+        published=published_rates(reference["name"], reference["sizes"]),
+        comparisons=_comparisons(
+            measured, margins, shared, (OTHER_NETWORK,) if len(known) > 1 else ()
+        ),
+        ring=ring_summary(reference["name"], every),
+        ledger={name: manifest["ledger"] for name, manifest in first.items()},
+        versions={name: manifest["versions"] for name, manifest in first.items()},
+        cite=_citations(reference["name"], backends),
+    )
+
+
+def _seed(run: Run, index: int) -> int:
+    seed = run.manifest["seed"]
+    return index if seed is None else int(seed)
+
+
+def _entry(finished: Finished) -> RunEntry:
+    request, run = finished.request, finished.run
+    cue = cue_of(request.network)
+    return RunEntry(
+        backend=request.backend,
+        seed=request.simulation.seed,
+        cue_angle=cue and cue.angle,
+        file=None if run is None else run.file.name,
+        request_hash=request.content_hash(get_backend(request.backend)),
+        error=None if run is not None else _reason(finished),
+    )
+
+
+def _reason(finished: Finished) -> str:
+    """Return why a run failed, without what differs from place to place and time to time.
+
+    The whole text, with the simulator's last words, stands in the file beside the summary.
+    """
+    first = finished.failure.partition("\n")[0].removesuffix(" Last lines of its error output:")
+    name = result_path(finished.request, Path()).name
+    return first[first.index(name) :] if name in first else first
+
+
+def _comparisons(
+    sides: Mapping[str, Sequence[Measured]],
+    margins: Margins,
+    shared: Mapping[str, bool],
+    notes: tuple[str, ...] = (),
+) -> tuple[ComparisonEntry, ...]:
+    reference, *others = sides
+    entries = []
+    for other in others:
+        empty = [name for name in (reference, other) if not sides[name]]
+        if empty:
+            why = f"no run of {' and '.join(empty)} succeeded"
+            entries.append(
+                ComparisonEntry(reference=reference, other=other, verdict=None, error=why)
+            )
+            continue
+        seeds = [{m.seed for m in sides[name]} for name in (reference, other)]
+        matched = shared[reference] and shared[other] and seeds[0] == seeds[1]
+        said = (*notes, MATCHED) if matched else notes
+        found = compare(sides[reference], sides[other], margins, said)
+        entries.append(
+            ComparisonEntry(
+                reference=reference,
+                other=other,
+                verdict=found.verdict.to_dict(),
+                left_out=found.left_out,
+                notes=found.notes,
+            )
+        )
+    return tuple(entries)
+
+
+def _citations(network: str, backends: Sequence[str]) -> tuple[str, ...]:
+    circuit = CIRCUITS.get(network)
+    known = backend_names()
+    found = [
+        *(circuit.cite if circuit else ()),
+        *(text for name in backends if name in known for text in get_backend(name).cite),
+    ]
+    return tuple(dict.fromkeys(found))
