@@ -186,10 +186,13 @@ def in_child(script: str, python: str, settings: Result) -> Result:
 
 
 def answer_child(child: list[str], measure: Callable[[Result], Result]) -> None:
-    """Be the child: measure with the settings given, and write the result."""
+    """Be the child: measure with the settings given, and write the result.
+
+    The peak memory is that of this process, unless the result has one.
+    """
     settings, answer = child
     result = measure(json.loads(Path(settings).read_text()))
-    result |= {"peak_memory_mib": peak_memory_mib(), "versions": versions()}
+    result = {"peak_memory_mib": peak_memory_mib(), "versions": versions()} | result
     Path(answer).write_text(json.dumps(result))
 
 
@@ -253,7 +256,7 @@ def report(script: str, options: argparse.Namespace, pairs: list[Result], notes:
     words = [
         f"--{key.replace('_', '-')}" + ("" if value is True else f" {value}")
         for key, value in settings.items()
-        if value is not False
+        if value is not False and value is not None
     ]
     name, now = Path(script).stem, datetime.datetime.now(datetime.UTC)
     point = {
@@ -270,14 +273,15 @@ def report(script: str, options: argparse.Namespace, pairs: list[Result], notes:
     write_point(options.folder, name, now, point)
 
 
-def write_point(folder: Path, name: str, now: datetime.datetime, point: Result) -> None:
-    """Write a JSON point under the name of its benchmark and day."""
+def write_point(folder: Path, name: str, now: datetime.datetime, point: Result) -> Path:
+    """Write a JSON point under the name of its benchmark and day; return its file."""
     folder.mkdir(parents=True, exist_ok=True)
     path, number = folder / f"{name}-{now:%Y-%m-%d}.json", 2
     while path.exists():  # a measurement is never overwritten
         path, number = folder / f"{name}-{now:%Y-%m-%d}-{number}.json", number + 1
     path.write_text(json.dumps(rounded(point), indent=1) + "\n")
     print(f"written: {path.name}")
+    return path
 
 
 def rounded(value: Any) -> Any:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import tempfile
 from itertools import product
 from pathlib import Path
@@ -64,11 +63,7 @@ def main() -> None:
     now = datetime.datetime.now(datetime.UTC)
     point = {"benchmark": "nest_memory", "date": now.isoformat(timespec="seconds"),
              "machine": machine, "versions": common.versions(), "runs": rows}  # fmt: skip
-    path, number = options.folder / f"nest_memory-{now:%Y-%m-%d}.json", 2
-    while path.exists():  # a measurement is never overwritten
-        path, number = options.folder / f"nest_memory-{now:%Y-%m-%d}-{number}.json", number + 1
-    path.write_text(json.dumps(common.rounded(point), indent=1) + "\n")
-    print(f"written: {path.name}")
+    common.write_point(options.folder, "nest_memory", now, point)
 
 
 if __name__ == "__main__":
