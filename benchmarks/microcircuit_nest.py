@@ -88,7 +88,8 @@ def reference(settings: common.Result) -> common.Result:
         prepare()
         laps.lap("prepare")
 
-    nest.Prepare = timed  # connect() ends with it; Simulate has its own, in NEST's kernel
+    # connect() ends with it, and Simulate has its own in NEST's kernel; the module refuses setattr
+    vars(nest)["Prepare"] = timed
     network = Network(sim, net, default_stim_dict)
     laps.lap("initialise")
     network.create()

@@ -140,7 +140,7 @@ def main() -> None:
           "events (M/s) | peak (MiB) |\n" + "|---" * 8 + "|")  # fmt: skip
     for row in known.values():
         activity = row["runs"][0]["activity"]
-        events = f"{activity['synaptic events (million/s)']:.1f}" if activity else "-"
+        events = f"{activity['synaptic events (million/s)']:.3g}" if activity else "-"
         print(f"| {row['scale']:g} | {row['ranks']} x {row['threads']} | "
               f"{row['synapses'] / 1e6:.2f} | {row['build']:.2f} | "
               f"{row['seconds']['simulate']:.2f} | {row['RTF']:.1f} | {events} | "
