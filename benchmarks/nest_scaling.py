@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import common
 
@@ -78,38 +79,38 @@ def plot(path: Path, strong: list[common.Result], weak: list[common.Result]) -> 
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 3.6), layout="constrained")
-    axes = figure.subplots(1, 3)
-    titles = ("Strong scaling", "Weak scaling: time", "Weak scaling: memory")
-    marks = {True: "o", False: "s"}
-    for axis, rows, key in ((axes[0], strong, "processes"), (axes[1], weak, "neurons")):
-        for what in ("build", "simulate"):
-            times = [row["build"] if what == "build" else row["seconds"][what] for row in rows]
-            for one, mark in marks.items():
-                at = [i for i, row in enumerate(rows) if (row["ranks"] == 1) == one]
-                axis.plot([rows[i][key] for i in at], [times[i] for i in at], mark,
-                          color="C0" if what == "build" else "C1",
-                          label=f"{what}, " + ("one rank" if one else "several ranks"))  # fmt: skip
-        axis.set(xlabel={"processes": "ranks x threads"}.get(key, key), ylabel="s")
-    for row in strong:
-        note = f"{row['ranks']}x{row['threads']}"
-        axes[0].annotate(note, (row["processes"], row["seconds"]["simulate"]), fontsize=7)
+    axes = iter(figure.subplots(1, bool(strong) + 2 * bool(weak), squeeze=False)[0])
     if strong:
-        first = strong[0]
-        xs = sorted({row["processes"] for row in strong})
-        ideal = [first["seconds"]["simulate"] * first["processes"] / x for x in xs]
-        axes[0].plot(xs, ideal, ":", color="C1", label="simulate, ideal")
-    axes[2].plot([r["neurons"] for r in weak], [r["peak_memory_mib"] for r in weak], "o",
-                 label="peak")  # fmt: skip
-    axes[2].plot([r["neurons"] for r in weak], [r["estimate_mib"] for r in weak], "k:",
-                 label="estimate")  # fmt: skip
-    axes[2].set(xlabel="neurons", ylabel="MiB")
-    for axis, title, rows in zip(axes, titles, (strong, weak, weak), strict=True):
-        axis.set_title(title)
-        axis.set_visible(bool(rows))
-        if rows:
-            axis.legend(fontsize=7)
-            axis.loglog()
+        axis = next(axes)
+        _times(axis, strong, "processes")
+        first, counts = strong[0], sorted({row["processes"] for row in strong})
+        ideal = [first["seconds"]["simulate"] * first["processes"] / n for n in counts]
+        axis.loglog(counts, ideal, "C1:", label="simulate, ideal")
+        axis.minorticks_off()
+        axis.set_xticks(counts, list(map(str, counts)))
+        axis.set(title="Strong scaling", xlabel="ranks x threads", ylabel="s")
+        axis.legend(fontsize=7)
+    if weak:
+        axis = next(axes)
+        _times(axis, weak, "neurons")
+        axis.set(title="Weak scaling: time", xlabel="neurons", ylabel="s", ylim=(0, None))
+        axis.legend(fontsize=7)
+        axis = next(axes)
+        neurons = [row["neurons"] for row in weak]
+        axis.plot(neurons, [row["peak_memory_mib"] for row in weak], "o", label="peak")
+        axis.plot(neurons, [row["estimate_mib"] for row in weak], "kx", label="estimate")
+        axis.set(title="Weak scaling: memory", xlabel="neurons", ylabel="MiB", ylim=(0, None))
+        axis.legend(fontsize=7)
     figure.savefig(path)
+
+
+def _times(axis: Any, rows: list[common.Result], key: str) -> None:
+    places = [row[key] for row in rows]
+    for what, color in (("build", "C0"), ("simulate", "C1")):
+        times = [row["build"] if what == "build" else row["seconds"][what] for row in rows]
+        axis.plot(places, times, "o", color=color, label=what)
+        for row, place, seconds in zip(rows, places, times, strict=True):
+            axis.annotate(f"{row['ranks']}x{row['threads']}", (place, seconds), fontsize=7)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,7 +32,8 @@ FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current c
 BYTES_PER_SYNAPSE = {"static_synapse_hpc": 24, "static_synapse": 40}  # 8 are the table of sources
 BYTES_PER_NEURON = 6_700  # mostly ring buffers
 BYTES_PER_RECORDED = 8_192  # NEST allocates 1024 synapses for one onto a recorder
-BYTES_PER_PROCESS = 126_000_000
+BYTES_PER_PROCESS = 108_000_000
+BYTES_OF_MODULES = {"matplotlib": 18_000_000, "pandas": 34_000_000}  # which nest imports if found
 BYTES_PER_THREAD = 1_000_000
 HOW_TO_GET_MPI = "To build one with MPI and install it: make nest-mpi (see docs/mpi.md)"
 
@@ -282,7 +284,8 @@ class NestBackend(Backend):
             * (BYTES_PER_NEURON + (BYTES_PER_RECORDED if population.name in recorded else 0))
             for population in network.populations
         )
-        processes = request.ranks * BYTES_PER_PROCESS
+        modules = sum(size for name, size in BYTES_OF_MODULES.items() if find_spec(name))
+        processes = request.ranks * (BYTES_PER_PROCESS + modules)
         processes += request.virtual_processes * BYTES_PER_THREAD
         return int(processes + neurons + synapses)
 
