@@ -26,10 +26,10 @@ $(VENV)/ready: pyproject.toml Makefile
 demo: $(VENV)/ready
 	$(BIN)/netspec doctor
 	$(BIN)/netspec validate microcircuit --variant pygenn --scale 0.1 \
-	    --backends $(BACKENDS) --seeds 3 --out $(OUT) $(VERDICT)
+	    --backends $(BACKENDS) --seeds 3 --ladder --out $(OUT) $(VERDICT)
 	$(BIN)/netspec validate working_memory --backends $(BACKENDS) --seeds 3 \
 	    --cue-angle 180 --cue-strength 70pA --cue-width 40 --cue-start 600 --cue-duration 200 \
-	    --warmup 500 --duration 1500 --approximate all --out $(OUT) $(VERDICT)
+	    --warmup 500 --duration 1500 --approximate all --ladder --out $(OUT) $(VERDICT)
 	@echo
 	@echo "The reports: $(abspath $(OUT))/microcircuit-report.html"
 	@echo "             $(abspath $(OUT))/working_memory-report.html"

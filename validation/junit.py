@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
+from netspec.validation.ladder.report import LEVELS
 from netspec.validation.summary import Summary
 from netspec.validation.verdict import Outcome
 
+KINDS = {"failed": "failure", "skipped": "skipped"}  # status of a rung -> element
 FORBIDDEN = r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"  # in XML 1.0
 
 
@@ -20,7 +22,8 @@ def document(summary: Summary) -> str:
     """Return JUnit XML.
 
     Equivalent passes, different and inconsistent fail; what proves nothing (inconclusive,
-    consistent) is skipped, so that a reader of the counts sees it. Runs that failed are errors.
+    consistent) is skipped, so that a reader of the counts sees it. Rungs of the ladder fail if
+    they broke and are skipped if they could not be asked. Runs that failed are errors.
     """
     root = ET.Element("testsuites", name="netspec")
     network = summary.network.name
@@ -43,6 +46,18 @@ def document(summary: Summary) -> str:
                 kind = "failure" if code == 1 else "skipped"
                 text = f"{test['outcome']}: {test['text']}"
                 ET.SubElement(case, kind, type=test["outcome"], message=clean(text))
+    if summary.ladder is not None:
+        suite = ET.SubElement(root, "testsuite", name=f"{network}.ladder")
+        for rung in summary.ladder["rungs"]:
+            case = ET.SubElement(
+                suite,
+                "testcase",
+                classname=f"{network}.ladder.{rung['backend']}",
+                name=f"{rung['level']} {LEVELS[rung['level']]}",
+            )
+            if rung["status"] in KINDS:
+                kind = KINDS[rung["status"]]
+                ET.SubElement(case, kind, type=rung["status"], message=clean(rung["reason"]))
     suite = ET.SubElement(root, "testsuite", name=f"{network}.runs")
     for run in summary.runs:
         angle = run.cue_angle

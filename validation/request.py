@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictInt, StrictStr, model_validator
+from pydantic import Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from netspec import serialization
 from netspec.backend import RunRequest, get_backend
@@ -22,6 +22,7 @@ from netspec.network import Network
 from netspec.serialization import spec_hash
 from netspec.simulation import Simulation
 from netspec.validation.cues import cue_of, turned
+from netspec.validation.ladder import MAX_NEURONS
 from netspec.validation.margins import Margins
 
 Connectivity = Literal["native", "shared"]
@@ -72,6 +73,9 @@ class ValidationRequest(Described):
     cue_angles : tuple of float
         Degrees: a ring's cue is presented at each of them, a run for every seed and angle; as
         the network has it if empty.
+    ladder : Network or None
+        A small network of the same kind (at most `MAX_NEURONS` neurons) on which all backends
+        climb the ladder; None: not climbed.
     """
 
     schema_version: Literal["netspec-validation-request/1"] = "netspec-validation-request/1"
@@ -81,6 +85,7 @@ class ValidationRequest(Described):
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=MAX_SEEDS)]
     margins: Margins = Margins()
     cue_angles: tuple[Degrees, ...] = ()
+    ladder: Network | None = None
 
     @model_validator(mode="after")
     def _sensible(self) -> ValidationRequest:
@@ -96,6 +101,11 @@ class ValidationRequest(Described):
         if self.cue_angles and cue_of(self.network) is None:
             faults.append(
                 Fault("cue_angles", repr(list(self.cue_angles)), "a ring with exactly one cue")
+            )
+        size = sum(population.size for population in self.ladder.populations) if self.ladder else 0
+        if size > MAX_NEURONS:
+            faults.append(
+                Fault("ladder", f"{size} neurons", f"a network of at most {MAX_NEURONS} to climb")
             )
         if faults:
             raise DescriptionError(faults, "the validation")
@@ -131,10 +141,11 @@ class ValidationRequest(Described):
                     )
 
     def content(self) -> dict[str, Any]:
-        """Return the request as JSON data; the network by its hash, which is short."""
-        data = self.model_dump(mode="json", exclude={"network"})
+        """Return the request as JSON data; networks by their hashes, which are short."""
+        data = self.model_dump(mode="json", exclude={"network", "ladder"})
         del data["simulation"]["seed"]
         data["spec_hash"] = spec_hash(self.network)
+        data["ladder"] = None if self.ladder is None else spec_hash(self.ladder)
         return data
 
     def content_hash(self) -> str:
@@ -167,6 +178,8 @@ class RequestFile(Described):
     statistics : list of str or None
         Those that the verdict rests on, of all that have a margin (``W1``: distributions).
     cue_angles : list of float
+    ladder : bool
+        Whether the ladder is climbed, on a small network of the same variant; a `file` as it is.
     """
 
     schema_version: Literal["netspec-validation-request/1"] = "netspec-validation-request/1"
@@ -181,6 +194,7 @@ class RequestFile(Described):
     margins: dict[StrictStr, Any] = {}
     statistics: list[StrictStr] | None = None
     cue_angles: list[Any] = []
+    ladder: StrictBool = False
 
     @model_validator(mode="after")
     def _one_network(self) -> RequestFile:
@@ -200,9 +214,6 @@ class RequestFile(Described):
             That `file` is relative to.
         """
         network, simulation = self._network(folder)
-        if self.set:
-            texts = {path: _text(value) for path, value in self.set.items()}
-            network = serialization.with_values(network, texts)
         tables: dict[str, dict[str, Any]] = {name: {} for name in self.backends}
         if isinstance(self.backends, dict):
             tables = self.backends
@@ -221,9 +232,15 @@ class RequestFile(Described):
             seeds=tuple(seeds),
             margins=Margins().declare(self.margins).only(self.statistics),
             cue_angles=tuple(self.cue_angles),
+            ladder=self._network(folder, small=True)[0] if self.ladder else None,
         )
 
-    def _network(self, folder: Path) -> tuple[Network, Simulation]:
+    def _network(self, folder: Path, small: bool = False) -> tuple[Network, Simulation]:
+        network, simulation = self._built(folder, small)
+        texts = {path: _text(value) for path, value in self.set.items()}
+        return (serialization.with_values(network, texts) if texts else network), simulation
+
+    def _built(self, folder: Path, small: bool) -> tuple[Network, Simulation]:
         if self.circuit is None:
             network, found = serialization.load_with_simulation(folder / str(self.file))
             return network, found or Simulation()
@@ -235,8 +252,11 @@ class RequestFile(Described):
                 raise UsageError(unknown(f"option of {self.circuit}", name, allowed))
         if "cues" in options:
             options["cues"] = [Cue(**_table(cue)) for cue in options["cues"]]
+        if small:
+            options = {k: v for k, v in options.items() if k not in chosen.extent}
+        build = chosen.small if small else chosen.build
         try:
-            return chosen.build(**options), chosen.simulation
+            return build(**options), chosen.simulation
         except TypeError as error:  # a text where a number belongs
             raise UsageError(f"options of {self.circuit}: {error}") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from netspec.validation.ladder.report import LEVELS
 from netspec.validation.statistics import mean_and_sd
 from netspec.validation.summary import WORST_FIRST, ComparisonEntry, Summary
 from netspec.validation.verdict import Outcome
@@ -108,6 +109,22 @@ def seeds_needed(entry: ComparisonEntry) -> int | None:
     ]
     known = [needed for needed in open_ones if needed is not None]
     return max(known) if known and len(known) == len(open_ones) else None
+
+
+def ladder_lines(summary: Summary) -> list[str]:
+    """Return one line a backend: what broke first on the ladder; none if it was not climbed."""
+    lines = []
+    for name in summary.backends if summary.ladder is not None else ():
+        rungs = {r["level"]: r for r in summary.ladder["rungs"] if r["backend"] == name}
+        level = summary.ladder["first_broken"][name]
+        if level is not None:
+            first = f"{level} {LEVELS[level]} broke first: {rungs[level]['reason']}"
+        elif all(rung["status"] == "skipped" for rung in rungs.values()):
+            first = "not climbed: " + "; ".join({rung["reason"]: None for rung in rungs.values()})
+        else:
+            first = "nothing broke"
+        lines.append(f"ladder, {name}: {first}")
+    return lines
 
 
 def rate_table(summary: Summary) -> Table:

@@ -16,6 +16,7 @@ from netspec.running import result_path
 from netspec.validation.comparing import Measured, compare, measure, ring_summary
 from netspec.validation.cues import cue_of
 from netspec.validation.ensemble import Finished, Room, published_rates, run_all
+from netspec.validation.ladder import Ladder, climb
 from netspec.validation.margins import Margins
 from netspec.validation.request import ValidationRequest
 from netspec.validation.summary import ComparisonEntry, NetworkEntry, RunEntry, Summary
@@ -67,10 +68,23 @@ def validate(
     """
     requests = list(request.run_requests())
     done = run_all(requests, out, force=force, time_limit=time_limit, room=room, progress=progress)
-    return Validated(judge_runs(request, done), done)
+    climbed = None
+    if request.ladder is not None:
+        climbed = climb(
+            request.ladder,
+            request.names,
+            request.simulation,
+            out=out,
+            approximations={b.name: b.approximations for b in request.backends},
+            options={b.name: b.options for b in request.backends},
+            progress=progress,
+        )
+    return Validated(judge_runs(request, done, climbed), done)
 
 
-def judge_runs(request: ValidationRequest, done: Sequence[Finished]) -> Summary:
+def judge_runs(
+    request: ValidationRequest, done: Sequence[Finished], climbed: Ladder | None = None
+) -> Summary:
     """Return the summary of finished runs, in the order of the request's run requests."""
     network = request.network
     measured = [
@@ -100,6 +114,7 @@ def judge_runs(request: ValidationRequest, done: Sequence[Finished]) -> Summary:
         ring=ring_summary(network.name, measured),
         ledger={n: first[n].manifest["ledger"] if n in first else [] for n in request.names},
         versions={n: first[n].manifest["versions"] if n in first else {} for n in request.names},
+        ladder=None if climbed is None else climbed.to_dict(),
         cite=_citations(network.name, request.names),
     )
 

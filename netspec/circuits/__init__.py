@@ -31,6 +31,8 @@ class Circuit:
     title : str
     small : callable
         As `build`, of some hundred neurons if no size is given: what the ladder climbs.
+    extent : tuple of str
+        Arguments of `build` that such a network does not take over from a large one.
     cite : tuple of str
         What to cite for it.
     """
@@ -41,6 +43,7 @@ class Circuit:
     simulation: Simulation
     title: str
     small: Callable[..., Network]
+    extent: tuple[str, ...]
     cite: tuple[str, ...] = ()
 
 
@@ -48,8 +51,11 @@ def _sources(variants: Mapping[str, Any]) -> dict[str, str]:
     return {name: variant.source for name, variant in variants.items()}
 
 
+_SCALES = ("scale", "neuron_scale", "connectivity_scale")
+
+
 def _small_microcircuit(**options: Any) -> Network:
-    if not options.keys() & {"scale", "neuron_scale", "connectivity_scale"}:
+    if not options.keys() & set(_SCALES):
         options |= {"neuron_scale": 0.01, "connectivity_scale": 0.02}
     return microcircuit(**options)
 
@@ -68,6 +74,7 @@ CIRCUITS = {
         Simulation(dt=0.1, warmup=500.0, duration=1000.0),
         "Cortical microcircuit (Potjans & Diesmann 2014)",
         _small_microcircuit,
+        _SCALES,
         (
             "Potjans, Diesmann (2014) The cell-type specific cortical microcircuit. Cereb Cortex "
             "24:785-806, doi:10.1093/cercor/bhs358",
@@ -80,6 +87,7 @@ CIRCUITS = {
         Simulation(dt=0.05, warmup=500.0, duration=1000.0),
         "Spatial working-memory ring (Compte et al. 2000)",
         _small_working_memory,
+        ("size", "cues"),
         (
             "Compte, Brunel, Goldman-Rakic, Wang (2000) Synaptic mechanisms and network dynamics "
             "underlying spatial working memory in a cortical network model. Cereb Cortex "

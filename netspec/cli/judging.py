@@ -27,6 +27,7 @@ from netspec.cli.options import (
     app,
     backends_of,
     circuit_command,
+    climbed_network,
     names_of,
     network_of,
     options_of,
@@ -53,7 +54,7 @@ StatisticOption = Annotated[
 # What a request file says, and options may not say again beside it.
 DECLARED = (
     "backends", "seeds", "dt", "warmup", "duration", "threads", "ranks", "connectivity",
-    "approximate", "option", "margin", "statistics", "cue_angles", "sets",
+    "approximate", "option", "margin", "statistics", "cue_angles", "ladder", "sets",
 )  # fmt: skip
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
@@ -87,7 +88,7 @@ def ladder(
             names,
             simulation,
             out=out,
-            approximations=tuple(names_of(approximate)),
+            approximations=dict.fromkeys(names, names_of(approximate)),
             options=options_of(option, names),
             progress=progress,
         )
@@ -132,6 +133,10 @@ def validate(
     cue_angles: Annotated[
         str | None, typer.Option(help="Ring: present its one cue at each of these angles.")
     ] = None,
+    ladder: Annotated[
+        bool | None,
+        typer.Option("--ladder", help="Climb the ladder too, on a small network of the kind."),
+    ] = None,
     sets: Set = None,
     jobs: Annotated[
         int | None, typer.Option(help="Runs side by side; as many as processors.", min=1)
@@ -165,10 +170,13 @@ def validate(
         network, simulation = network_of(circuit, given)
         times = {"dt": dt, "warmup": warmup, "duration": duration}
         network, simulation = adjusted(network, simulation, sets, times)
+        small = None
+        if ladder:
+            small = adjusted(climbed_network(circuit, given), simulation, sets, {})[0]
         declared = _declared(
             network, simulation, backends or "nest,brian2", 3 if seeds is None else seeds,
             connectivity or "native", threads, ranks, approximate, option,
-            _margins(margin, statistics), cue_angles,
+            _margins(margin, statistics), cue_angles, small,
         )  # fmt: skip
     if len(declared.backends) < 2:
         raise UsageError(f"backends {', '.join(declared.names)}: expected two or more to compare")
@@ -271,6 +279,7 @@ def _declared(
     option: list[str] | None,
     margins: Margins,
     cue_angles: str | None,
+    ladder: Network | None,
 ) -> ValidationRequest:
     """Return the request that the options declare."""
     from netspec.backend import get_backend
@@ -298,6 +307,7 @@ def _declared(
         seeds=tuple(range(1, seeds + 1)),
         margins=margins,
         cue_angles=tuple(names_of([cue_angles or ""])),
+        ladder=ladder,
     )
 
 
@@ -343,6 +353,8 @@ def _show(summary: Summary) -> None:
             console.print(f"note: {text}", markup=False)
         if entry.left_out:
             console.print(f"undefined in all runs, left out: {', '.join(entry.left_out)}")
+    for text in tables.ladder_lines(summary):
+        console.print(text, markup=False)
     for entry in summary.comparisons:
         console.print(tables.headline(entry), markup=False)
         needed = tables.seeds_needed(entry)

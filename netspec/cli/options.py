@@ -142,6 +142,13 @@ def network_of(name: str, given: dict[str, Any], small: bool = False) -> tuple[N
     return build(**options), circuit.simulation
 
 
+def climbed_network(name: str, given: dict[str, Any]) -> Network:
+    """Return the small network that stands for `network_of` on the ladder."""
+    extent = circuits.CIRCUITS[name].extent if name in circuits.CIRCUITS else ()
+    kept = {key: value for key, value in given.items() if key not in (*extent, *_CUE)}
+    return network_of(name, kept, small=True)[0]
+
+
 def _flags(names: Sequence[str] | dict[str, Any]) -> str:
     return ", ".join("--" + name.replace("_", "-") for name in names)
 

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -18,10 +19,11 @@ from netspec import (
 )
 from netspec.backend import get_backend
 from netspec.cli import main
-from netspec.errors import UnsupportedError, UsageError
+from netspec.errors import DescriptionError, UnsupportedError, UsageError
 from netspec.serialization import to_toml
 from netspec.validation.ladder import climb, networks
 from netspec.validation.ladder.report import Figure, judged
+from netspec.validation.request import read_request
 
 BACKENDS = ("nest", "brian2")
 MUTANTS = Path(__file__).parent.parent / "plugin_mutants"
@@ -79,7 +81,8 @@ def climbed(name, results):
         if not get_backend(backend).status().available:
             pytest.skip(f"{backend} is not installed")
     network, simulation = circuits.circuit(name).small(), circuits.circuit(name).simulation
-    return climb(network, BACKENDS, simulation, out=results, approximations=NMDA)
+    return climb(network, BACKENDS, simulation, out=results,
+                 approximations=dict.fromkeys(BACKENDS, NMDA))  # fmt: skip
 
 
 @pytest.mark.long
@@ -120,7 +123,7 @@ def test_the_ring_climbs_with_what_is_approximate_named(results):
     assert coupled.tolerance["V_m off, events (mV)"] == 1e-3
     assert exact.figures["off, one spike (share)"] < 1e-3
     at_dt, at_half = (
-        ladder.of("brian2")["L1"].figures[f"V_m off (mV){end}"] for end in ("", ", at dt/2")
+        ladder.of("brian2")["L1"].figures[f"V_m off (mV){end}"] for end in ("", " at dt/2")
     )
     assert 1e-6 < at_half < at_dt / 3 < 1e-3 / 3  # rk2
     assert ladder.of("brian2")["L3"].figures["identical until (ms)"] > 20
@@ -143,6 +146,37 @@ def test_a_fault_is_found_on_its_own_rung(mutants, results, mutant, level, figur
     rung = ladder.of(mutant)[level]
     assert rung.figures[figure] == value and rung.tolerance[figure] == 0
     assert f"{figure} is {value}, at most 0" in rung.reason
+
+
+def test_a_validation_names_the_rung_that_broke_first(mutants, netspec, tmp_path, results):
+    file = tmp_path / "tiny.toml"
+    file.write_text(to_toml(tiny(), SIMULATION))
+    call = ("validate", file, "--backends", "brian2,forgets", "--seeds", "1", "--ladder",
+            "--duration", "100ms", "--out", results)  # fmt: skip
+    _, out, _ = netspec(*call)
+    assert "ladder, brian2: nothing broke" in out
+    assert "ladder, forgets: L0 structure broke first: synapses missing, shared is 240" in out
+    summary = json.loads((results / "tiny-validation.json").read_text())
+    assert summary["ladder"]["first_broken"] == {"brian2": None, "forgets": "L0"}
+    assert summary["ladder"]["spec_hash"] == summary["request"]["ladder"]
+    junit = ET.parse(results / "tiny-report-junit.xml").getroot()
+    (suite,) = [found for found in junit if found.get("name") == "tiny.ladder"]
+    failed = {case.get("name") for case in suite if case.find("failure") is not None}
+    assert "L0 structure" in failed and int(suite.get("failures")) >= 1
+    assert "L0 structure" in (results / "tiny-report.html").read_text()
+
+
+def test_a_request_declares_the_ladder_and_a_large_file_cannot(tmp_path):
+    text = 'circuit = "microcircuit"\nbackends = ["nest"]\nladder = true\n[options]\nscale = 0.1\n'
+    (tmp_path / "asked.toml").write_text(text)
+    asked = read_request(tmp_path / "asked.toml")
+    assert sum(p.size for p in asked.network.populations) == 7717
+    assert sum(p.size for p in asked.ladder.populations) == 771
+    assert asked.content_hash() != asked.model_copy(update={"ladder": None}).content_hash()
+    (tmp_path / "large.toml").write_text(to_toml(asked.network, asked.simulation))
+    (tmp_path / "file.toml").write_text('file = "large.toml"\nbackends = ["nest"]\nladder = true')
+    with pytest.raises(DescriptionError, match=r"7717 neurons.*at most 3000"):
+        read_request(tmp_path / "file.toml")
 
 
 @pytest.mark.long

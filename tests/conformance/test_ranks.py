@@ -159,10 +159,11 @@ def test_few_neurons_on_more_ranks_and_every_input(ranked):
     assert_same_arrays(one, four)
     counts = {name: len(four.spikes(name)) for name in four.populations}
     assert counts["silent"] == 0 and counts["A"] == 3 and counts["B"] > 2 and counts["C"] > 20
-    # NMDA passes from one rank to others
+    # NMDA passes from one rank to others: nothing else reaches the receivers, which rest at -70 mV
     assert counts["sender"] > 5
-    assert four.samples("of_receiver", "V_m")[1].max() > -65.0
-    assert four.samples("of_receiver", "V_m")[1].shape == (600, 2)
+    received = four.samples("of_receiver", "V_m")[1]
+    assert received.shape == (600, 2)
+    assert (received.max(axis=0) > -69.7).all()
 
 
 # -- ranks that come to an end --------------------------------------------------------------

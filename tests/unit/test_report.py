@@ -213,7 +213,7 @@ def test_the_bump_is_drawn_and_its_trials_listed(ring):
 def test_junit_counts_what_was_judged(circuit):
     summary, page = circuit
     root = ET.parse(page.with_name("microcircuit-report-junit.xml")).getroot()
-    same, other, runs = root
+    same, other, ladder, runs = root
     for suite, entry in ((same, summary.comparisons[0]), (other, summary.comparisons[1])):
         outcomes = [test["outcome"] for test in entry.verdict["tests"]]
         assert int(suite.get("tests")) == len(suite) == len(outcomes)
@@ -221,6 +221,8 @@ def test_junit_counts_what_was_judged(circuit):
         assert int(suite.get("skipped")) == outcomes.count("inconclusive")
         assert "inconclusive" in suite.find("testcase/skipped").get("message")
     assert other.find("testcase/failure").get("type") == "different"
+    assert (ladder.get("tests"), ladder.get("failures")) == ("2", "1")
+    assert ladder.find("testcase/failure").get("message") == LADDER["rungs"][1]["reason"]
     assert runs.get("tests") == "18"
     assert runs.get("errors") == "0"
 

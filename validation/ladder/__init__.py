@@ -9,7 +9,7 @@ A rung that breaks names the cause of what breaks above it. `networks` makes wha
 `structure` and `rungs` ask it, `report` holds the answers, `climb` goes up for every backend.
 """
 
-from netspec.validation.ladder.climb import climb
+from netspec.validation.ladder.climb import MAX_NEURONS, climb
 from netspec.validation.ladder.report import Ladder, Rung
 
-__all__ = ["Ladder", "Rung", "climb"]
+__all__ = ["MAX_NEURONS", "Ladder", "Rung", "climb"]

@@ -33,7 +33,7 @@ def climb(
     simulation: Simulation,
     *,
     out: Path,
-    approximations: Sequence[str] = (),
+    approximations: Mapping[str, Sequence[str]] | None = None,
     options: Mapping[str, Mapping[str, str]] | None = None,
     levels: Sequence[str] = tuple(LEVELS),
     progress: Progress = lambda phase, fraction: None,
@@ -49,8 +49,8 @@ def climb(
         For the time step and the seed.
     out : path
         Folder of result files; what was run before is not run again.
-    approximations : sequence of str
-        Those that are agreed to, or ``"all"``.
+    approximations : mapping, optional
+        Backend -> names of those that are agreed to, or ``"all"``.
     options : mapping, optional
         Backend -> its options.
     levels : sequence of str
@@ -75,10 +75,15 @@ def climb(
     found: list[Rung] = []
     replays: dict[str, Run] = {}
     benches = {
-        name: Bench(name, out, simulation.seed, tuple(approximations),
-                          (options or {}).get(name, {}))
+        name: Bench(
+            name,
+            out,
+            simulation.seed,
+            tuple((approximations or {}).get(name, ())),
+            (options or {}).get(name, {}),
+        )
         for name in chosen
-    }  # fmt: skip
+    }
     reasons = {name: _why_not(chosen[name], benches[name], network, simulation) for name in chosen}
     for i, name in enumerate(chosen):
         for k, level in enumerate(levels):
