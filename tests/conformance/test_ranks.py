@@ -76,9 +76,9 @@ CIRCUITS = {
 @pytest.mark.parametrize(
     ("circuit", "connectivity"),
     [
-        ("microcircuit", "shared"),
         ("microcircuit", "native"),
         ("ring", "shared"),
+        pytest.param("microcircuit", "shared", marks=pytest.mark.long),
         pytest.param("ring", "native", marks=pytest.mark.long),
     ],
 )
@@ -98,6 +98,7 @@ def test_ranks_and_threads_split_the_same_run(ranked, circuit, connectivity):
     assert peaks == sorted(peaks)  # every rank is a process of its own
 
 
+@pytest.mark.long
 def test_a_run_on_ranks_can_be_repeated_and_a_seed_changes_it(ranked):
     build, duration = CIRCUITS["microcircuit"]
     found = [digest(ranked(build(), duration, (2, 1), force=True)) for _ in range(3)]
@@ -112,7 +113,9 @@ def assert_same_arrays(first, second):
         np.testing.assert_array_equal(array, second[name], err_msg=name)
 
 
-@pytest.mark.parametrize("connectivity", ["shared", "native"])
+@pytest.mark.parametrize(
+    "connectivity", ["shared", pytest.param("native", marks=pytest.mark.long)]
+)
 def test_what_is_read_back_is_the_same(ranked, connectivity):
     one, three = (
         ranked(structure.NETWORK, 1.0, split, connectivity=connectivity, readback=True)
@@ -215,7 +218,7 @@ def check_kill(ranked, folder, number):
 
 
 def test_a_killed_rank_ends_the_run(ranked, tmp_path):
-    check_kill(ranked, tmp_path, 0)
+    check_kill(ranked, tmp_path, 20)
 
 
 @pytest.mark.long
