@@ -113,9 +113,7 @@ def assert_same_arrays(first, second):
         np.testing.assert_array_equal(array, second[name], err_msg=name)
 
 
-@pytest.mark.parametrize(
-    "connectivity", ["shared", pytest.param("native", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("connectivity", ["shared", pytest.param("native", marks=pytest.mark.long)])
 def test_what_is_read_back_is_the_same(ranked, connectivity):
     one, three = (
         ranked(structure.NETWORK, 1.0, split, connectivity=connectivity, readback=True)
