@@ -71,15 +71,15 @@ def values(
     }
 
 
-def reference(settings: common.Result) -> common.Result:
-    """Run the script as it is; called in a child process."""
-    import numpy as np
-
+def run_script(settings: common.Result) -> tuple[list[str], dict[str, float]]:
+    """Run the script as it is, in this folder; return what it said, and when it said `MARKS`."""
     whole = settings["warmup"] + settings["duration"]
-    scale = str(settings["scale"])
+    scale = settings["scale"]
+    indegrees = settings.get("connectivity_scale", scale)
     command = [sys.executable, "-u", settings["script"], "--duration", str(whole), "--save-data",
-               "--neuron-scale", scale, "--connectivity-scale", scale]  # fmt: skip
-    marks, said = {}, []
+               "--neuron-scale", str(scale), "--connectivity-scale", str(indegrees)]  # fmt: skip
+    marks: dict[str, float] = {}
+    said: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         for line in child.stdout or ():
             said.append(line.strip())
@@ -87,6 +87,14 @@ def reference(settings: common.Result) -> common.Result:
                 marks[line.strip()] = time.perf_counter()
     if child.returncode or len(marks) < len(MARKS):
         raise RuntimeError("\n".join(said[-20:]))
+    return said, marks
+
+
+def reference(settings: common.Result) -> common.Result:
+    """Run the script and count; called in a child process."""
+    import numpy as np
+
+    said, marks = run_script(settings)
     build, load, simulating, ended = (marks[mark] for mark in MARKS)
     simulated = float(next(x for x in said if x.startswith("Simulation:")).split(":")[1]) / 1000
     rates, sizes = {}, {}

@@ -60,26 +60,32 @@ def _build(seconds: dict[str, float]) -> dict[str, float]:
     return {"build": seconds["create"] + seconds["connect"] + seconds["prepare"]}
 
 
-def reference(settings: common.Result) -> common.Result:
-    """Run the package by its public settings; called in a child process."""
-    import nest
+def package(settings: common.Result, data: Path) -> Any:
+    """Return the package's network by its public settings, with nothing created yet."""
     from microcircuit.network import Network
     from microcircuit.network_params import default_net_dict
     from microcircuit.sim_params import default_sim_dict
     from microcircuit.stimulus_params import default_stim_dict
 
-    scale, recording = settings["scale"], settings["recording"]
     indegrees = settings["connectivity_scale"]
-    net = {**default_net_dict, "N_scaling": scale,
-           "K_scaling": scale if indegrees is None else indegrees,
-           "bg_input_type": "poisson", "V0_type": "optimized"}  # fmt: skip
+    net = {**default_net_dict, "N_scaling": settings["scale"],
+           "K_scaling": settings["scale"] if indegrees is None else indegrees,
+           "bg_input_type": settings["drive"], "V0_type": "optimized"}  # fmt: skip
     sim = {**default_sim_dict, "t_presim": settings["warmup"], "t_sim": settings["duration"],
            "sim_resolution": RESOLUTION, "local_num_threads": settings["threads"],
            "rng_seed": settings["seed"], "print_time": False,
-           "rec_dev": [] if recording == "off" else ["spike_recorder"],
-           "data_path": str(Path.cwd() / "data")}  # fmt: skip
+           "rec_dev": [] if settings["recording"] == "off" else ["spike_recorder"],
+           "data_path": str(data)}  # fmt: skip
     if tuple(net["populations"]) != common.POPULATIONS:
         raise RuntimeError("the reference has other populations")
+    return Network(sim, net, default_stim_dict)
+
+
+def reference(settings: common.Result) -> common.Result:
+    """Run the package; called in a child process."""
+    import nest
+
+    recording = settings["recording"]
     laps = common.Laps()
     prepare = nest.Prepare
 
@@ -90,7 +96,7 @@ def reference(settings: common.Result) -> common.Result:
 
     # connect() ends with it, and Simulate has its own in NEST's kernel; the module refuses setattr
     vars(nest)["Prepare"] = timed
-    network = Network(sim, net, default_stim_dict)
+    network = package(settings, Path.cwd() / "data")
     laps.lap("initialise")
     network.create()
     if recording == "memory":
@@ -99,9 +105,9 @@ def reference(settings: common.Result) -> common.Result:
     laps.lap("create")
     network.connect()
     laps.lap("clean up")
-    network.simulate(sim["t_presim"])
+    network.simulate(settings["warmup"])
     laps.lap("warm-up")
-    network.simulate(sim["t_sim"])
+    network.simulate(settings["duration"])
     laps.lap("simulate")
     if nest.local_num_threads != settings["threads"]:
         raise RuntimeError("the reference ran with other threads")
@@ -166,6 +172,7 @@ def main() -> None:
         key: getattr(options, key)
         for key in ("scale", "connectivity_scale", "threads", "warmup", "duration", "recording")
     }
+    settings["drive"] = "poisson"
     pairs = common.measure_pairs(
         options,
         ours,

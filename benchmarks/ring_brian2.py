@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from typing import Any
 
 import common
 import numpy as np
@@ -60,8 +61,36 @@ def ours(settings: common.Result) -> common.Result:
     }
 
 
+def simulate_wm(
+    settings: common.Result, cue: dict[str, float] | None, **arguments: Any
+) -> tuple[Any, ...]:
+    """Call ``simulate_wm`` of the package and return its results."""
+    import brian2 as b2
+    from neurodynex.working_memory_network import wm_model
+
+    b2.prefs.codegen.target = "cython"
+    b2.defaultclock.dt = settings["dt"] * b2.ms
+    b2.seed(settings["seed"])
+    if cue is not None:
+        arguments |= {
+            "stimulus_center_deg": cue["angle"],
+            "stimulus_width_deg": cue["width"],
+            "stimulus_strength": cue["strength"] * b2.pA,
+            "t_stimulus_start": cue["start"] * b2.ms,
+            "t_stimulus_duration": cue["duration"] * b2.ms,
+        }
+    found: tuple[Any, ...] = wm_model.simulate_wm(
+        N_excitatory=settings["size"],
+        N_inhibitory=settings["size"] // 4,
+        weight_scaling_factor=2048 / settings["size"],
+        sim_time=settings["duration"] * b2.ms,
+        **arguments,
+    )
+    return found
+
+
 def reference(settings: common.Result) -> common.Result:
-    """Call ``simulate_wm`` of the package; called in a child process."""
+    """Time the call; called in a child process."""
     import brian2 as b2
     from neurodynex.working_memory_network import wm_model
 
@@ -87,24 +116,8 @@ def reference(settings: common.Result) -> common.Result:
         )
 
     b2.run = timed
-    b2.prefs.codegen.target = "cython"
-    b2.defaultclock.dt = settings["dt"] * b2.ms
-    b2.seed(settings["seed"])
-    cue = {
-        "stimulus_center_deg": CUE["angle"],
-        "stimulus_width_deg": CUE["width"],
-        "stimulus_strength": CUE["strength"] * b2.pA,
-        "t_stimulus_start": CUE["start"] * b2.ms,
-        "t_stimulus_duration": CUE["duration"] * b2.ms,
-    }
     started = time.perf_counter()
-    results = wm_model.simulate_wm(
-        N_excitatory=settings["size"],
-        N_inhibitory=settings["size"] // 4,
-        weight_scaling_factor=2048 / settings["size"],
-        sim_time=settings["duration"] * b2.ms,
-        **(cue if settings["cue"] else {}),
-    )
+    results = simulate_wm(settings, CUE if settings["cue"] else None)
     whole = time.perf_counter() - started
     if results[2] is not None or len(marks) < 2:
         raise RuntimeError("the reference kept its voltage monitor, or could not be timed")

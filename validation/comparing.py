@@ -66,7 +66,7 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def measure(run: Run, backend: str, seed: int) -> Measured:
+def measure(run: Run, backend: str, seed: int, *, warmup: bool = False) -> Measured:
     """Measure a run.
 
     Parameters
@@ -74,10 +74,12 @@ def measure(run: Run, backend: str, seed: int) -> Measured:
     run : Run
     backend, seed : str, int
         What to call it: files from elsewhere may have neither.
+    warmup : bool
+        Count the warm-up too, which no comparison should: the self-test asks what happens then.
     """
     statistics, samples = {}, {}
     for population in run.populations:
-        spikes = run.spikes(population)
+        spikes = run.spikes(population, warmup)
         statistics[population] = population_statistics(spikes)
         for name, values in distributions(spikes).items():
             samples[population, f"W1_{name}"] = values
@@ -85,7 +87,7 @@ def measure(run: Run, backend: str, seed: int) -> Measured:
     found = None
     if cue is not None:
         try:
-            found = trial(run.spikes("E"), run.spikes("I"), cue, seed)
+            found = trial(run.spikes("E", warmup), run.spikes("I", warmup), cue, seed)
         except UsageError:  # it ends before a bump can be judged; the summary says so
             cue = None
     angle = None if cue is None else cue.angle
@@ -114,6 +116,7 @@ def compare(
     other: Sequence[Measured],
     margins: Margins,
     notes: Iterable[str] = (),
+    matched: bool = False,
 ) -> Judged:
     """Judge the runs of one backend against those of another.
 
@@ -126,6 +129,10 @@ def compare(
         All runs of a side, in the order of seeds.
     margins : Margins
         A statistic without a margin is not judged.
+    notes : iterable of str
+        Handed on.
+    matched : bool
+        Whether both sides have the same seeds, in the same order, and the same networks.
 
     Raises
     ------
@@ -133,7 +140,7 @@ def compare(
         If a side has no run, or the sides have different populations.
     """
     names = reference[0].backend, other[0].backend
-    a, b = (_values(side, margins) for side in (reference, other))
+    a, b = (values_of(side, margins) for side in (reference, other))
     samples_a, samples_b = (_samples(side, margins) for side in (reference, other))
     if set(a) != set(b) or set(samples_a) != set(samples_b):
         lists = (sorted({key[0] for key in side}) for side in (a, b))
@@ -151,13 +158,22 @@ def compare(
         for arrays in (samples_a, samples_b):
             arrays.pop(key, None)
     verdict = judge(
-        a, b, margins, reference_samples=samples_a, other_samples=samples_b, names=names
+        a,
+        b,
+        margins,
+        reference_samples=samples_a,
+        other_samples=samples_b,
+        names=names,
+        matched=matched,
     )
     return Judged(verdict, tuple(" ".join(key) for key in lonely), tuple(notes))
 
 
-def _values(side: Sequence[Measured], margins: Margins) -> dict[Key, NDArray[np.float64]]:
-    """Return (population, statistic) -> values, one per seed in the order of appearance."""
+def values_of(side: Sequence[Measured], margins: Margins) -> dict[Key, NDArray[np.float64]]:
+    """Return (population, statistic) -> values, one per seed in the order of appearance.
+
+    Only statistics that have a margin.
+    """
     if _trials(side):
         return {
             (RING_POPULATION, s.name): np.array([*per_seed(_trials(side), s.name).values()])

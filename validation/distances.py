@@ -11,11 +11,13 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from netspec.validation.equivalence import ALPHA
+from netspec.errors import UsageError
+from netspec.validation.means import ALPHA
 
 EXACT_UP_TO = 20_000  # labellings; 8 + 8 seeds have 12,870
 RESAMPLES = 9_999
@@ -43,6 +45,8 @@ class DistributionComparison:
         Labellings looked at.
     exact : bool
         Whether these were all there are.
+    matched : bool
+        Whether seeds were compared in pairs.
     """
 
     limit: float
@@ -53,6 +57,7 @@ class DistributionComparison:
     p_difference: float = math.nan
     permutations: int = 0
     exact: bool = False
+    matched: bool = False
 
 
 def wasserstein(x: Floats, y: Floats) -> float:
@@ -63,8 +68,9 @@ def wasserstein(x: Floats, y: Floats) -> float:
     n, m = len(x), len(y)
     if n == m:
         return float(np.mean(np.abs(x - y)))
-    # steps in units of 1 / (n m) are whole numbers, so that equal ones are found equal
-    ends = np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n)
+    # steps in units of 1 / (n m) are whole numbers: of two equal ones, one has a width of zero
+    ends = np.concatenate([np.arange(1, n + 1) * m, np.arange(1, m + 1) * n])
+    ends.sort(kind="stable")  # merges sorted runs
     widths = np.diff(ends, prepend=0) / (n * m)
     return float(widths @ np.abs(x[(ends - 1) // m] - y[(ends - 1) // n]))
 
@@ -78,7 +84,7 @@ def distance_matrix(samples: Sequence[Floats]) -> Floats:
     return result
 
 
-def ratios(distances: Floats, a: Floats, b: Floats) -> Floats:
+def ratios(distances: Floats, a: Floats, b: Floats, counted: Floats | None = None) -> Floats:
     """Return R for many ways to weigh the seeds.
 
     Parameters
@@ -86,6 +92,8 @@ def ratios(distances: Floats, a: Floats, b: Floats) -> Floats:
     distances : ndarray, shape (seeds, seeds)
     a, b : ndarray, shape (ways, seeds)
         How often each seed is drawn for either side.
+    counted : ndarray, shape (seeds, seeds), optional
+        0 for pairs that share a network, whose distance is none between seeds; else 1.
 
     Returns
     -------
@@ -101,34 +109,53 @@ def ratios(distances: Floats, a: Floats, b: Floats) -> Floats:
         means: Floats = np.divide(total, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
         return means
 
-    between = np.einsum("wi,wi->w", a @ distances, b) / (a.sum(1) * b.sum(1))
+    weights = np.ones_like(distances) if counted is None else counted
+    with np.errstate(invalid="ignore"):
+        between = np.einsum("wi,wi->w", a @ (distances * weights), b) / np.einsum(
+            "wi,wi->w", a @ weights, b
+        )
     inside = (within(a) + within(b)) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where((between == 0) & (inside == 0), 1.0, between / inside)
 
 
 def compare_distributions(
-    reference: Sequence[ArrayLike], other: Sequence[ArrayLike], limit: float, seed: int = 0
+    reference: Sequence[ArrayLike],
+    other: Sequence[ArrayLike],
+    limit: float,
+    seed: int = 0,
+    matched: bool = False,
 ) -> DistributionComparison:
-    """Compare per-neuron samples, one array per seed (NaN: undefined for that neuron)."""
+    """Compare per-neuron samples, one array per seed (NaN: undefined for that neuron).
+
+    With `matched`, samples at the same place belong together (one seed and one network): labels
+    are exchanged within pairs, pairs are drawn again, and the distance within a pair is left out.
+    """
     sides = [[_finite(sample) for sample in side] for side in (reference, other)]
-    a, b = ([sample for sample in side if len(sample)] for side in sides)
+    if matched and len(sides[0]) != len(sides[1]):
+        raise UsageError(f"{len(sides[0])} and {len(sides[1])} samples: pairs need as many")
+    known = [[len(sample) > 0 for sample in side] for side in sides]
+    if matched:
+        known = [[all(pair) for pair in zip(*known, strict=True)]] * 2
+    a, b = (
+        [sample for sample, here in zip(side, which, strict=True) if here]
+        for side, which in zip(sides, known, strict=True)
+    )
     seeds, undefined = (len(a), len(b)), (len(sides[0]) - len(a), len(sides[1]) - len(b))
     if min(seeds) < MIN_SEEDS:
-        return DistributionComparison(limit, seeds, undefined)
+        return DistributionComparison(limit, seeds, undefined, matched=matched)
     distances = distance_matrix(a + b)
-    rng = np.random.default_rng(seed)
-    labels, exact = _labellings(*seeds, rng)
-    # the first labelling is the true one
-    permuted = ratios(distances, labels.astype(float), (~labels).astype(float))
+    draws = _draws(*seeds, RESAMPLES, seed, matched)
+    permuted = ratios(distances, draws.labels, 1 - draws.labels, draws.counted)
     as_large = np.count_nonzero(permuted >= permuted[0] * (1 - 1e-12))
     return DistributionComparison(
         limit, seeds, undefined,
         ratio=float(permuted[0]),
-        upper=_upper_bound(distances, seeds[0], rng),
+        upper=_upper_bound(distances, draws),
         p_difference=float(as_large / len(permuted)),
         permutations=len(permuted),
-        exact=exact,
+        exact=draws.exact,
+        matched=matched,
     )  # fmt: skip
 
 
@@ -138,29 +165,79 @@ def _finite(sample: ArrayLike) -> Floats:
     return known
 
 
-def _labellings(n: int, m: int, rng: np.random.Generator) -> tuple[NDArray[np.bool_], bool]:
+@dataclass(frozen=True)
+class _Draws:
+    """Weights of the seeds, shape (ways, seeds): one way of drawing them is one row.
+
+    Attributes
+    ----------
+    labels : ndarray
+        1 where a seed is called the reference's; the first row is the truth.
+    exact : bool
+        Whether these are all labellings.
+    a, b : ndarray
+        How often the bootstrap draws each seed for either side.
+    counted : ndarray, shape (seeds, seeds)
+        As in `ratios`.
+    """
+
+    labels: Floats
+    exact: bool
+    a: Floats
+    b: Floats
+    counted: Floats
+
+
+@lru_cache(maxsize=2)  # the same for all populations and quantities of a verdict
+def _draws(n: int, m: int, number: int, seed: int, matched: bool) -> _Draws:
+    rng = np.random.default_rng(seed)
+    labels, exact = _exchanges(n, number, rng) if matched else _labellings(n, m, number, rng)
+    a, b = np.zeros((2, number, n + m))
+    a[:, :n] = rng.multinomial(n, np.full(n, 1 / n), number)
+    b[:, n:] = a[:, :n] if matched else rng.multinomial(m, np.full(m, 1 / m), number)
+    counted = np.ones((n + m, n + m))
+    if matched:
+        here = np.arange(n)
+        counted[here, n + here] = counted[n + here, here] = 0
+    return _Draws(labels.astype(float), exact, a, b, counted)
+
+
+def _exchanges(n: int, number: int, rng: np.random.Generator) -> tuple[NDArray[np.bool_], bool]:
+    """Return labels as `_labellings`, with partners exchanged in some of n pairs.
+
+    The first pair keeps its labels: exchanging all leaves the ratio as it is.
+    """
+    exact = 2 ** (n - 1) <= EXACT_UP_TO
+    if exact:
+        swapped = np.arange(2 ** (n - 1))[:, None] >> np.arange(n - 1) & 1 == 1
+    else:
+        swapped = rng.random((number + 1, n - 1)) < 0.5
+        swapped[0] = False
+    keep = np.insert(~swapped, 0, True, axis=1)
+    return np.concatenate([keep, ~keep], axis=1), exact
+
+
+def _labellings(
+    n: int, m: int, number: int, rng: np.random.Generator
+) -> tuple[NDArray[np.bool_], bool]:
     """Return which seeds are called the reference's, shape (labellings, n + m); the true first."""
     exact = math.comb(n + m, n) <= EXACT_UP_TO
     if exact:
         chosen = np.array(list(itertools.combinations(range(n + m), n)))
     else:
-        drawn = rng.random((RESAMPLES, n + m)).argsort(axis=1)[:, :n]
+        drawn = rng.random((number, n + m)).argsort(axis=1)[:, :n]
         chosen = np.concatenate([np.arange(n)[None], drawn])
     labels = np.zeros((len(chosen), n + m), bool)
     np.put_along_axis(labels, chosen, True, axis=1)
     return labels, exact
 
 
-def _upper_bound(distances: Floats, n: int, rng: np.random.Generator) -> float:
+def _upper_bound(distances: Floats, draws: _Draws) -> float:
     """Return the upper end of R's 95 % interval, from seeds drawn again.
 
     The 90 % interval, as for means, would be too short: at a true R at the margin it lies
     inside in 7 to 10 % of all cases, this one in 1 to 5 % (benchmarks/verdict_power.py).
     """
-    m = len(distances) - n
-    a, b = np.zeros((2, RESAMPLES, n + m))
-    a[:, :n] = rng.multinomial(n, np.full(n, 1 / n), RESAMPLES)
-    b[:, n:] = rng.multinomial(m, np.full(m, 1 / m), RESAMPLES)
-    drawn = ratios(distances, a, b)
+    drawn = ratios(distances, draws.a, draws.b, draws.counted)
     # no interpolation: some may be infinite
     return float(np.quantile(drawn[~np.isnan(drawn)], 1 - ALPHA / 2, method="higher"))

@@ -1,4 +1,4 @@
-"""Are two backends equivalent in one statistic? Welch's two one-sided tests, and their power.
+"""Are two backends equivalent in one statistic? Two one-sided tests, and their power.
 
 The unit of replication is the seed: every array here holds one value per seed. The method with
 its formulas, reasons and sources stands in ``docs/verdict.md``.
@@ -7,8 +7,8 @@ its formulas, reasons and sources stands in ``docs/verdict.md``.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,85 +17,11 @@ from scipy.special import chdtri, ndtr, stdtr, stdtrit
 
 from netspec.errors import UsageError
 from netspec.validation.margins import Margin
+from netspec.validation.means import ALPHA, TwoMeans
 
-ALPHA = 0.05  # of every one-sided test of equivalence, and of the family of differences
 POWER = 0.8  # what "seeds needed" and "detectable" mean
 MAX_SEEDS = 100_000  # a design that needs more is none
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Welch:
-    """Two samples with unequal variances, and tests of their means.
-
-    Attributes
-    ----------
-    n_a, n_b : int
-        Sample sizes, 2 or more.
-    mean_a, mean_b, variance_a, variance_b : float
-        Sample means and variances.
-    """
-
-    n_a: int
-    n_b: int
-    mean_a: float
-    mean_b: float
-    variance_a: float
-    variance_b: float
-
-    @classmethod
-    def of(cls, a: Floats, b: Floats) -> Welch:
-        """Summarise two arrays, shapes (n_a,) and (n_b,)."""
-        # from the first value on, so that equal values have no variance by rounding
-        means = (float(values[0] + np.mean(values - values[0])) for values in (a, b))
-        variances = (float(np.var(values - values[0], ddof=1)) for values in (a, b))
-        return cls(len(a), len(b), *means, *variances)
-
-    def with_seeds(self, n: int) -> Welch:
-        """Return the design of `n` seeds a side, if means and variances stay."""
-        return Welch(n, n, self.mean_a, self.mean_b, self.variance_a, self.variance_b)
-
-    @cached_property
-    def df(self) -> float:
-        """Degrees of freedom (Welch 1947); those of equal variances where there are none."""
-        u, v = self.variance_a / self.n_a, self.variance_b / self.n_b
-        largest = max(u, v)
-        if not largest:
-            return self.n_a + self.n_b - 2.0
-        u, v = u / largest, v / largest  # squares of small numbers vanish
-        return (u + v) ** 2 / (u**2 / (self.n_a - 1) + v**2 / (self.n_b - 1))
-
-    def error(self, factor: float = 1.0) -> float:
-        """Return the standard error of mean_b - factor * mean_a."""
-        return math.sqrt(self.variance_b / self.n_b + factor**2 * self.variance_a / self.n_a)
-
-    def t(self, factor: float = 1.0, shift: float = 0.0) -> float:
-        """Return Student's t of mean_b - factor * mean_a - shift."""
-        estimate, error = self.mean_b - factor * self.mean_a - shift, self.error(factor)
-        if not estimate:
-            return 0.0
-        return estimate / error if error else math.copysign(math.inf, estimate)
-
-    def p_difference(self) -> float:
-        """Return the two-sided p value of equal means."""
-        return float(2 * stdtr(self.df, -abs(self.t()))) if self.t() else 1.0
-
-    def interval(self) -> tuple[float, float]:
-        """Return the 1 - 2 ALPHA confidence interval of mean_b - mean_a."""
-        middle = self.mean_b - self.mean_a
-        half = float(stdtrit(self.df, 1 - ALPHA)) * self.error()
-        return middle - half, middle + half
-
-    def ratio_interval(self) -> tuple[float, float]:
-        """Return the 1 - 2 ALPHA confidence interval of mean_b / mean_a (Fieller 1954)."""
-        quantile = float(stdtrit(self.df, 1 - ALPHA))
-        a = self.mean_a**2 - quantile**2 * self.variance_a / self.n_a
-        b = self.mean_a * self.mean_b
-        c = self.mean_b**2 - quantile**2 * self.variance_b / self.n_b
-        if a <= 0:  # the reference may be zero: no ratio is excluded from above or below
-            return -math.inf, math.inf
-        half = math.sqrt(max(b**2 - a * c, 0.0))
-        return (b - half) / a, (b + half) / a
 
 
 @dataclass(frozen=True)
@@ -123,6 +49,8 @@ class Comparison:
         Of this design to find equivalence, if there is no difference and the variances hold.
     seeds_needed : int or None
         A side, for a power of 80 %; None beyond `MAX_SEEDS`.
+    matched : bool
+        Whether the values were compared in pairs, seed by seed.
     """
 
     margin: Margin
@@ -135,44 +63,59 @@ class Comparison:
     exceeds: bool = False
     power: float = math.nan
     seeds_needed: int | None = None
+    matched: bool = False
 
 
-def compare_values(reference: ArrayLike, other: ArrayLike, margin: Margin) -> Comparison:
-    """Compare two arrays of values per seed, shapes (seeds,); NaN: undefined for that seed."""
-    a, b, margin, undefined = _prepared(reference, other, margin)
+def compare_values(
+    reference: ArrayLike, other: ArrayLike, margin: Margin, matched: bool = False
+) -> Comparison:
+    """Compare two arrays of values per seed, shapes (seeds,); NaN: undefined for that seed.
+
+    With `matched`, values at the same place belong together (one seed and one network) and are
+    compared in pairs; a pair with an undefined value is left out. Proportions never are: few
+    trials allow no interval of their differences.
+    """
+    matched = matched and margin.scale != "proportion"
+    a, b, margin, undefined = _prepared(reference, other, margin, matched)
     seeds = len(a), len(b)
     if min(seeds) < 2:
-        return Comparison(margin, seeds, undefined)
-    welch = _welch(a, b, margin)
-    low, high = (welch.t(*bound) for bound in margin.bounds())
+        return Comparison(margin, seeds, undefined, matched=matched)
+    means = _means(a, b, margin, matched)
+    low, high = (means.t(*bound) for bound in margin.bounds())
     # opposite signs: the estimate lies between the bounds (reversed where means are negative)
     inside, nearest = low * high < 0, min(abs(low), abs(high))
-    estimate, interval = welch.mean_b - welch.mean_a, welch.interval()
+    estimate, interval = means.mean_b - means.mean_a, means.interval()
     if margin.scale == "log":
         estimate, interval = math.exp(estimate), (math.exp(interval[0]), math.exp(interval[1]))
-    elif margin.scale == "ratio" and estimate == welch.error() == 0:
+    elif margin.scale == "ratio" and estimate == means.error() == 0:
         inside, nearest, estimate, interval = True, math.inf, 1.0, (1.0, 1.0)  # also 0 / 0
     elif margin.scale == "ratio":
-        estimate = welch.mean_b / welch.mean_a if welch.mean_a else math.nan
-        interval = welch.ratio_interval()
+        estimate = means.mean_b / means.mean_a if means.mean_a else math.nan
+        interval = means.ratio_interval()
     return Comparison(
         margin, seeds, undefined, estimate, interval,
-        p_equivalence=float(stdtr(welch.df, -nearest if inside else nearest)),
-        p_difference=welch.p_difference(),
+        p_equivalence=float(stdtr(means.df, -nearest if inside else nearest)),
+        p_difference=means.p_difference(),
         exceeds=not inside,
-        power=_power(welch, margin),
-        seeds_needed=_seeds_needed(welch, margin),
+        power=_power(means, margin),
+        seeds_needed=_seeds_needed(means, margin),
+        matched=matched,
     )  # fmt: skip
 
 
 def _prepared(
-    reference: ArrayLike, other: ArrayLike, margin: Margin
+    reference: ArrayLike, other: ArrayLike, margin: Margin, matched: bool = False
 ) -> tuple[Floats, Floats, Margin, tuple[int, int]]:
     """Return the defined values of both sides on the tested scale, and that scale."""
     arrays = [np.asarray(values, float) for values in (reference, other)]
     if any(array.ndim != 1 for array in arrays):
         raise UsageError("values per seed: expected one-dimensional arrays")
-    a, b = (array[np.isfinite(array)] for array in arrays)
+    known = [np.isfinite(array) for array in arrays]
+    if matched and arrays[0].shape != arrays[1].shape:
+        raise UsageError(f"{len(arrays[0])} and {len(arrays[1])} values: pairs need as many")
+    if matched:
+        known = [known[0] & known[1]] * 2
+    a, b = (array[here] for array, here in zip(arrays, known, strict=True))
     undefined = len(arrays[0]) - len(a), len(arrays[1]) - len(b)
     if margin.scale == "log":
         if np.all(a > 0) and np.all(b > 0):
@@ -181,12 +124,12 @@ def _prepared(
     return a, b, margin, undefined
 
 
-def _welch(a: Floats, b: Floats, margin: Margin) -> Welch:
+def _means(a: Floats, b: Floats, margin: Margin, matched: bool) -> TwoMeans:
     if margin.scale == "proportion":
         # Agresti & Caffo 2000: one success and one failure more on either side; without them
         # two sides with all successes would have no variance, and three seeds would be proof
         a, b = (np.append(values, [0.0, 1.0]) for values in (a, b))
-    return Welch.of(a, b)
+    return TwoMeans.of(a, b, matched)
 
 
 def _spreads(df: float) -> Floats:
@@ -196,39 +139,47 @@ def _spreads(df: float) -> Floats:
     return spreads
 
 
-def _power(welch: Welch, margin: Margin) -> float:
+def _power(means: TwoMeans, margin: Margin) -> float:
     """Return the probability of equivalence if there is no difference.
 
-    The estimated error is integrated over its chi-square law; Welch's degrees of freedom make
+    The estimated error is integrated over its chi-square law; the degrees of freedom make
     that an approximation.
     """
-    quantile = float(stdtrit(welch.df, 1 - ALPHA))
-    middle = abs(welch.mean_a + welch.mean_b) / 2
+    quantile = float(stdtrit(means.df, 1 - ALPHA))
+    middle = abs(means.mean_a + means.mean_b) / 2
     low, high = (
-        ((1 - factor) * middle - shift, welch.error(factor)) for factor, shift in margin.bounds()
+        ((1 - factor) * middle - shift, means.error(factor)) for factor, shift in margin.bounds()
     )
-    if not welch.error():
+    if not means.error():
         return 1.0
-    room = quantile * _spreads(welch.df)
+    room = quantile * _spreads(means.df)
     chance = ndtr(low[0] / low[1] - room) - ndtr(high[0] / high[1] + room)
     return float(np.mean(np.maximum(chance, 0.0)))
 
 
-def _seeds_needed(welch: Welch, margin: Margin) -> int | None:
+def _seeds_needed(means: TwoMeans, margin: Margin) -> int | None:
+    return _fewest(lambda n: _power(means.with_seeds(n), margin) >= POWER)
+
+
+def _fewest(enough: Callable[[int], bool]) -> int | None:
+    """Return the smallest number of seeds that is enough, as all larger ones are."""
     low, high = 1, 2
-    while _power(welch.with_seeds(high), margin) < POWER:
+    while not enough(high):
         low, high = high, 2 * high
         if high > MAX_SEEDS:
             return None
     while high - low > 1:
         middle = (low + high) // 2
-        enough = _power(welch.with_seeds(middle), margin) >= POWER
-        low, high = (low, middle) if enough else (middle, high)
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return high
 
 
 def smallest_detectable(
-    reference: ArrayLike, other: ArrayLike, margin: Margin, family: int = 1
+    reference: ArrayLike,
+    other: ArrayLike,
+    margin: Margin,
+    family: int = 1,
+    matched: bool = False,
 ) -> float:
     """Return the deviation that these seeds call different with a power of 80 %.
 
@@ -240,6 +191,8 @@ def smallest_detectable(
     family : int
         Number of tests in the family; the deviation must stand out among them (Bonferroni,
         which is the first step of Holm's procedure).
+    matched : bool
+        As in `compare_values`.
 
     Returns
     -------
@@ -247,21 +200,49 @@ def smallest_detectable(
         A relative deviation (0.08: 8 %) for relative margins, else an absolute one; NaN where
         a side has fewer than two values.
     """
-    a, b, margin, _ = _prepared(reference, other, margin)
+    matched = matched and margin.scale != "proportion"
+    a, b, margin, _ = _prepared(reference, other, margin, matched)
     if min(len(a), len(b)) < 2:
         return math.nan
-    welch = _welch(a, b, margin)
-    unit = abs(welch.mean_a + welch.mean_b) / 2 if margin.scale == "ratio" else 1.0
+    limit = _detectable(_means(a, b, margin, matched), margin, family)
+    return math.expm1(limit) if margin.scale == "log" else limit
+
+
+def seeds_to_detect(
+    reference: ArrayLike, other: ArrayLike, margin: Margin, family: int = 1
+) -> int | None:
+    """Return the seeds a side that would call the estimated deviation different.
+
+    With a power of 80 %, if the deviation is what it seems and the variances hold; parameters
+    as of `smallest_detectable`. None if more than `MAX_SEEDS`: within the margin, no number of
+    seeds makes a difference.
+    """
+    a, b, margin, _ = _prepared(reference, other, margin)
+    if min(len(a), len(b)) < 2:
+        return None
+    means = _means(a, b, margin, False)
+    unit = _unit(means, margin)
+    deviation = abs(means.mean_b - means.mean_a) / unit if unit else 0.0
+    return _fewest(lambda n: _detectable(means.with_seeds(n), margin, family) <= deviation)
+
+
+def _unit(means: TwoMeans, margin: Margin) -> float:
+    return abs(means.mean_a + means.mean_b) / 2 if margin.scale == "ratio" else 1.0
+
+
+def _detectable(means: TwoMeans, margin: Margin, family: int) -> float:
+    """Return the smallest detectable deviation on the tested scale; NaN for a ratio of zeros."""
+    unit = _unit(means, margin)
     if not unit:
         return math.nan
     limit = margin.limit if margin.scale == "ratio" else margin.bounds()[1][1]
-    error = welch.error() / unit
+    error = means.error() / unit
     if error:
-        quantile = -float(stdtrit(welch.df, ALPHA / family / 2))
-        needed = np.maximum(quantile * _spreads(welch.df), limit / error)
+        quantile = -float(stdtrit(means.df, ALPHA / family / 2))
+        needed = np.maximum(quantile * _spreads(means.df), limit / error)
         top = float(needed.max()) + 10
         limit = error * brentq(lambda t: float(np.mean(ndtr(t - needed))) - POWER, 0, top)
-    return math.expm1(limit) if margin.scale == "log" else limit
+    return limit
 
 
 def prediction_interval(

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
 import netspec
+from netspec.circuits import Cue
 from netspec.errors import DescriptionError, Fault, UsageError
 from netspec.fields import Count, Described, Identifier, Milliseconds
 from netspec.results import Run
 from netspec.simulation import Simulation
+from netspec.validation.cues import RING
 from netspec.validation.spike_files import BINARY, TEXT, Table, read_table
 
 # How far from the grid a time may lie, in steps: 32-bit floats are this coarse after minutes,
@@ -77,6 +79,8 @@ class SpikeDescription(Described):
         The id of the first neuron of all, or of each population.
     files : tuple of str
         Files with spikes of all populations.
+    cue : Cue or None
+        The one cue of a ring, which is then judged by its trials.
     """
 
     schema_version: Literal["netspec-spikes/1"] = "netspec-spikes/1"
@@ -94,6 +98,7 @@ class SpikeDescription(Described):
     delimiter: Literal["whitespace", "comma", "semicolon", "tab"] | None = None
     header: Annotated[StrictInt, Field(ge=0)] | None = None
     files: tuple[StrictStr, ...] = ()
+    cue: Cue | None = None
     populations: Annotated[tuple[ImportedPopulation, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -120,6 +125,9 @@ class SpikeDescription(Described):
                 for a, b in itertools.pairwise(ranges)
                 if b[0] < a[1]
             ]
+        if self.cue is not None and (self.name != RING or not {"E", "I"} <= set(names)):
+            allowed = f'a cue where name = "{RING}", with populations E and I'
+            faults.append(Fault("cue", f"a cue of {self.name!r}", allowed))
         if faults:
             raise DescriptionError(faults)
         _ = self.simulation  # raises if its times are off the grid
@@ -345,6 +353,9 @@ def _manifest(
     simulation = description.simulation
     whole = hashlib.sha256("\n".join([text, *digests, *digests.values()]).encode())
     finished = datetime.datetime.fromtimestamp(changed, datetime.UTC)
+    sizes = {population.name: population.size for population in description.populations}
+    cue = description.cue
+    currents = [] if cue is None else [cue.current("cue0", sizes["E"]).model_dump(mode="json")]
     return {
         "name": description.name,
         "description": f"spikes of {description.simulator}",
@@ -355,7 +366,8 @@ def _manifest(
         "simulation": {**simulation.model_dump(mode="json"), "seed": description.seed},
         "warmup_steps": simulation.warmup_steps,
         "total_steps": simulation.total_steps,
-        "sizes": {population.name: population.size for population in description.populations},
+        "sizes": sizes,
+        "step_currents": currents,
         "recorders": {},
         "connectivity": None,
         "threads": None,

@@ -113,10 +113,12 @@ def seeds_needed(entry: ComparisonEntry) -> int | None:
 
 def ladder_lines(summary: Summary) -> list[str]:
     """Return one line a backend: what broke first on the ladder; none if it was not climbed."""
-    lines = []
-    for name in summary.backends if summary.ladder is not None else ():
-        rungs = {r["level"]: r for r in summary.ladder["rungs"] if r["backend"] == name}
-        level = summary.ladder["first_broken"][name]
+    if summary.ladder is None:
+        return []
+    lines, found = [], summary.ladder
+    for name in summary.backends:
+        rungs = {r["level"]: r for r in found["rungs"] if r["backend"] == name}
+        level = found["first_broken"][name]
         if level is not None:
             first = f"{level} {LEVELS[level]} broke first: {rungs[level]['reason']}"
         elif all(rung["status"] == "skipped" for rung in rungs.values()):

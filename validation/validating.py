@@ -23,8 +23,8 @@ from netspec.validation.summary import ComparisonEntry, NetworkEntry, RunEntry, 
 
 OTHER_NETWORK = "The runs are of different descriptions (spec hashes differ)."
 MATCHED = (
-    "Both sides have the same seeds and the same synapses (shared connectivity). They are judged "
-    "as independent samples, which is cautious: what they share makes them more alike."
+    "Both sides have the same seeds and the same synapses (shared connectivity): they are judged "
+    "in pairs, seed by seed, so that what differs between networks cancels."
 )
 
 
@@ -227,10 +227,10 @@ def _comparisons(
                 ComparisonEntry(reference=reference, other=other, verdict=None, error=why)
             )
             continue
-        seeds = [{m.seed for m in sides[name]} for name in (reference, other)]
+        seeds = [[(m.seed, m.cue_angle) for m in sides[name]] for name in (reference, other)]
         matched = shared[reference] and shared[other] and seeds[0] == seeds[1]
         said = (*notes, MATCHED) if matched else notes
-        found = compare(sides[reference], sides[other], margins, said)
+        found = compare(sides[reference], sides[other], margins, said, matched)
         entries.append(
             ComparisonEntry(
                 reference=reference,

@@ -16,13 +16,13 @@ from pydantic import BaseModel
 from netspec.errors import UsageError, shown
 from netspec.validation.distances import DistributionComparison, compare_distributions
 from netspec.validation.equivalence import (
-    ALPHA,
     Comparison,
     compare_values,
     prediction_interval,
     smallest_detectable,
 )
 from netspec.validation.margins import Margin, Margins
+from netspec.validation.means import ALPHA
 
 Key = tuple[str, str]  # population, statistic
 Values = Mapping[Key, ArrayLike]
@@ -113,6 +113,7 @@ def _comparison_text(found: Comparison) -> str:
     if math.isnan(found.p_difference):
         return f"{found.seeds[0]} and {found.seeds[1]} seeds with a value{undefined}"
     what, form = ("ratio", "#.4g") if found.margin.relative else ("difference", "+.2g")
+    what = f"{what} in pairs" if found.matched else what
     low, high = found.interval
     return (
         f"{what} {found.estimate:{form}}, 90 % CI [{low:{form}}, {high:{form}}], "
@@ -225,6 +226,7 @@ def judge(
     reference_samples: Samples | None = None,
     other_samples: Samples | None = None,
     names: tuple[str, str] = ("reference", "other"),
+    matched: bool = False,
     seed: int = 0,
 ) -> Verdict:
     """Judge whether a backend is equivalent to a reference.
@@ -240,6 +242,8 @@ def judge(
         (population, quantity) -> one array of per-neuron values per seed.
     names : tuple of str
         Of the two backends.
+    matched : bool
+        Whether values at the same place are of one seed and one network, to be compared in pairs.
     seed : int
         Of the permutations and of the bootstrap.
 
@@ -257,11 +261,16 @@ def judge(
     for key in reference:
         a, b, margin = np.asarray(reference[key]), np.asarray(other[key]), margins.of(key[1])
         single = 1 in (a.size, b.size)
-        found[key] = _predict(a, b, margin, family) if single else compare_values(a, b, margin)
+        if single:
+            found[key] = _predict(a, b, margin, family)
+        else:
+            found[key] = compare_values(a, b, margin, matched)
     if reference_samples and margins.distribution is None:
         raise UsageError("distributions are given, and no margin W1 is declared for them")
     distributions = {
-        key: compare_distributions(samples, other_samples[key], margins.distribution or 1.0, seed)
+        key: compare_distributions(
+            samples, other_samples[key], margins.distribution or 1.0, seed, matched
+        )
         for key, samples in reference_samples.items()
     }
     results = [*found.items(), *distributions.items()]
@@ -272,7 +281,7 @@ def judge(
             _outcome(result, p),
             result,
             p,
-            smallest_detectable(reference[key], other[key], result.margin, family)
+            smallest_detectable(reference[key], other[key], result.margin, family, matched)
             if isinstance(result, Comparison)
             else math.nan,
         )

@@ -12,7 +12,7 @@ Sources
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from netspec.connectivity import FixedTotalNumber
@@ -49,6 +49,7 @@ DELAYS = {"E": (1.5, 0.75), "I": (0.75, 0.375)}  # mean and SD in ms
 FULL_SCALE_RATES = (0.903, 2.965, 4.414, 5.876, 7.569, 8.633, 1.105, 7.829)
 # The table that [GENN] compensates with below full scale
 GENN_RATES = (0.971, 2.868, 4.746, 5.396, 8.142, 9.078, 0.991, 7.523)
+RATES = {"nest": FULL_SCALE_RATES, "pygenn": GENN_RATES}
 
 # Initial V_m (mV): mean and SD by population, [INM6] "optimized"
 OPTIMIZED = (
@@ -74,6 +75,8 @@ class Variant:
         Relative SD of the weight of L4E -> L23E.
     weight : float
         Weight of excitatory synapses in pA.
+    g : float
+        Weight of inhibitory synapses relative to it.
     delay_low, delay_quantile : float
         Delays are drawn again outside [low, quantile of the normal distribution].
     drive : {"poisson", "dc"}
@@ -89,6 +92,7 @@ class Variant:
     truncate_indegree: bool = False
     doubled_weight_sd: float = 0.1
     weight: float = WEIGHT
+    g: float = G
     delay_low: float = 0.05  # half a step of 0.1 ms
     delay_quantile: float | None = None
     drive: Literal["poisson", "dc"] = "poisson"
@@ -143,7 +147,7 @@ def _mean_weight(variant: Variant, target: int, source: int) -> float:
     name = POPULATIONS[source]
     if name == "L4E" and POPULATIONS[target] == "L23E":
         return 2 * variant.weight
-    return variant.weight if name.endswith("E") else G * variant.weight
+    return variant.weight if name.endswith("E") else variant.g * variant.weight
 
 
 def _compensation(variant: Variant, target: int, k: float, drive: str) -> float:
@@ -181,6 +185,22 @@ def _delay(variant: Variant, source: int) -> Distribution:
     return Normal(mean=mean, sd=sd, low=variant.delay_low, high=high)
 
 
+def _chosen(variant: str, rates: str | None, g: float | None) -> Variant:
+    """Return a variant with other rates behind its current, or another g."""
+    if variant not in VARIANTS:
+        raise UsageError(unknown("variant", variant, VARIANTS))
+    chosen = VARIANTS[variant]
+    if rates is not None:
+        if rates not in RATES:
+            raise UsageError(unknown("rates", rates, RATES))
+        chosen = replace(chosen, rates=RATES[rates])
+    if g is not None:
+        if not -math.inf < g < 0:
+            raise UsageError(f"g {g!r}: expected a number below 0")
+        chosen = replace(chosen, g=g)
+    return chosen
+
+
 def microcircuit(
     variant: str = "potjans2014",
     scale: float | None = None,
@@ -188,6 +208,8 @@ def microcircuit(
     connectivity_scale: float | None = None,
     drive: str | None = None,
     initial: str | None = None,
+    rates: str | None = None,
+    g: float | None = None,
 ) -> Network:
     """Build the microcircuit.
 
@@ -206,13 +228,17 @@ def microcircuit(
         External input; the variant's own if None.
     initial : {"original", "optimized", "pygenn"}, optional
         Initial V_m; the variant's own if None.
+    rates : {"nest", "pygenn"}, optional
+        Full-scale rates that the compensating current assumes; the variant's own if None.
+    g : float, optional
+        Weight of inhibitory synapses relative to excitatory ones, below 0; the variant's own,
+        -4, if None. The compensating current follows.
 
     Returns
     -------
     Network
     """
-    if variant not in VARIANTS:
-        raise UsageError(unknown("variant", variant, VARIANTS))
+    chosen = _chosen(variant, rates, g)
     if scale is not None and (neuron_scale is not None or connectivity_scale is not None):
         raise UsageError("scale sets neuron_scale and connectivity_scale; give it or them")
     whole = 1.0 if scale is None else scale
@@ -221,7 +247,6 @@ def microcircuit(
     for name, value in (("neuron", neuron_scale), ("connectivity", connectivity_scale)):
         if not 0 < value <= 1:
             raise UsageError(f"{name} scale {value!r}: expected more than 0, at most 1")
-    chosen = VARIANTS[variant]
     drive, initial = drive or chosen.drive, initial or chosen.initial
     if drive not in ("poisson", "dc"):
         raise UsageError(f"unknown drive {drive!r}; allowed: poisson, dc")
@@ -282,7 +307,8 @@ def microcircuit(
     return Network(
         name="microcircuit",
         description=f"Cortical microcircuit, variant {variant}, neuron scale {neuron_scale:g}, "
-        f"connectivity scale {k:g}, {drive} drive. {chosen.source}.",
+        f"connectivity scale {k:g}, {drive} drive{f', rates of {rates}' if rates else ''}"
+        f"{f', g {g:g}' if g is not None else ''}. {chosen.source}.",
         populations=tuple(populations),
         projections=tuple(projections),
         poisson_inputs=tuple(poisson),

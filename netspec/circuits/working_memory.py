@@ -136,6 +136,16 @@ class Cue(Described):
         half = round(size / 360 * self.width / 2)
         return tuple(sorted({i % size for i in range(centre - half, centre + half + 1)}))
 
+    def current(self, name: str, size: int) -> StepCurrent:
+        """Return the cue as a current into the population E of `size` neurons."""
+        return StepCurrent(
+            name=name,
+            target="E",
+            times=(self.start, self.start + self.duration),
+            amplitudes=(self.strength, 0.0),
+            neurons=self.neurons(size),
+        )
+
 
 def working_memory(
     variant: str = "neurodynex", size: int | None = None, cues: Sequence[Cue] = ()
@@ -228,16 +238,7 @@ def working_memory(
             ),
         ),
         poisson_inputs=(background("E"), background("I")),
-        step_currents=tuple(
-            StepCurrent(
-                name=f"cue{index}",
-                target="E",
-                times=(cue.start, cue.start + cue.duration),
-                amplitudes=(cue.strength, 0.0),
-                neurons=cue.neurons(size),
-            )
-            for index, cue in enumerate(cues)
-        ),
+        step_currents=tuple(cue.current(f"cue{index}", size) for index, cue in enumerate(cues)),
         recorders=(
             Recorder(name="E_spikes", target="E"),
             Recorder(name="I_spikes", target="I"),

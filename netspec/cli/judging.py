@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import json
+import shlex
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from netspec.backend import backend_names
+from netspec.circuits import CIRCUITS
 from netspec.cli.options import (
     Approximate,
     BackendsOption,
@@ -117,9 +122,24 @@ def validate(
         Path | None, typer.Option(help="All that follows, declared in a TOML file.")
     ] = None,
     backends: Annotated[
-        str | None, typer.Option(help="Simulators, with commas; the first is the reference.")
+        str | None,
+        typer.Option(
+            "--backends", "--backend", help="Simulators, with commas; the first is the reference."
+        ),
     ] = None,
-    seeds: Annotated[int | None, typer.Option(help="Number of seeds, 1 to N.", min=1)] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Number of seeds, 1 to N; self-test: a side.", min=1)
+    ] = None,
+    self_test: Annotated[
+        bool,
+        typer.Option("--self-test", help="One backend against itself and against wrong networks."),
+    ] = False,
+    mutants: Annotated[
+        str | None, typer.Option(help="Self-test: names with commas, or none; all.")
+    ] = None,
+    splits: Annotated[
+        int | None, typer.Option(help="Self-test: random splits of the seeds; 200.", min=1)
+    ] = None,
     dt: Dt = None,
     warmup: Warmup = None,
     duration: Duration = None,
@@ -150,13 +170,17 @@ def validate(
     as_json: Json = False,
 ) -> None:
     """Say whether simulators give the same activity, within margins declared before the runs."""
-    from netspec.terminal import console, progress_bar
+    from netspec.terminal import progress_bar
     from netspec.validation import report, validating
     from netspec.validation import request as requests
     from netspec.validation.ensemble import Room
     from netspec.validation.summary import write_provenance
 
     local = locals()
+    if not self_test and (mutants, splits) != (None, None):
+        raise UsageError("--mutants and --splits: only with --self-test")
+    if request is not None and self_test:
+        raise UsageError("--self-test is declared by options; leave away --request")
     if request is not None:
         extra = [name for name in DECLARED if local[name] is not None]
         extra += [name for name, value in given.items() if value]
@@ -173,32 +197,32 @@ def validate(
         small = None
         if ladder:
             small = adjusted(climbed_network(circuit, given), simulation, sets, {})[0]
+        number = (3 if seeds is None else seeds) * (2 if self_test else 1)  # of both sides
         declared = _declared(
-            network, simulation, backends or "nest,brian2", 3 if seeds is None else seeds,
-            connectivity or "native", threads, ranks, approximate, option,
-            _margins(margin, statistics), cue_angles, small,
+            network, simulation, backends or "nest,brian2", number, connectivity or "native",
+            threads, ranks, approximate, option, _margins(margin, statistics), cue_angles, small,
         )  # fmt: skip
+    room = Room(jobs, None if memory is None else _bytes(memory))
+    if self_test:
+        rebuild = functools.partial(_rebuilt, circuit, given, sets) if circuit in CIRCUITS else None
+        code = _self_test(
+            declared, out, mutants, splits, as_json,
+            rebuild=rebuild, force=force, time_limit=time_limit, room=room,
+        )  # fmt: skip
+        raise typer.Exit(code)
     if len(declared.backends) < 2:
         raise UsageError(f"backends {', '.join(declared.names)}: expected two or more to compare")
     name = declared.network.name
     with progress_bar(name, quiet=as_json) as progress:
         done = validating.validate(
-            declared, out, force=force, time_limit=time_limit,
-            room=Room(jobs, None if memory is None else _bytes(memory)), progress=progress,
-        )  # fmt: skip
+            declared, out, force=force, time_limit=time_limit, room=room, progress=progress
+        )
     summary = done.summary
     data = summary.write(out / f"{name}-validation.json")
     write_provenance(out / f"{name}-validation-provenance.json", done.done)
     runs = [entry.run for entry in done.done if entry.run is not None]
     page = report.write(out / f"{name}-report.html", summary, runs)
-    if as_json:
-        print_json({**summary.model_dump(mode="json"), "report": str(page or data)})
-    else:
-        _show(summary)
-        console.print(f"verdict: {data}", soft_wrap=True)
-        if page is not None:
-            console.print(f"report: {page}", soft_wrap=True)
-    raise typer.Exit(summary.exit_code)
+    _tell(summary, data, page, as_json)
 
 
 @app.command()
@@ -215,25 +239,16 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Judge results that exist: of netspec, or spikes of any script. Nothing is run."""
-    from netspec.terminal import console
     from netspec.validation import report
     from netspec.validation.existing import compare_existing, load_runs
 
     summary = compare_existing(reference, other, _margins(margin, statistics))
-    page = None
+    data = page = None
     if out is not None:
         data = summary.write(out / f"{summary.network.name}-validation.json")
         runs = [*load_runs(reference), *load_runs(other)]
         page = report.write(out / f"{summary.network.name}-report.html", summary, runs)
-    if as_json:
-        print_json(summary.model_dump(mode="json"))
-    else:
-        _show(summary)
-        if out is not None:
-            console.print(f"verdict: {data}", soft_wrap=True)
-        if page is not None:
-            console.print(f"report: {page}", soft_wrap=True)
-    raise typer.Exit(summary.exit_code)
+    _tell(summary, data, page, as_json)
 
 
 @app.command("report")
@@ -311,6 +326,46 @@ def _declared(
     )
 
 
+def _rebuilt(
+    circuit: str, given: dict[str, Any], sets: list[str] | None, **options: str
+) -> Network:
+    """Build a circuit again with some of its options replaced."""
+    return adjusted(*network_of(circuit, given | options), sets, {})[0]
+
+
+def _self_test(
+    declared: ValidationRequest,
+    out: Path,
+    mutants: str | None,
+    splits: int | None,
+    as_json: bool,
+    **how: Any,
+) -> int:
+    """Run the self-test, write and show its result; return its exit code."""
+    from netspec.terminal import console, progress_bar
+    from netspec.validation import selftest
+    from netspec.validation.summary import write_text
+
+    name = declared.network.name
+    chosen = None if mutants is None else [n for n in names_of([mutants]) if n != "none"]
+    with progress_bar(name, quiet=as_json) as progress:
+        result = selftest.self_test(
+            declared, out, mutants=chosen, splits=splits or selftest.SPLITS, progress=progress,
+            **how,
+        )  # fmt: skip
+    result["command"] = shlex.join(["netspec", *sys.argv[1:]])
+    file = out / f"{name}-{result['backend']}-selftest.json"
+    write_text(file, json.dumps(result, indent=1) + "\n")
+    if as_json:
+        print_json({**result, "file": str(file)})
+    else:
+        title = f"{name} on {result['backend']}, {result['seeds_a_side']} seeds a side"
+        console.print(title, markup=False)
+        console.print(selftest.text(result), markup=False, soft_wrap=True)
+        console.print(f"result: {file}", soft_wrap=True)
+    return int(result["exit_code"])
+
+
 def _margins(given: list[str] | None, statistics: str | None) -> Margins:
     from netspec.validation.margins import Margins
 
@@ -329,6 +384,22 @@ def _bytes(text: str) -> int:
     except (KeyError, ValueError):
         raise UsageError(f"--memory {text!r}: expected a size such as 8GiB or 500MB") from None
     return int(size)
+
+
+def _tell(summary: Summary, data: Path | None, page: Path | None, as_json: bool) -> NoReturn:
+    """Print the verdict and where its files lie, and end with its exit code."""
+    from netspec.terminal import console
+
+    files = {"verdict": data, "report": page}
+    if as_json:
+        found = {name: str(path) for name, path in files.items() if path is not None}
+        print_json({**summary.model_dump(mode="json"), "files": found})
+    else:
+        _show(summary)
+        for name, path in files.items():
+            if path is not None:
+                console.print(f"{name}: {path}", soft_wrap=True)
+    raise typer.Exit(summary.exit_code)
 
 
 def _show(summary: Summary) -> None:

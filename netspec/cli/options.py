@@ -39,6 +39,8 @@ CIRCUIT_OPTIONS: dict[str, tuple[Any, str]] = {
     "connectivity_scale": (float | None, "Microcircuit: factor on in-degrees."),
     "drive": (str | None, "Microcircuit: poisson or dc."),
     "initial": (str | None, "Microcircuit: V_m(0), original, optimized or pygenn."),
+    "rates": (str | None, "Microcircuit: rates behind the compensating current, nest or pygenn."),
+    "g": (float | None, "Microcircuit: strength of inhibition relative to excitation, -4."),
     "size": (int | None, "Ring: number of excitatory neurons."),
     "cue_angle": (Text, "Ring: degrees. Repeat the cue options for distractors."),
     "cue_strength": (Text, "Ring: pA, or 0.07nA."),
@@ -77,7 +79,16 @@ _CUE = {
     "cue_duration": ("duration", "ms"),
 }
 _BUILDER = {
-    "microcircuit": ("variant", "scale", "neuron_scale", "connectivity_scale", "drive", "initial"),
+    "microcircuit": (
+        "variant",
+        "scale",
+        "neuron_scale",
+        "connectivity_scale",
+        "drive",
+        "initial",
+        "rates",
+        "g",
+    ),
     "working_memory": ("variant", "size", *_CUE),
 }
 

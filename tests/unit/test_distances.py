@@ -150,3 +150,66 @@ def test_size_of_distance_ratios_at_the_margin(n, monkeypatch):
     monkeypatch.setattr(distances, "RESAMPLES", 999)
     at_margin, _ = outcomes(np.random.default_rng(n), n, shift_of_ratio(1.25), 1500)
     assert at_margin <= stats.binom.ppf(0.999, 1500, 0.05) / 1500
+
+
+def paired_points(rng, n, between, within, shift=0.0):
+    """Return points of n networks on two backends."""
+    networks = rng.normal(0, between, n)
+    return (points(networks + rng.normal(mean, within, n)) for mean in (0.0, shift))
+
+
+def test_the_distance_within_a_pair_is_left_out():
+    found = compare_distributions(*(points(x) for x in ([0.0, 1, 5], [0.5, 2, 7])), 1.25, 0, True)
+    between = np.mean([2, 7, 0.5, 6, 4.5, 3])
+    assert found.ratio == pytest.approx(
+        between / ((np.mean([1, 5, 4]) + np.mean([1.5, 6.5, 5])) / 2)
+    )
+    assert found.exact and found.permutations == 4 and found.matched
+
+
+def test_exchanges_within_pairs_agree_with_scipy():
+    a, b = paired_points(np.random.default_rng(1), 8, 1.0, 0.5, 0.8)
+    found = compare_distributions(a, b, 1.25, matched=True)
+    x, y = (np.concatenate(side) for side in (a, b))
+
+    def ratio(x, y):
+        off = ~np.eye(len(x), dtype=bool)
+        between = np.abs(np.subtract.outer(x, y))[off].mean()
+        return between / np.mean([np.abs(np.subtract.outer(z, z))[off].mean() for z in (x, y)])
+
+    oracle = stats.permutation_test(
+        (x, y), ratio, permutation_type="samples", alternative="greater",
+        n_resamples=np.inf, vectorized=False,
+    )  # fmt: skip
+    assert found.ratio == pytest.approx(oracle.statistic)
+    assert found.p_difference == pytest.approx(oracle.pvalue)
+
+
+def test_pairs_close_what_networks_leave_open_and_see_what_is_apart(monkeypatch):
+    monkeypatch.setattr(distances, "RESAMPLES", 299)
+    rng = np.random.default_rng(2)
+    found = {True: 0, False: 0}
+    for _ in range(50):
+        a, b = paired_points(rng, 10, 1.0, 0.05)
+        found[True] += compare_distributions(a, b, 1.25, matched=True).upper <= 1.25
+        other, _ = paired_points(rng, 10, 1.0, 0.05)
+        found[False] += compare_distributions(a, other, 1.25).upper <= 1.25
+    assert found[True] == 50 and found[False] < 30
+    a, b = paired_points(rng, 10, 1.0, 0.05, 1.0)
+    apart = compare_distributions(a, b, 1.25, matched=True)
+    assert apart.ratio > 1.25 and apart.p_difference <= 0.05
+
+
+@pytest.mark.parametrize("within", [0.2, 1.0])
+def test_size_of_paired_distance_ratios(within, monkeypatch):
+    monkeypatch.setattr(distances, "RESAMPLES", 299)
+    rng = np.random.default_rng(7)
+    spread = np.hypot(1.0, within)  # of one seed of one backend
+    at_margin = false = 0
+    for _ in range(300):
+        a, b = paired_points(rng, 10, 1.0, within, spread * shift_of_ratio(1.25))
+        at_margin += compare_distributions(a, b, 1.25, matched=True).upper <= 1.25
+        a, b = paired_points(rng, 10, 1.0, within)
+        false += compare_distributions(a, b, 1.25, matched=True).p_difference <= 0.05
+    assert false <= stats.binom.ppf(0.999, 300, 0.05)
+    assert at_margin <= stats.binom.ppf(0.999, 300, 0.05)

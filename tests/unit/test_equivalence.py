@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.weightstats import ttost_ind
+from statsmodels.stats.weightstats import ttost_ind, ttost_paired
 
 from netspec.errors import DescriptionError, UsageError
 from netspec.validation.equivalence import (
-    Welch,
     cluster_means,
     compare_values,
     prediction_interval,
+    seeds_to_detect,
     smallest_detectable,
 )
 from netspec.validation.margins import Margin, Margins
+from netspec.validation.means import TwoMeans
 from netspec.validation.verdict import holm
 
 LV = Margin(limit=0.02, scale="absolute")
@@ -116,10 +117,69 @@ def test_rates_are_compared_by_their_logarithms(seed):
 
 def test_the_ends_of_a_ratio_interval_are_the_ratios_that_are_just_not_rejected():
     rng = np.random.default_rng(1)
-    welch = Welch.of(rng.normal(3, 1, 7), rng.normal(4, 2, 9))
+    welch = TwoMeans.of(rng.normal(3, 1, 7), rng.normal(4, 2, 9))
     low, high = welch.ratio_interval()
     quantile = stats.t.ppf(0.95, welch.df)
     assert (welch.t(low), welch.t(high)) == (pytest.approx(quantile), pytest.approx(-quantile))
+
+
+def pairs(rng, n, between=1.0, within=0.1, difference=0.0):
+    """Return values of n networks on two backends, which share what differs between networks."""
+    networks = rng.normal(0, between, n)
+    return (networks + rng.normal(shift, within, n) for shift in (0.0, difference))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pairs_are_compared_as_statsmodels_does(seed):
+    a, b = pairs(np.random.default_rng(seed), 7, 0.05, 0.02, 0.01)
+    found = compare_values(a, b, LV, matched=True)
+    p, *_ = ttost_paired(b, a, -0.02, 0.02)
+    assert found.p_equivalence == pytest.approx(p)
+    assert found.p_difference == pytest.approx(stats.ttest_rel(b, a).pvalue)
+    interval = stats.ttest_rel(b, a).confidence_interval(0.9)
+    assert found.interval == (pytest.approx(interval.low), pytest.approx(interval.high))
+    rates = compare_values(np.exp(a), np.exp(b), RATE, matched=True)
+    p, *_ = ttost_paired(b, a, -np.log(1.05), np.log(1.05))
+    assert rates.p_equivalence == pytest.approx(p)
+
+
+def test_the_ends_of_a_paired_ratio_interval_are_just_not_rejected():
+    a, b = pairs(np.random.default_rng(1), 9, 0.3, 0.2)
+    means = TwoMeans.of(a + 3, b + 4, matched=True)
+    low, high = means.ratio_interval()
+    for factor, side in ((low, 0.95), (high, 0.05)):
+        t = stats.ttest_1samp(b + 4 - factor * (a + 3), 0).statistic
+        assert t == pytest.approx(stats.t.ppf(side, 8))
+
+
+def test_pairs_see_what_the_scatter_of_networks_hides():
+    a, b = pairs(np.random.default_rng(3), 10, 0.1, 0.005)
+    apart, paired = compare_values(a, b, LV), compare_values(a, b, LV, matched=True)
+    assert apart.p_equivalence > 0.05 > paired.p_equivalence
+    assert paired.seeds_needed <= 10 < apart.seeds_needed
+    assert paired.power > 0.8 > apart.power
+    assert smallest_detectable(a, b, LV, 48, matched=True) < smallest_detectable(a, b, LV, 48)
+    equal = compare_values(a, a, LV, matched=True)
+    assert (equal.p_equivalence, equal.p_difference, equal.power) == (0, 1, 1)
+
+
+def test_pairs_keep_their_level_at_the_margin():
+    rng = np.random.default_rng(4)
+    found = [
+        compare_values(*pairs(rng, 6, 0.1, 0.01, 0.02), LV, matched=True).p_equivalence
+        for _ in range(300)
+    ]
+    assert np.count_nonzero(np.array(found) <= 0.05) <= stats.binom.ppf(0.999, 300, 0.05)
+
+
+def test_a_pair_with_an_undefined_value_is_left_out_and_lonely_values_are_refused():
+    a, b = np.array([0.1, np.nan, 0.11, 0.09]), np.array([0.1, 0.12, 0.1, 0.08])
+    found = compare_values(a, b, LV, matched=True)
+    assert (found.seeds, found.undefined) == ((3, 3), (1, 1))
+    kept = ~np.isnan(a)
+    assert found.interval == compare_values(a[kept], b[kept], LV, matched=True).interval
+    with pytest.raises(UsageError, match="4 and 3 values"):
+        compare_values(a, b[:3], LV, matched=True)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -240,6 +300,20 @@ def test_the_smallest_detectable_deviation_is_detected_four_times_in_five(family
         found = compare_values(a, b * (1 + deviation), RATE)
         seen += found.exceeds and found.p_difference <= 0.05 / family
     assert seen / 1000 == pytest.approx(0.8, abs=0.05)
+
+
+def test_the_seeds_that_would_detect_a_deviation_are_the_fewest():
+    low, high = np.exp([-0.03, 0.03]), np.exp([-0.03, 0.03]) * 1.08
+    seeds = seeds_to_detect(low, high, RATE, family=48)
+    spread = np.std([-0.03, 0.03], ddof=1)
+
+    def detectable(n):
+        values = np.linspace(-1, 1, n)
+        values = np.exp(values * spread / values.std(ddof=1))
+        return smallest_detectable(values, values, RATE, family=48)
+
+    assert detectable(seeds) <= 0.08 < detectable(seeds - 1)
+    assert seeds_to_detect(low, low * 1.04, RATE, family=48) is None  # within the margin
 
 
 # -- the rest ---------------------------------------------------------------------------------

@@ -218,6 +218,26 @@ def test_a_ring_with_a_cue_is_judged_by_its_trials(tmp_path):
     assert found[1]["bias"]["outcome"] == "different"
     # five bumps on both sides prove little: the margin of 0.25 needs eight
     assert found[0]["formed"]["outcome"] == "inconclusive"
+    # the same spikes as a script would leave them, its cue declared beside them
+    script = tmp_path / "script"
+    script.mkdir()
+    for run in load_runs(tmp_path / "genn"):
+        seed = run.manifest["seed"]
+        for name in sizes:
+            trains = run.spikes(name, warmup=True)
+            np.savez(script / f"{name}{seed}.npz", neuron=trains.neurons, time=trains.steps - 1)
+        (script / f"{seed}.toml").write_text(
+            f'name = "working_memory"\nsimulator = "a script"\nseed = {seed}\ndt = {DT}\n'
+            'warmup = 500\nduration = 1500\ntime_unit = "steps"\nlabel = "start"\n'
+            'ids = "population"\ncolumns = { neuron = "neuron", time = "time" }\n'
+            'cue = { angle = 180, strength = "70 pA", width = 90, start = 1000, duration = 200 }\n'
+            + "".join(
+                f'[[populations]]\nname = "{name}"\nsize = {size}\nfiles = ["{name}{seed}.npz"]\n'
+                for name, size in sizes.items()
+            )
+        )
+    again = compare_existing(tmp_path / "nest", script, margins)
+    assert again.comparisons[0].verdict["tests"] == near.comparisons[0].verdict["tests"]
 
 
 def test_published_rates_are_those_of_the_full_circuit_only():

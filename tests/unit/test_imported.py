@@ -258,6 +258,9 @@ def test_files_of_something_else(tmp_path, content, name):
         ({"populations": [{"name": "A", "size": 1}] * 2}, "populations[1].name"),
         ({"populations": [{"name": "A", "size": 2}, {"name": "B", "size": 1, "first_id": 1}]},
          "first_id"),
+        ({"cue": {"angle": 180}}, "cue"),  # no ring
+        ({"name": "working_memory", "cue": {"angle": 180},
+          "populations": [{"name": "E", "size": 9}]}, "cue"),  # no I
     ],
 )  # fmt: skip
 def test_faults_of_the_description_say_where(tmp_path, changes, where):
