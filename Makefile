@@ -1,5 +1,6 @@
 # make demo    set up, run both circuits on all simulators here, say where the reports lie
 # make test    set up, pass the tests
+# make nest-mpi   NEST with MPI, for --ranks (builds it, once; see docs/mpi.md)
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
@@ -9,7 +10,7 @@ VERDICT = || case $$? in 1|6) ;; *) false ;; esac
 # GeNN takes part where PyGeNN is installed
 BACKENDS = nest,brian2$$($(BIN)/python -c 'import pygenn' 2>/dev/null && echo ,genn)
 
-.PHONY: demo test test-long lint circuits clean
+.PHONY: demo test test-long nest-mpi lint circuits clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/ready: pyproject.toml Makefile
@@ -38,6 +39,9 @@ test: $(VENV)/ready
 
 test-long: $(VENV)/ready
 	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
+
+nest-mpi: $(VENV)/ready
+	sh scripts/nest-mpi.sh $(BIN)/python
 
 # mypy and import-linter see the package as it is installed: backends/ is netspec.backends there
 lint: $(VENV)/ready

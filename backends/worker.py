@@ -1,7 +1,9 @@
 """The child process: one request in, one result file out.
 
-Called as ``python -m netspec.backends.worker REQUEST.json RESULT.h5``. Progress goes to
-standard output, a line of JSON each; whatever a simulator prints goes to standard error.
+Called as ``python -m netspec.backends.worker REQUEST.json RESULT``. RESULT is the file to write,
+or, on many ranks, the folder that every rank writes its files into (see `netspec.ranks`).
+Progress goes to standard output, a line of JSON each; whatever a simulator prints goes to
+standard error.
 """
 
 from __future__ import annotations
@@ -15,23 +17,17 @@ import platform
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
-from netspec.backend import RunRequest, get_backend, versions
+from netspec import ranks
+from netspec.backend import Backend, Ledger, Outcome, RunRequest, get_backend, versions
 from netspec.errors import NetspecError
+from netspec.machine import memory_mib
 from netspec.results import write_run
 from netspec.serialization import spec_hash
-
-
-def peak_memory_mib() -> float:
-    """Return the peak resident memory of this process in MiB.
-
-    Read from the process's own status: ``getrusage`` would include the parent's size at fork.
-    """
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return float("nan")
 
 
 def _end_with_parent() -> None:
@@ -40,24 +36,64 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def main(request_file: str, result_file: str) -> None:
-    """Run the request in `request_file` and write `result_file`."""
+def _as_rank(folder: Path, threads: int) -> int:
+    """Write to files of this rank's own from now on, and end the whole job on an error."""
+    rank = ranks.own_rank()
+    (folder / f"{rank}.pid").write_text(str(os.getpid()))
+    log = os.open(folder / f"{rank}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.environ.update(ranks.thread_defaults(threads))
+
+    def end_job(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        _explain(kind, error, trace)
+        sys.stderr.flush()
+        (folder / f"{rank}.failed").touch()
+        # at a usual exit MPI would wait for the other ranks, which wait for this one
+        os._exit(1)
+
+    sys.excepthook = end_job
+    return rank
+
+
+def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if isinstance(error, NetspecError):  # says all there is to say; a traceback would bury it
+        print(f"{kind.__name__}: {error}", file=sys.stderr)
+    else:
+        traceback.print_exception(kind, error, trace)
+
+
+def main(request_file: str, result: str) -> None:
+    """Run the request in `request_file` and write `result`."""
     # keep our own standard output for progress, whatever the simulator writes to it
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-
-    def progress(phase: str, fraction: float) -> None:
-        channel.write(json.dumps({"phase": phase, "fraction": round(fraction, 4)}) + "\n")
-
     _end_with_parent()
+    sys.excepthook = _explain
     started = time.perf_counter()
     request = RunRequest.model_validate_json(Path(request_file).read_text())
+    rank = _as_rank(Path(result), request.threads) if request.ranks > 1 else 0
+
+    def progress(phase: str, fraction: float) -> None:
+        if rank == 0:
+            channel.write(json.dumps({"phase": phase, "fraction": round(fraction, 4)}) + "\n")
+
     backend = get_backend(request.backend)
     ledger = backend.ledger(request)
     ledger.check(request.approximations)
     outcome = backend.execute(request, progress)
+    outcome.seconds["total"] = time.perf_counter() - started
+    path = ranks.part(Path(result), rank) if request.ranks > 1 else Path(result)
+    write_run(path, _manifest(request, backend, ledger, outcome), outcome)
+
+
+def _manifest(
+    request: RunRequest, backend: Backend, ledger: Ledger, outcome: Outcome
+) -> dict[str, Any]:
     simulation, network, used = request.simulation, request.network, request.realisation
-    manifest = {
+    return {
         "name": network.name,
         "description": network.description,
         "spec_hash": spec_hash(network),
@@ -84,7 +120,9 @@ def main(request_file: str, result_file: str) -> None:
         "step_currents": [entry.model_dump(mode="json") for entry in network.step_currents],
         "connectivity": request.connectivity,
         "realisation": used and used.model_dump(mode="json", exclude={"file"}),
+        "ranks": request.ranks,
         "threads": request.threads,
+        "virtual_processes": request.virtual_processes,
         "options": backend.resolved_options(request),
         "approximations": ledger.approximations(),
         "ledger": ledger.model_dump(mode="json")["entries"],
@@ -92,18 +130,12 @@ def main(request_file: str, result_file: str) -> None:
         "versions": {**versions(backend), "python": platform.python_version()},
         "info": outcome.info,
         "machine": {"system": platform.platform(), "processors": os.cpu_count()},
-        "seconds": {
-            **{phase: round(value, 4) for phase, value in outcome.seconds.items()},
-            "total": round(time.perf_counter() - started, 4),
-        },
-        "peak_memory_mib": round(peak_memory_mib(), 1),
+        "seconds": {phase: round(value, 4) for phase, value in outcome.seconds.items()},
+        "memory_mib": {phase: round(value, 1) for phase, value in outcome.memory.items()},
+        "peak_memory_mib": round(memory_mib("VmHWM"), 1),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    write_run(Path(result_file), manifest, outcome)
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except NetspecError as error:  # says all there is to say; a traceback would bury it
-        sys.exit(f"{type(error).__name__}: {error}")
+    main(*sys.argv[1:])

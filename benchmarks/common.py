@@ -53,11 +53,98 @@ def versions() -> dict[str, str]:
     return found
 
 
-def peak_memory_mib() -> float:
-    """Return the peak resident memory of this process (VmHWM)."""
+def memory_mib(field: str = "VmRSS") -> float:
+    """Return the resident memory of this process."""
     status = Path("/proc/self/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    line = next(line for line in status.splitlines() if line.startswith(f"{field}:"))
     return round(int(line.split()[1]) / 1024, 1)
+
+
+def peak_memory_mib() -> float:
+    """Return the peak resident memory of this process."""
+    return memory_mib("VmHWM")
+
+
+class Laps:
+    """Seconds of each phase, and resident memory after it."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.memory: dict[str, float] = {}
+        self.began = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """End a phase and begin the next."""
+        self.seconds[name] = time.perf_counter() - self.began
+        self.memory[f"memory after {name} (MiB)"] = memory_mib()
+        self.began = time.perf_counter()
+
+
+# -- what a microcircuit did, beside every time ------------------------------------------------
+
+POPULATIONS = ("L23E", "L23I", "L4E", "L4I", "L5E", "L5I", "L6E", "L6I")
+
+
+def activity(
+    spikes: dict[str, int], sizes: dict[str, int], out: dict[str, int], duration: float,
+    seconds: float,
+) -> dict[str, float]:  # fmt: skip
+    """Return rates, spikes, and synaptic events per second of wall time.
+
+    Parameters
+    ----------
+    spikes, sizes, out : dict
+        Population -> spikes in the measured time, neurons, synapses that leave it.
+    duration : float
+        Measured model time in ms.
+    seconds : float
+        Wall time that it took.
+    """
+    events = sum(spikes[name] * out[name] / sizes[name] for name in spikes)
+    rates = {n: spikes[n] / sizes[n] / duration * 1000 for n in spikes}
+    return {
+        "spikes": sum(spikes.values()),
+        "synaptic events (million/s)": events / seconds / 1e6,
+        **{f"rate {name} (1/s)": rate for name, rate in rates.items()},
+    }
+
+
+def activity_of(run: Any) -> dict[str, float]:
+    """Return `activity` of a run of netspec's microcircuit; nothing if it recorded no spikes."""
+    out: dict[str, int] = dict.fromkeys(POPULATIONS, 0)
+    for name, count in run.manifest["synapses"].items():
+        out[name.partition("_")[0]] += count
+    spikes = {name: len(run.spikes(name)) for name in run.populations}
+    duration = run.manifest["simulation"]["duration"]
+    took = run.manifest["seconds"]["simulate"]
+    return activity(spikes, run.manifest["sizes"], out, duration, took) if spikes else {}
+
+
+def phases_of(manifest: Result) -> tuple[dict[str, float], dict[str, float]]:
+    """Return seconds of each phase of a run of netspec, and resident memory after it."""
+    names = {"create": "create", "connect": "connect", "prepare": "prepare",
+             "warmup": "warm-up", "simulate": "simulate"}  # fmt: skip
+    seconds = {name: manifest["seconds"][key] for key, name in names.items()}
+    memory = {
+        f"memory after {name} (MiB)": manifest["memory_mib"][key]
+        for key, name in names.items()
+        if key in manifest["memory_mib"]
+    }
+    return seconds, memory
+
+
+def microcircuit(scale: float, connectivity_scale: float | None, record: bool = True) -> Any:
+    """Return netspec's description with the settings of the package ``microcircuit`` 1.0."""
+    import netspec
+
+    network = netspec.circuits.microcircuit(
+        "inm6", neuron_scale=scale, drive="poisson",
+        connectivity_scale=scale if connectivity_scale is None else connectivity_scale,
+    )  # fmt: skip
+    return network if record else network.model_copy(update={"recorders": ()})
+
+
+# -- pairs -------------------------------------------------------------------------------------
 
 
 def machine() -> Result:
@@ -92,17 +179,20 @@ def in_child(script: str, python: str, settings: Result) -> Result:
         seconds = time.perf_counter() - started
         if child.returncode or not answer.exists():
             tail = "\n".join(child.stdout.decode(errors="replace").splitlines()[-25:])
-            raise SystemExit(f"the reference ended with status {child.returncode}:\n{tail}")
+            raise SystemExit(f"the child ended with status {child.returncode}:\n{tail}")
         result: Result = json.loads(answer.read_text())
     result["seconds"]["process"] = seconds
     return result
 
 
 def answer_child(child: list[str], measure: Callable[[Result], Result]) -> None:
-    """Be the child: measure with the settings given, and write the result."""
+    """Be the child: measure with the settings given, and write the result.
+
+    The peak memory is that of this process, unless the result has one.
+    """
     settings, answer = child
     result = measure(json.loads(Path(settings).read_text()))
-    result |= {"peak_memory_mib": peak_memory_mib(), "versions": versions()}
+    result = {"peak_memory_mib": peak_memory_mib(), "versions": versions()} | result
     Path(answer).write_text(json.dumps(result))
 
 
@@ -153,7 +243,7 @@ def report(script: str, options: argparse.Namespace, pairs: list[Result], notes:
         for key in (k for k in pairs[0]["ours"][group] if k in pairs[0]["reference"][group]):
             both = [[pair[side][group][key] for pair in pairs] for side in sides]
             row = rows[key] = dict(zip(sides, map(statistics.median, both), strict=True))
-            text = "".join(f"{value:12.5g}" for value in row.values())
+            text = "".join(f"{value:12.6g}" for value in row.values())
             if group == "seconds":
                 ratios = [theirs / own for own, theirs in zip(*both, strict=True)]
                 row |= {"ratio": statistics.median(ratios), "ratios": ratios}
@@ -166,7 +256,7 @@ def report(script: str, options: argparse.Namespace, pairs: list[Result], notes:
     words = [
         f"--{key.replace('_', '-')}" + ("" if value is True else f" {value}")
         for key, value in settings.items()
-        if value is not False
+        if value is not False and value is not None
     ]
     name, now = Path(script).stem, datetime.datetime.now(datetime.UTC)
     point = {
@@ -183,14 +273,15 @@ def report(script: str, options: argparse.Namespace, pairs: list[Result], notes:
     write_point(options.folder, name, now, point)
 
 
-def write_point(folder: Path, name: str, now: datetime.datetime, point: Result) -> None:
-    """Write a JSON point under the name of its benchmark and day."""
+def write_point(folder: Path, name: str, now: datetime.datetime, point: Result) -> Path:
+    """Write a JSON point under the name of its benchmark and day; return its file."""
     folder.mkdir(parents=True, exist_ok=True)
     path, number = folder / f"{name}-{now:%Y-%m-%d}.json", 2
     while path.exists():  # a measurement is never overwritten
         path, number = folder / f"{name}-{now:%Y-%m-%d}-{number}.json", number + 1
     path.write_text(json.dumps(rounded(point), indent=1) + "\n")
     print(f"written: {path.name}")
+    return path
 
 
 def rounded(value: Any) -> Any:

@@ -16,7 +16,6 @@ from typing import Any
 
 import common
 
-POPULATIONS = ("L23E", "L23I", "L4E", "L4I", "L5E", "L5I", "L6E", "L6I")
 RESOLUTION = 0.1  # ms
 
 
@@ -24,7 +23,9 @@ def ours(settings: common.Result) -> common.Result:
     """Run through netspec, which starts a child process itself."""
     import netspec
 
-    network = netspec.circuits.microcircuit("inm6", scale=settings["scale"], drive="poisson")
+    network = common.microcircuit(
+        settings["scale"], settings["connectivity_scale"], settings["recording"] != "off"
+    )
     simulation = netspec.Simulation(
         dt=RESOLUTION,
         warmup=settings["warmup"],
@@ -37,26 +38,26 @@ def ours(settings: common.Result) -> common.Result:
             network, "nest", simulation, threads=settings["threads"], out=out, force=True
         )
         process = time.perf_counter() - started
-        rates = run.rates()
-    took, manifest = run.manifest["seconds"], run.manifest
+        activity = common.activity_of(run)
+    manifest = run.manifest
+    seconds, memory = common.phases_of(manifest)
     return {
-        "seconds": {
-            "create": took["create"],
-            "connect + prepare": took["connect"] + took["prepare"],
-            "build": took["create"] + took["connect"] + took["prepare"],
-            "warm-up": took["warmup"],
-            "simulate": took["simulate"],
-            "process": process,
-        },
+        "seconds": seconds | _build(seconds) | {"process": process},
         "values": {
-            "RTF": took["simulate"] / settings["duration"] * 1000,
+            "RTF": seconds["simulate"] / settings["duration"] * 1000,
             "recurrent synapses": sum(manifest["synapses"].values()),
-            **{f"rate {name} (1/s)": rates[name] for name in POPULATIONS},
+            **activity,
+            **memory,
         },
         "peak_memory_mib": manifest["peak_memory_mib"],
         "versions": common.versions() | manifest["versions"],
         "options": manifest["options"],
+        "nest": manifest["info"],
     }
+
+
+def _build(seconds: dict[str, float]) -> dict[str, float]:
+    return {"build": seconds["create"] + seconds["connect"] + seconds["prepare"]}
 
 
 def package(settings: common.Result, data: Path) -> Any:
@@ -66,14 +67,16 @@ def package(settings: common.Result, data: Path) -> Any:
     from microcircuit.sim_params import default_sim_dict
     from microcircuit.stimulus_params import default_stim_dict
 
+    indegrees = settings["connectivity_scale"]
     net = {**default_net_dict, "N_scaling": settings["scale"],
-           "K_scaling": settings.get("connectivity_scale", settings["scale"]),
+           "K_scaling": settings["scale"] if indegrees is None else indegrees,
            "bg_input_type": settings["drive"], "V0_type": "optimized"}  # fmt: skip
     sim = {**default_sim_dict, "t_presim": settings["warmup"], "t_sim": settings["duration"],
            "sim_resolution": RESOLUTION, "local_num_threads": settings["threads"],
-           "rng_seed": settings["seed"], "rec_dev": ["spike_recorder"], "print_time": False,
+           "rng_seed": settings["seed"], "print_time": False,
+           "rec_dev": [] if settings["recording"] == "off" else ["spike_recorder"],
            "data_path": str(data)}  # fmt: skip
-    if list(net["populations"]) != list(POPULATIONS):
+    if tuple(net["populations"]) != common.POPULATIONS:
         raise RuntimeError("the reference has other populations")
     return Network(sim, net, default_stim_dict)
 
@@ -82,50 +85,57 @@ def reference(settings: common.Result) -> common.Result:
     """Run the package; called in a child process."""
     import nest
 
-    files = settings["recording"] == "ascii"
-    marks = [time.perf_counter()]
+    recording = settings["recording"]
+    laps = common.Laps()
+    prepare = nest.Prepare
 
-    def lap() -> float:
-        marks.append(time.perf_counter())
-        return marks[-1] - marks[-2]
+    def timed() -> None:
+        laps.lap("connect")
+        prepare()
+        laps.lap("prepare")
 
+    # connect() ends with it, and Simulate has its own in NEST's kernel; the module refuses setattr
+    vars(nest)["Prepare"] = timed
     network = package(settings, Path.cwd() / "data")
-    seconds = {"initialise": lap()}
+    laps.lap("initialise")
     network.create()
-    if not files:
+    if recording == "memory":
         # the package asks for text files; its recorders are public and take another backend here
         network.spike_recorders.set(record_to="memory")
-    seconds["create"] = lap()
-    network.connect()  # calls nest.Prepare() too
-    seconds["connect + prepare"] = lap()
+    laps.lap("create")
+    network.connect()
+    laps.lap("clean up")
     network.simulate(settings["warmup"])
-    seconds["warm-up"] = lap()
+    laps.lap("warm-up")
     network.simulate(settings["duration"])
-    seconds["simulate"] = lap()
-    seconds["build"] = seconds["create"] + seconds["connect + prepare"]
-    rates = {
-        f"rate {name} (1/s)": _spikes(recorder, files, settings["warmup"])
-        / len(network.pops[index])
-        / settings["duration"]
-        * 1000
-        for index, (name, recorder) in enumerate(
-            zip(POPULATIONS, network.spike_recorders, strict=True)
-        )
-    }
+    laps.lap("simulate")
     if nest.local_num_threads != settings["threads"]:
         raise RuntimeError("the reference ran with other threads")
+    seconds = laps.seconds
     return {
-        "seconds": seconds,
+        "seconds": seconds | _build(seconds),
         "values": {
             "RTF": seconds["simulate"] / settings["duration"] * 1000,
             "recurrent synapses": int(network.num_synapses.sum()),
-            **rates,
+            **(_activity(network, settings, seconds["simulate"]) if recording != "off" else {}),
+            **laps.memory,
         },
-        "recording": network.spike_recorders[0].record_to,
+        "recording": recording,
+        "nest": {"mpi": str(nest.build_info["have_mpi"]), "built": nest.build_info["built"]},
     }
 
 
-def _spikes(recorder: object, files: bool, warmup: float) -> int:
+def _activity(network: Any, settings: common.Result, seconds: float) -> dict[str, float]:
+    by_name = dict(zip(common.POPULATIONS, network.spike_recorders, strict=True))
+    files = settings["recording"] == "ascii"
+    spikes = {name: _spikes(r, files, settings["warmup"]) for name, r in by_name.items()}
+    sizes = {n: len(p) for n, p in zip(common.POPULATIONS, network.pops, strict=True)}
+    # rows are targets
+    out = dict(zip(common.POPULATIONS, network.num_synapses.sum(axis=0).tolist(), strict=True))
+    return common.activity(spikes, sizes, out, settings["duration"], seconds)
+
+
+def _spikes(recorder: Any, files: bool, warmup: float) -> int:
     """Count the spikes after the warm-up."""
     import numpy as np
 
@@ -143,15 +153,16 @@ def _spikes(recorder: object, files: bool, warmup: float) -> int:
 def main() -> None:
     """Measure in turn and report."""
     parser = common.parser(__doc__)
-    parser.add_argument("--scale", type=float, default=0.1, help="of neurons and in-degrees")
+    parser.add_argument("--scale", type=float, default=0.1, help="of neurons")
+    parser.add_argument("--connectivity-scale", type=float, help="of in-degrees; that of neurons")
     parser.add_argument("--threads", type=common.positive, default=2)
     parser.add_argument("--warmup", type=float, default=500.0, help="ms")
     parser.add_argument("--duration", type=float, default=1000.0, help="ms")
     parser.add_argument(
         "--recording",
-        choices=("memory", "ascii"),
+        choices=("memory", "ascii", "off"),
         default="memory",
-        help="of the reference, which writes text files by itself; ours is in memory",
+        help="of spikes; ascii: of the reference, which writes text files by itself",
     )
     options = parser.parse_args()
     if options.child:
@@ -159,7 +170,7 @@ def main() -> None:
         return
     settings = {
         key: getattr(options, key)
-        for key in ("scale", "threads", "warmup", "duration", "recording")
+        for key in ("scale", "connectivity_scale", "threads", "warmup", "duration", "recording")
     }
     settings["drive"] = "poisson"
     pairs = common.measure_pairs(
@@ -169,18 +180,28 @@ def main() -> None:
         settings,
         first={"scale": min(options.scale, 0.02), "warmup": 10.0, "duration": 20.0},
     )
+    builds = {side: pairs[0][side]["nest"] for side in ("ours", "reference")}
+    same = "the same build of NEST" if _same(builds) else "ANOTHER build of NEST"
     kept = {
         "memory": "spikes are recorded in memory on both sides (the package itself: text files)",
         "ascii": "spikes: the package writes text files, as it does by itself; ours in memory",
+        "off": "spikes are not recorded, so there are no rates",
     }
     notes = [
         kept[options.recording],
-        "reference: connect() includes Prepare; its kernel set-up, 'initialise', is not in "
-        "'build', ours is in 'create'",
-        "peak memory includes Python and, in the reference, matplotlib; ours drops NEST's table "
+        f"the reference has {same} (MPI: {builds['reference']['mpi']})",
+        "drive: Poisson, one generator a population; every neuron has a train of its own",
+        "the reference's kernel set-up, 'initialise', is not in 'build'; ours is in 'create'",
+        "the reference calls Simulate, which prepares again for warm-up and counted time; ours "
+        "calls Prepare once, then Run, in slices of 50 ms",
+        "memory includes Python and, in the reference, matplotlib; ours drops NEST's table "
         "of sources and uses static_synapse_hpc",
     ]
     common.report(__file__, options, pairs, notes)
+
+
+def _same(builds: dict[str, dict[str, str]]) -> bool:
+    return len({(build["built"], build["mpi"]) for build in builds.values()}) == 1
 
 
 if __name__ == "__main__":

@@ -32,7 +32,6 @@ import ring_brian2
 if TYPE_CHECKING:  # the reference's interpreter need not have netspec
     from netspec.network import Network
 
-POPULATIONS = microcircuit_nest.POPULATIONS
 RING_SIZE = 1024
 SIDES = ("reference", "ours")
 SIZES = ("size", "scale", "connectivity_scale")
@@ -127,7 +126,7 @@ def reference(settings: common.Result) -> common.Result:
 
 def nest(settings: common.Result, folder: Path) -> common.Result:
     """Run the package ``microcircuit``, which writes text files itself."""
-    circuit = microcircuit_nest.package(settings, folder)
+    circuit = microcircuit_nest.package({**settings, "recording": "ascii"}, folder)
     circuit.create()
     circuit.connect()
     circuit.simulate(settings["warmup"])

@@ -71,7 +71,7 @@ class Audit:
         return asdict(self)
 
 
-def audit(network: Network, simulation: Simulation, threads: int = 1) -> Audit:
+def audit(network: Network, simulation: Simulation, threads: int = 1, ranks: int = 1) -> Audit:
     """Look at a network without building it.
 
     Parameters
@@ -79,8 +79,8 @@ def audit(network: Network, simulation: Simulation, threads: int = 1) -> Audit:
     network : Network
     simulation : Simulation
         For the time step that delays are rounded to.
-    threads : int
-        For NEST's limit of connections per virtual process.
+    threads, ranks : int
+        For NEST's limit of connections per virtual process, and for memory.
     """
     rows, findings = [], []
     for projection in network.projections:
@@ -97,7 +97,7 @@ def audit(network: Network, simulation: Simulation, threads: int = 1) -> Audit:
         findings += _projection_findings(projection, count, simulation)
     findings += _population_findings(network, simulation)
     findings += _drive_findings(network)
-    findings += _nest_limit(network, rows, threads)
+    findings += _nest_limit(network, rows, threads * ranks)
     findings.sort(
         key=lambda finding: (finding.level != "warning", "no synapse" not in finding.text)
     )
@@ -105,7 +105,10 @@ def audit(network: Network, simulation: Simulation, threads: int = 1) -> Audit:
     for name in backend_names():
         backend = get_backend(name)
         used = threads if backend.threaded else 1
-        request = RunRequest(network=network, simulation=simulation, backend=name, threads=used)
+        request = RunRequest(
+            network=network, simulation=simulation, backend=name, threads=used,
+            ranks=ranks if backend.mpi else 1,
+        )  # fmt: skip
         memory[name] = round(backend.memory(request) / 2**20, 1)
     neurons = sum(population.size for population in network.populations)
     total = sum(row.synapses for row in rows)
@@ -191,7 +194,7 @@ def _drive_findings(network: Network) -> list[Finding]:
     ]
 
 
-def _nest_limit(network: Network, rows: list[Row], threads: int) -> list[Finding]:
+def _nest_limit(network: Network, rows: list[Row], processes: int) -> list[Finding]:
     """NEST counts connections per virtual process and synapse model; ours has one a receptor."""
     total: dict[str, float] = {}
     for row, projection in zip(rows, network.projections, strict=True):
@@ -202,8 +205,9 @@ def _nest_limit(network: Network, rows: list[Row], threads: int) -> list[Finding
             "projections",
             f"NEST holds at most {NEST_MAX_CONNECTIONS} connections per virtual process and "
             f"synapse model; {count:.0f} {receptor} ones need "
-            f"{int(count / NEST_MAX_CONNECTIONS) + 1} threads or more, given {threads}",
+            f"{int(count / NEST_MAX_CONNECTIONS) + 1} threads or more (ranks x threads), given "
+            f"{processes}",
         )
         for receptor, count in total.items()
-        if count / threads > NEST_MAX_CONNECTIONS
+        if count / processes > NEST_MAX_CONNECTIONS
     ]

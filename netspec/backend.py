@@ -26,6 +26,7 @@ from pydantic import Field, StrictBool, StrictStr
 from netspec import realisation
 from netspec.errors import BackendMissing, UnsupportedError, UsageError, choices, nearest, unknown
 from netspec.fields import Described, Identifier
+from netspec.machine import memory_mib
 from netspec.network import Network, Projection
 from netspec.realisation import Synapses
 from netspec.realisation_file import Realisation, RealisationRef
@@ -115,6 +116,9 @@ class RunRequest(Described):
     connectivity : {"native", "shared"}
         Drawn by the simulator's own rule, or by netspec (the same synapses everywhere).
     threads : int
+        Of each rank.
+    ranks : int
+        Processes that share the run, through MPI.
     approximations : tuple of str
         Names of ledger entries that are agreed to; ``all`` agrees to every one.
     options : dict
@@ -130,10 +134,16 @@ class RunRequest(Described):
     backend: Identifier
     connectivity: Literal["native", "shared"] = "native"
     threads: Annotated[int, Field(ge=1, le=4096, strict=True)] = 1
+    ranks: Annotated[int, Field(ge=1, le=65536, strict=True)] = 1
     approximations: tuple[StrictStr, ...] = ()
     options: dict[Identifier, StrictStr] = {}
     readback: StrictBool = False
     realisation: RealisationRef | None = None
+
+    @property
+    def virtual_processes(self) -> int:
+        """Threads of all ranks."""
+        return self.ranks * self.threads
 
     def content_hash(self, backend: Backend) -> str:
         """Return a hash of everything that decides the result (hexadecimal)."""
@@ -188,11 +198,16 @@ class Outcome:
         Projection -> number of synapses that the simulator says it holds.
     seconds : dict
         Wall time by phase: create, connect, prepare, warmup, simulate, read.
+    memory : dict
+        Resident memory of the process in MiB after each phase.
     readback : dict
         Name -> array, read from the simulator (``parameters/POP/NAME``,
         ``initial/POP/NAME``, ``projections/NAME/pre|post|weight|delay``).
     info : dict
         Build and device information.
+    local : dict
+        Of one rank of many: recorder, or name in `readback` -> positions of the neurons that
+        this rank holds; what is not named is whole (samples) or joined (synapses).
     """
 
     spikes: dict[str, Spikes] = field(default_factory=dict)
@@ -201,6 +216,8 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
     readback: dict[str, NDArray[Any]] = field(default_factory=dict)
     info: dict[str, str] = field(default_factory=dict)
+    memory: dict[str, float] = field(default_factory=dict)
+    local: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
 
 Progress = Callable[[str, float], None]
@@ -235,11 +252,12 @@ class Execution:
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Time a phase and report its begin and end."""
+        """Time a phase, note the memory after it, and report its begin and end."""
         self.progress(name, 0.0)
         started = time.perf_counter()
         yield
         self.result.seconds[name] = time.perf_counter() - started
+        self.result.memory[name] = memory_mib()
         self.progress(name, 1.0)
 
 
@@ -251,6 +269,7 @@ class Backend(ABC):
     distribution: ClassVar[str]
     how_to_get: ClassVar[str]
     threaded: ClassVar[bool] = True
+    mpi: ClassVar[bool] = False
     options: ClassVar[dict[str, Option]] = {}
     cite: ClassVar[tuple[str, ...]] = ()
 
@@ -268,9 +287,9 @@ class Backend(ABC):
         """Return what ``netspec doctor`` says of an installed simulator; may start a process."""
         return {}
 
-    def default_threads(self) -> int:
-        """Return the processors that this process may use, or one."""
-        return len(os.sched_getaffinity(0)) if self.threaded else 1
+    def default_threads(self, ranks: int = 1) -> int:
+        """Return a rank's share of the processors that this process may use, at least one."""
+        return max(len(os.sched_getaffinity(0)) // max(ranks, 1), 1) if self.threaded else 1
 
     def option(self, request: RunRequest, name: str) -> str:
         """Return an option of the request, or its default."""
@@ -284,6 +303,8 @@ class Backend(ABC):
         """Raise `UsageError` for an option that does not exist or a value not allowed."""
         if request.threads > 1 and not self.threaded:
             raise UsageError(f"{self.name} runs on one thread, given {request.threads}")
+        if request.ranks > 1 and not self.mpi:
+            raise UsageError(f"{self.name} runs in one process, given {request.ranks} ranks")
         for name, value in request.options.items():
             if name not in self.options:
                 known = list(self.options)

@@ -1,4 +1,4 @@
-"""What the machine at hand has to give."""
+"""Memory: what the machine at hand has to give, and what this process has taken."""
 
 from __future__ import annotations
 
@@ -15,3 +15,14 @@ def free_memory() -> int | None:
     with suppress(OSError, ValueError):  # no number: "max"
         found.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
     return min(found, default=None)
+
+
+def memory_mib(field: str = "VmRSS") -> float:
+    """Return the resident memory of this process in MiB, now or at its peak (``VmHWM``).
+
+    Read from the process's own status: ``getrusage`` would include the parent's size at fork.
+    """
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) / 1024
+    return float("nan")

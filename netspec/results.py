@@ -205,6 +205,7 @@ def write_run(path: Path, manifest: dict[str, Any], outcome: Outcome) -> None:
         arrays[f"samples/{recorder}/{variable}/step"] = np.asarray(steps, np.int32)
         arrays[f"samples/{recorder}/{variable}/value"] = np.asarray(values, np.float64)
     arrays |= {f"readback/{name}": np.asarray(a) for name, a in outcome.readback.items()}
+    arrays |= {f"local/{name}": positions for name, positions in outcome.local.items()}
     with sealed(path, FORMAT) as temporary:
         _write(temporary, manifest, arrays)
 

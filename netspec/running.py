@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,15 +20,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from netspec import ranks as mpi
 from netspec.backend import Progress, RunRequest, get_backend
 from netspec.errors import BackendMissing, ResultFileError, SimulationFailed, UsageError
 from netspec.network import Network
 from netspec.realisation_file import reference
-from netspec.results import Run, open_run
+from netspec.results import Run, open_run, write_run
 from netspec.simulation import Simulation
 
 DEFAULT_FOLDER = Path("runs")
 STDERR_LINES = 25
+FAILED_RANK_SECONDS = 10.0  # that the launcher has to end the ranks after one raised an error
+KILL_SECONDS = 10.0  # that the kernel has to end what is killed
+LAUNCHER_SECONDS = 3.0  # that it has to end when told to
 WORKER = "netspec.backends.worker"
 
 
@@ -39,6 +44,7 @@ def run(
     seed: int | None = None,
     connectivity: str = "native",
     threads: int | None = None,
+    ranks: int = 1,
     approximations: Sequence[str] = (),
     options: Mapping[str, str] | None = None,
     readback: bool = False,
@@ -62,7 +68,9 @@ def run(
     connectivity : {"native", "shared"}
         Synapses drawn by the simulator, or by netspec and the same on every backend.
     threads : int, optional
-        The processors at hand if None.
+        Of each rank; the processors at hand, shared by the ranks, if None.
+    ranks : int
+        Processes that share the run, through MPI (NEST only).
     approximations : sequence of str
         Approximations of the backend's ledger that are agreed to; ``"all"`` for every one.
     options : mapping, optional
@@ -93,7 +101,7 @@ def run(
     ResultFileError
         If `realisation` is damaged.
     SimulationFailed
-        If the child process failed or ran out of time.
+        If the child process, or one of the ranks, failed or ran out of time.
     """
     if simulation is None:
         from netspec.circuits import CIRCUITS
@@ -105,7 +113,8 @@ def run(
         simulation=simulation if seed is None else simulation.at_seed(seed),
         backend=backend,
         connectivity=connectivity,
-        threads=get_backend(backend).default_threads() if threads is None else threads,
+        threads=get_backend(backend).default_threads(ranks) if threads is None else threads,
+        ranks=ranks,
         approximations=tuple(approximations),
         options=dict(options or {}),
         readback=readback,
@@ -162,6 +171,8 @@ def execute(
             finally:
                 for rest in out.glob(f".{path.name}.*.tmp"):  # of a writer that was killed
                     rest.unlink(missing_ok=True)
+                for folder in out.glob(f".{path.name}.*.ranks"):
+                    shutil.rmtree(folder, ignore_errors=True)
         return _checked(request, path)
 
 
@@ -183,51 +194,97 @@ def _in_child(
     progress: Progress,
     stop: threading.Event,
 ) -> None:
-    deadline = None if time_limit is None else time.monotonic() + time_limit
+    many = request.ranks > 1
+    launcher = mpi.launcher(request.ranks) if many else []
     with (
-        tempfile.TemporaryDirectory(prefix="netspec-") as scratch,
+        # ranks may be on several machines, which share the folder of results but not /tmp
+        tempfile.TemporaryDirectory(
+            prefix=f".{path.name}." if many else "netspec-",
+            suffix=".ranks" if many else "",
+            dir=path.parent.absolute() if many else None,
+            ignore_cleanup_errors=True,
+        ) as scratch,
         (Path(scratch) / "stderr").open("w+b") as stderr,
     ):
-        request_file = Path(scratch) / "request.json"
+        folder = Path(scratch)
+        request_file = folder / "request.json"
         request_file.write_text(request.model_dump_json())
+        result = folder if many else path.absolute()
         child = subprocess.Popen(
-            [sys.executable, "-m", WORKER, str(request_file), str(path.absolute())],
+            [*launcher, sys.executable, "-m", WORKER, str(request_file), str(result)],
             stdout=subprocess.PIPE,
             stderr=stderr,
             stdin=subprocess.DEVNULL,
             cwd=scratch,
             # NumPy's own threads would come on top of those that were asked for
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env={
+                **mpi.DEFAULTS,
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                "OPENBLAS_NUM_THREADS": "1",
+            },
             start_new_session=True,
         )
+        ended = False
         try:
-            ended = _follow(child, deadline, progress, stop)
+            ended = _follow(child, _Patience(time_limit, folder, stop), progress)
         finally:
-            _kill_group(child)
-        if ended is None or child.returncode != 0:
+            if many and not ended:
+                child.send_signal(signal.SIGTERM)  # the launcher ends its ranks, and tidies up
+                _wait(child, LAUNCHER_SECONDS)
+            _kill_session(child)
+        if not ended or child.returncode != 0:
             stderr.seek(0)
-            lines = stderr.read().decode(errors="replace").rstrip().splitlines()[-STDERR_LINES:]
-            why = (
-                f"took longer than {time_limit:g} s and was killed"
-                if ended is None
-                else f"was killed by signal {-child.returncode}"
-                if child.returncode < 0
-                else f"ended with status {child.returncode}"
-            )
+            words = stderr.read().decode(errors="replace")
+            why, lines = _reason(request, child, folder, words)
+            if not ended and not mpi.failed(folder):
+                why = f"took longer than {time_limit:g} s and was killed"
             tail = "\n    ".join(lines) or "(nothing)"
             raise SimulationFailed(
                 f"{request.backend}, seed {request.simulation.seed}: the run {why}. "
                 f"Last lines of its error output:\n    {tail}"
             )
+        if many:
+            write_run(path, *mpi.gather(folder, request.ranks))
 
 
-def _follow(
-    child: subprocess.Popen[bytes],
-    deadline: float | None,
-    progress: Progress,
-    stop: threading.Event,
-) -> bool | None:
-    """Read progress until the child ends; return True, or None past the deadline."""
+def _reason(
+    request: RunRequest, child: subprocess.Popen[bytes], folder: Path, words: str
+) -> tuple[str, list[str]]:
+    """Say how a run ended that was not to end, and return the last lines of its output."""
+    status = child.returncode
+    if request.ranks > 1:
+        which, lines = mpi.culprit(folder, request.ranks, words)
+        return f"failed: {which}", lines
+    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    return how, words.rstrip().splitlines()[-STDERR_LINES:]
+
+
+class _Patience:
+    """Knows when to wait no longer: past the time limit, after a rank's error, when stopped."""
+
+    def __init__(self, time_limit: float | None, folder: Path, stop: threading.Event) -> None:
+        self.folder, self.stop = folder, stop
+        self.deadline = float("inf") if time_limit is None else time.monotonic() + time_limit
+
+    def left(self) -> float:
+        """Return the seconds left to wait; zero or less at the end.
+
+        Raises
+        ------
+        SimulationFailed
+            If another thread has stopped the run.
+        """
+        if self.stop.is_set():
+            raise SimulationFailed("stopped")
+        now = time.monotonic()
+        if mpi.failed(self.folder):
+            self.deadline = min(self.deadline, now + FAILED_RANK_SECONDS)
+        return self.deadline - now
+
+
+def _follow(child: subprocess.Popen[bytes], patience: _Patience, progress: Progress) -> bool:
+    """Read progress until the child ends; return whether it did, while there was patience."""
     import selectors
 
     if child.stdout is None:
@@ -236,12 +293,10 @@ def _follow(
     selector.register(child.stdout, selectors.EVENT_READ)
     rest = b""
     while True:
-        if stop.is_set():
-            raise SimulationFailed("stopped")
-        left = None if deadline is None else deadline - time.monotonic()
-        if left is not None and left <= 0:
-            return None
-        if not selector.select(1.0 if left is None else min(left, 1.0)):
+        left = patience.left()
+        if left <= 0:
+            return False
+        if not selector.select(min(left, 1.0)):
             continue
         data = os.read(child.stdout.fileno(), 65536)
         if not data:
@@ -251,18 +306,38 @@ def _follow(
             with suppress(ValueError, KeyError):
                 message: dict[str, Any] = json.loads(line)
                 progress(message["phase"], message["fraction"])
-    # not reaped yet, so that its process group keeps its number until it is killed
+    return _wait(child, patience.left())
+
+
+def _wait(child: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for the child's end without reaping it, so that its session keeps its number."""
+    deadline = time.monotonic() + seconds
     while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        if deadline is not None and time.monotonic() > deadline:
-            return None
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.01)
     return True
 
 
-def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    """End whatever is left of the child's process group."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
+def _kill_session(child: subprocess.Popen[bytes]) -> None:
+    """End whatever is left of the child's session; ranks have process groups of their own."""
+    deadline = time.monotonic() + KILL_SECONDS
+    while (left := _session(child.pid)) and time.monotonic() < deadline:
+        for process in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.01)
     child.wait()
     if child.stdout is not None:
         child.stdout.close()
+
+
+def _session(leader: int) -> list[int]:
+    """Return the processes of a session that are alive."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
+            if int(session) == leader and state not in "ZX":
+                found.append(int(stat.parent.name))
+    return found

@@ -56,7 +56,8 @@ def pytest_collection_modifyitems(items):
         if backend is None:
             continue
         if CONFORMANCE in item.path.parents:
-            item.user_properties.append(("backend", backend))
+            on = f"{backend} on ranks" if item.get_closest_marker("mpi") else backend
+            item.user_properties.append(("backend", on))
         for mark in (mark for name in MARKS for mark in item.iter_markers(name)):
             _expect_failure(item, backend, mark.name, *mark.args, **mark.kwargs)
 
@@ -130,7 +131,7 @@ def _by_backend(reporter):
             backend = properties.pop("backend", None)
             if backend is None:
                 continue
-            counts[backend][counted] += 1
+            counts.setdefault(backend, Counter())[counted] += 1
             for what, value in properties.items():
                 key = backend, what
                 measured[key] = max(measured.get(key, value), value)

@@ -137,7 +137,7 @@ class _Gate:
         if free:
             yield
             return
-        threads, memory = request.threads, get_backend(request.backend).memory(request)
+        threads, memory = request.virtual_processes, get_backend(request.backend).memory(request)
         with self.changed:
             self.changed.wait_for(lambda: self._fits(threads, memory))
             self._take(1, threads, memory)

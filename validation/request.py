@@ -27,6 +27,7 @@ from netspec.validation.margins import Margins
 
 Connectivity = Literal["native", "shared"]
 Threads = Annotated[StrictInt, Field(ge=1, le=4096)]
+Ranks = Annotated[StrictInt, Field(ge=1, le=65536)]
 Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 Degrees = Annotated[float, in_unit("deg", -360, 360)]
 MAX_SEEDS = 10_000
@@ -40,7 +41,9 @@ class BackendRequest(Described):
     name : str
     connectivity : {"native", "shared"}
     threads : int or None
-        The backend's default on this machine if None.
+        Of each rank; the backend's default on this machine if None.
+    ranks : int
+        Processes that share a run, through MPI.
     approximations : tuple of str
         Agreed to, by name, or ``all``.
     options : dict
@@ -50,6 +53,7 @@ class BackendRequest(Described):
     name: Identifier
     connectivity: Connectivity = "native"
     threads: Threads | None = None
+    ranks: Ranks = 1
     approximations: tuple[StrictStr, ...] = ()
     options: dict[Identifier, StrictStr] = {}
 
@@ -128,9 +132,10 @@ class ValidationRequest(Described):
                         simulation=self.simulation.at_seed(seed),
                         backend=backend.name,
                         connectivity=backend.connectivity,
-                        threads=chosen.default_threads()
+                        threads=chosen.default_threads(backend.ranks)
                         if backend.threads is None
                         else backend.threads,
+                        ranks=backend.ranks,
                         approximations=backend.approximations,
                         options=backend.options,
                     )

@@ -210,6 +210,7 @@ def write_provenance(path: Path, done: Sequence[Finished]) -> Path:
         known: dict[str, Any] = {
             "backend": entry.request.backend,
             "seed": entry.request.simulation.seed,
+            "ranks": entry.request.ranks,
             "threads": entry.request.threads,
             "error": entry.failure or None,
         }

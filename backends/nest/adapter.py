@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
 
 from netspec import connectivity as rules
 from netspec import distributions as dist
-from netspec import realisation
+from netspec import ranks, realisation
 from netspec.backend import Backend, Entry, Option, Outcome, Progress, RunRequest
 from netspec.backends.nest.models import (
     BLOCK,
@@ -20,23 +23,29 @@ from netspec.backends.nest.models import (
     native_model,
     nmda_entries,
 )
+from netspec.errors import BackendMissing
 from netspec.network import ContinuousProjection, CurrentInput, Projection, StepCurrent
 
 FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current can act
-# At the peak, which includes NEST's tables of sources and targets while it connects and prepares;
-# measured at full scale (docs/benchmarks/full-scale-nest-*.json)
-BYTES_PER_SYNAPSE = {"static_synapse_hpc": 30, "static_synapse": 46}
-BYTES_PER_NEURON = 18_000  # mostly ring buffers
-PROCESS_BYTES = 190_000_000
+# At the peak, in Prepare: a straight line through the microcircuit at scales 0.1, 0.2 and 0.3
+# (benchmarks/nest_memory.py, docs/mpi.md)
+BYTES_PER_SYNAPSE = {"static_synapse_hpc": 24, "static_synapse": 40}  # 8 are the table of sources
+BYTES_PER_NEURON = 6_700  # mostly ring buffers
+BYTES_PER_RECORDED = 8_192  # NEST allocates 1024 synapses for one onto a recorder
+BYTES_PER_PROCESS = 108_000_000
+BYTES_OF_MODULES = {"matplotlib": 18_000_000, "pandas": 34_000_000}  # which nest imports if found
+BYTES_PER_THREAD = 1_000_000
+HOW_TO_GET_MPI = "To build one with MPI and install it: make nest-mpi (see docs/mpi.md)"
 
 
 class NestBackend(Backend):
-    """NEST on threads."""
+    """NEST on threads, and on ranks if it was built with MPI."""
 
     name = "nest"
     module = "nest"
     distribution = "nest-simulator"
     how_to_get = "Install it with: pip install nest-simulator"
+    mpi = True
     cite: ClassVar[tuple[str, ...]] = (
         "Gewaltig, Diesmann (2007) NEST (NEural Simulation Tool). Scholarpedia 2:1430, "
         "doi:10.4249/scholarpedia.1430",
@@ -56,16 +65,17 @@ class NestBackend(Backend):
     }
 
     def details(self) -> dict[str, str]:
-        """Ask NEST, in a process of its own, how it was built."""
-        code = (
-            "import json, nest; b = nest.build_info; print(json.dumps([b['have_mpi'], b['built']]))"
-        )
-        run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
-        try:
-            mpi, built = json.loads(run.stdout.splitlines()[-1])
-        except (ValueError, IndexError):
-            return {"import": f"fails with status {run.returncode}"}
-        return {"MPI": "yes" if mpi else "no", "built": built}
+        """Return how NEST was built, and where it lies."""
+        return dict(_build())
+
+    def check_options(self, request: RunRequest) -> None:
+        """Raise also for ranks that this NEST cannot have."""
+        super().check_options(request)
+        if request.ranks > 1 and self.details().get("MPI") != "yes":
+            raise BackendMissing(
+                f"this NEST was built without MPI, so it runs in one process, given "
+                f"{request.ranks} ranks. {HOW_TO_GET_MPI}"
+            )
 
     # -- before anything is built -------------------------------------------------------
 
@@ -256,7 +266,7 @@ class NestBackend(Backend):
         return not isinstance(rule, rules.Explicit)
 
     def memory(self, request: RunRequest) -> int:
-        """Estimate from neurons and synapses (measured at full scale, see docs/benchmarks)."""
+        """Estimate the sum over all ranks from neurons and synapses."""
         network = request.network
         synapses = 0.0
         for projection in network.projections:
@@ -268,8 +278,16 @@ class NestBackend(Backend):
         for coupling in network.continuous_projections:
             pairs = network.population(coupling.pre).size * network.population(coupling.post).size
             synapses += pairs * BYTES_PER_SYNAPSE["static_synapse"]
-        neurons = sum(population.size for population in network.populations)
-        return int(PROCESS_BYTES + neurons * BYTES_PER_NEURON + synapses)
+        recorded = network.recorded()
+        neurons = sum(
+            population.size
+            * (BYTES_PER_NEURON + (BYTES_PER_RECORDED if population.name in recorded else 0))
+            for population in network.populations
+        )
+        modules = sum(size for name, size in BYTES_OF_MODULES.items() if find_spec(name))
+        processes = request.ranks * (BYTES_PER_PROCESS + modules)
+        processes += request.virtual_processes * BYTES_PER_THREAD
+        return int(processes + neurons + synapses)
 
     def synapse_model(self, request: RunRequest, projection: Projection) -> str:
         """Return the NEST synapse model that a projection is copied from."""
@@ -285,3 +303,23 @@ class NestBackend(Backend):
         from netspec.backends.nest.simulation import NestSimulation
 
         return NestSimulation(self, request, progress).outcome()
+
+
+@lru_cache(maxsize=1)
+def _build() -> dict[str, str]:
+    """Ask NEST, in a process of its own, how it was built."""
+    code = (
+        "import json, nest; b = nest.build_info; "
+        "print(json.dumps([b['have_mpi'], b['built'], nest.__path__[0]]))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=False,
+        env={**ranks.DEFAULTS, **os.environ},
+    )
+    try:
+        mpi, built, folder = json.loads(run.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        return {"import": f"fails with status {run.returncode}"}
+    return {"MPI": "yes" if mpi else "no (make nest-mpi)", "built": built, "folder": folder}

@@ -8,6 +8,8 @@ is set between calls of ``Run``, so they act from the very step on; where a mode
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,11 +30,15 @@ from netspec.backends.nest.models import (
 from netspec.network import Projection
 from netspec.streams import simulator_seed
 
+COUPLING_BLOCK = 500_000  # pairs handed to NEST at once
+LEANEST_SYNAPSE = {"synapse_model": "static_synapse_hom_w_hpc"}  # 8 bytes
+
 
 class NestBuilding(Execution):
     """Make a network in NEST's kernel; the kernel's state lives here and nowhere else."""
 
     def __init__(self, backend: NestBackend, request: RunRequest, progress: Progress) -> None:
+        os.environ.setdefault("PYNEST_QUIET", "1")
         import nest
 
         super().__init__(request, progress)
@@ -41,7 +47,10 @@ class NestBuilding(Execution):
         self.natives: dict[str, NativeModel] = {}
         self.recorders: dict[str, Any] = {}
         self.meters: dict[str, Any] = {}
+        self.ports: dict[str, dict[str, int]] = {}
         self.nmda_factor: dict[str, float] = {}
+        # every rank makes the same calls in the same order; only what is local differs
+        self.rank, self.ranks = nest.Rank(), nest.NumProcesses()
         self.changes = realisation.current_changes(request.network, request.simulation)
 
     def setup(self) -> None:
@@ -49,14 +58,22 @@ class NestBuilding(Execution):
         nest = self.nest
         nest.verbosity = nest.VerbosityLevel.ERROR
         nest.ResetKernel()
-        nest.local_num_threads = self.request.threads
+        processes = self.request.virtual_processes
+        if self.ranks != self.request.ranks:
+            raise RuntimeError(
+                f"NEST sees {self.ranks} ranks, {self.request.ranks} were started: the launcher "
+                "is of another MPI than the one NEST was built with"
+            )
+        nest.total_num_virtual_procs = processes
         nest.resolution = self.dt
         nest.rng_seed = simulator_seed(self.simulation.seed)
         # without the table of sources the network cannot be read back, but memory is saved
         nest.keep_source_table = self.request.readback
-        if nest.local_num_threads != self.request.threads or abs(nest.resolution - self.dt) > 1e-9:
+        taken = nest.total_num_virtual_procs, nest.local_num_threads
+        if taken != (processes, self.request.threads) or abs(nest.resolution - self.dt) > 1e-9:
             raise RuntimeError("NEST did not take over the number of threads or the resolution")
         self.result.info = {
+            "virtual processes": str(processes),
             "threads": str(nest.local_num_threads),
             "mpi": str(nest.build_info["have_mpi"]),
             "built": str(nest.build_info["built"]),
@@ -81,20 +98,61 @@ class NestBuilding(Execution):
                 self.nmda_factor[population.name] = block.factor
             numbers = {k: float(v) for k, v in values.items() if np.ndim(v) == 0}
             arrays = {k: np.asarray(v).tolist() for k, v in values.items() if np.ndim(v)}
-            # set together, since NEST checks them against each other (V_reset < V_th)
-            nodes = self.nest.Create(
-                theirs, population.size, params=numbers | arrays if arrays else numbers
-            )
-            initial = realisation.initial_values(self.network, population.name, self.simulation)
-            for ours in native.settable:
-                value = np.asarray(initial[ours])
-                nodes.set({native.recordables[ours]: value.tolist()})
+            nodes = self.nest.Create(theirs, population.size, params={} if arrays else numbers)
             self.populations[population.name] = nodes
             self.natives[population.name] = native
+            self.ports[population.name] = self.nest.GetDefaults(theirs).get("receptor_types", {})
+            if arrays:
+                # set together, since NEST checks them against each other (V_reset < V_th)
+                self.set_local(population.name, numbers | arrays)
+            initial = realisation.initial_values(self.network, population.name, self.simulation)
+            self.set_local(
+                population.name,
+                {native.recordables[ours]: initial[ours] for ours in native.settable},
+            )
             if self.request.readback:
-                for ours in native.settable:
-                    found = np.atleast_1d(nodes.get(native.recordables[ours]))
-                    self.result.readback[f"initial/{population.name}/{ours}"] = found
+                found = self.get_local(population.name, native.settable, native.recordables)
+                self.keep_local(f"initial/{population.name}", population.name, found)
+
+    # -- what a rank holds --------------------------------------------------------------
+
+    def local(self, population: str) -> tuple[Any, NDArray[np.int64]]:
+        """Return the nodes of a population that this rank holds, or None, and their positions.
+
+        Nodes lie on ranks in turn, by their number.
+        """
+        nodes = self.populations[population]
+        start = (self.rank - nodes[0].global_id) % self.ranks
+        positions = np.arange(start, len(nodes), self.ranks, dtype=np.int64)
+        return (nodes[start :: self.ranks] if len(positions) else None), positions
+
+    def set_local(self, population: str, values: Mapping[str, Any]) -> None:
+        """Set parameters from numbers, or arrays over the whole population."""
+        nodes, positions = self.local(population)
+        if nodes is not None and values:
+            size = len(self.populations[population])
+            own = {k: np.broadcast_to(v, size)[positions].tolist() for k, v in values.items()}
+            nodes.set(own)
+
+    def get_local(
+        self, population: str, names: Iterable[str], theirs: Mapping[str, str]
+    ) -> dict[str, NDArray[Any]]:
+        """Return parameters of the nodes that this rank holds, by our names."""
+        nodes, _ = self.local(population)
+        if nodes is None:
+            return {ours: np.empty(0) for ours in names}
+        return {ours: np.atleast_1d(nodes.get(theirs[ours])) for ours in names}
+
+    def keep_local(self, base: str, population: str, found: Mapping[str, NDArray[Any]]) -> None:
+        """Put what was read back of a population into the result."""
+        for name, values in found.items():
+            self.result.readback[f"{base}/{name}"] = values
+            self.note_local(f"{base}/{name}", self.local(population)[1])
+
+    def note_local(self, name: str, positions: NDArray[np.int64]) -> None:
+        """Say which neurons of a recorder or array this rank holds, if there are others."""
+        if self.ranks > 1:
+            self.result.local[name] = positions
 
     def devices(self) -> None:
         """Create recorders."""
@@ -139,7 +197,8 @@ class NestBuilding(Execution):
         self._inject_spikes()
         self._inject_generators()
         for name, recorder in self.recorders.items():
-            nest.Connect(self.populations[name], recorder)
+            # NEST allocates 1024 synapses for every neuron that has one onto a device
+            nest.Connect(self.populations[name], recorder, syn_spec=LEANEST_SYNAPSE)
         for recorder in network.recorders:
             if recorder.variables:
                 nodes = self.populations[recorder.target]
@@ -157,7 +216,7 @@ class NestBuilding(Execution):
         return spec
 
     def _port(self, post: str, port: str) -> int:
-        return int(self.populations[post][0].get("receptor_types")[port])
+        return int(self.ports[post][port])
 
     def copy(self, projection: Projection) -> str:
         """Return a synapse model of its own for each receptor.
@@ -228,37 +287,48 @@ class NestBuilding(Execution):
         return self.nest.math.max(drawn, self.dt) if lifted else drawn
 
     def _hand_over(self, projection: Projection) -> None:
-        """Connect the synapses that netspec drew, block by block: never all of them at once."""
+        """Connect the synapses that netspec drew, block by block.
+
+        A rank keeps those onto its own neurons and drops the others with their block, so that
+        none ever holds the whole network.
+        """
         pre = self.populations[projection.pre][0].global_id
         post = self.populations[projection.post][0].global_id
         model = self.copy(projection)
         for block in self.synapse_blocks(projection):
-            if not len(block):
-                continue
-            ones = np.ones(len(block))
-            weight, delay = ones * block.weight, ones * block.delay * self.dt
+            targets = block.post.astype(np.int64) + post
+            own = slice(None) if self.ranks == 1 else targets % self.ranks == self.rank
+            sources = block.pre[own].astype(np.int64) + pre
+            weight, delay = block.weights()[own], block.delays()[own] * self.dt
             spec = self.synapse(projection.post, projection.receptor, weight, delay, model)
-            if "receptor_type" in spec:
-                spec["receptor_type"] = np.full(len(block), spec["receptor_type"])
-            self.nest.Connect(
-                block.pre.astype(np.int64) + pre,
-                block.post.astype(np.int64) + post,
-                "one_to_one",
-                spec,
-            )
+            self._connect_pairs(sources, targets[own], spec)
+
+    def _connect_pairs(
+        self, sources: NDArray[np.int64], targets: NDArray[np.int64], spec: dict[str, Any]
+    ) -> None:
+        """Connect pairs of node numbers, with arrays of weights and delays."""
+        if not len(targets):
+            return
+        if "receptor_type" in spec:
+            spec["receptor_type"] = np.full(len(targets), spec["receptor_type"])
+        self.nest.Connect(sources, targets, "one_to_one", spec)
 
     def _couple(self, coupling: Any) -> None:
         """Connect NMDA: spikes carry the gating, so every pair is a synapse."""
         pre, post = self.populations[coupling.pre], self.populations[coupling.post]
-        factor = self.nmda_factor[coupling.post]
-        weight: Any = coupling.kernel.weight * factor
-        if coupling.kernel.kind == "ring":
-            by_distance = coupling.kernel.values(len(post)) * factor
-            target, source = np.indices((len(post), len(pre)))
-            weight = by_distance[(target - source) % len(post)]
+        size, sources = len(post), np.arange(len(pre), dtype=np.int64)
+        by_distance = coupling.kernel.values(size) * self.nmda_factor[coupling.post]
+        own = self.local(coupling.post)[1]
         before = self.nest.num_connections
-        spec = self.synapse(coupling.post, "NMDA", weight, self.dt)
-        self.nest.Connect(pre, post, "all_to_all", spec)
+        # the matrix of all pairs is never whole
+        for targets in np.array_split(own, 1 + len(own) * len(pre) // COUPLING_BLOCK):
+            weight = by_distance[(targets[:, None] - sources) % size].ravel()
+            delay = np.full(len(weight), self.dt)
+            self._connect_pairs(
+                np.tile(sources + pre[0].global_id, len(targets)),
+                np.repeat(targets + post[0].global_id, len(pre)),
+                self.synapse(coupling.post, "NMDA", weight, delay),
+            )
         self.result.synapses[coupling.name] = self.nest.num_connections - before
 
     def _inject_spikes(self) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from netspec import realisation
 from netspec.backend import Outcome
 from netspec.backends.nest.building import NestBuilding
+from netspec.machine import memory_mib
 
 CHUNK_MS = 50.0  # of model time between two looks at the progress; part of the method, keep it
 
@@ -59,12 +60,13 @@ class NestSimulation(NestBuilding):
                 self.nest.Run((min(stop, simulation.total_steps) - step) * self.dt)
                 phase = "warmup" if step < simulation.warmup_steps else "simulate"
                 phases[phase] += time.perf_counter() - started
+                self.result.memory[phase] = memory_mib()
                 step = stop
                 self.progress("simulate", step / simulation.total_steps)
             for change in (c for c in changes if c.step == stop):
                 own = current[change.population]
                 own[change.neurons] += change.level
-                self.populations[change.population].set({"I_e": own.tolist()})
+                self.set_local(change.population, {"I_e": own})
         if self.meters:
             # a multimeter hands over what it sampled when the next slice of time begins
             self.nest.Run(self.nest.min_delay)
@@ -91,26 +93,27 @@ class NestSimulation(NestBuilding):
         events = self.meters[recorder.name].events
         order = np.lexsort((events["senders"], events["times"]))
         order = order[np.asarray(events["times"])[order] <= self.simulation.total_steps]
-        size = self.network.population(recorder.target).size
-        width = size if recorder.neurons is None else len(recorder.neurons)
-        steps = np.asarray(events["times"])[order].reshape(-1, width)[:, 0]
+        own = self.local(recorder.target)[1]
+        held = own if recorder.neurons is None else np.flatnonzero(np.isin(recorder.neurons, own))
+        self.note_local(recorder.name, held)
+        shape = (-1, len(held)) if len(held) else (0, 1)
+        steps = np.asarray(events["times"])[order].reshape(shape)[:, 0]
         for ours in recorder.variables:
             theirs = self.natives[recorder.target].recordables[ours]
-            values = np.asarray(events[theirs])[order].reshape(-1, width)
+            values = np.asarray(events[theirs])[order].reshape(shape)
             self.result.samples[recorder.name, ours] = (steps, values)
 
     def _read_back(self) -> None:
         found = self.result.readback
-        for name, nodes in self.populations.items():
-            native = self.natives[name]
-            theirs = list(native.parameters.values())
-            values = nodes.get(theirs)
-            for ours, key in native.parameters.items():
-                found[f"parameters/{name}/{ours}"] = np.atleast_1d(values[key])
+        for name in self.populations:
+            theirs = self.natives[name].parameters
+            self.keep_local(f"parameters/{name}", name, self.get_local(name, theirs, theirs))
         for projection in self.network.projections:
             pre, post = self.populations[projection.pre], self.populations[projection.post]
             found_synapses = self.nest.GetConnections(pre, post, self.copy(projection))
-            data = found_synapses.get(["source", "target", "weight", "delay"])
+            keys = ("source", "target", "weight", "delay")
+            nothing = {key: np.empty(0) for key in keys}  # a rank may hold none
+            data = found_synapses.get(list(keys)) if len(found_synapses) else nothing
             sources = np.atleast_1d(data["source"]).astype(np.int64) - pre[0].global_id
             targets = np.atleast_1d(data["target"]).astype(np.int64) - post[0].global_id
             steps = np.rint(np.atleast_1d(data["delay"]) / self.dt).astype(np.int64)

@@ -22,6 +22,7 @@ from netspec.cli.options import (
     Force,
     Json,
     Out,
+    Ranks,
     Seed,
     Set,
     Threads,
@@ -57,8 +58,8 @@ StatisticOption = Annotated[
 ]
 # What a request file says, and options may not say again beside it.
 DECLARED = (
-    "backends", "seeds", "dt", "warmup", "duration", "threads", "connectivity", "approximate",
-    "option", "margin", "statistics", "cue_angles", "ladder", "sets",
+    "backends", "seeds", "dt", "warmup", "duration", "threads", "ranks", "connectivity",
+    "approximate", "option", "margin", "statistics", "cue_angles", "ladder", "sets",
 )  # fmt: skip
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
@@ -143,6 +144,7 @@ def validate(
     warmup: Warmup = None,
     duration: Duration = None,
     threads: Threads = None,
+    ranks: Ranks = None,
     connectivity: Annotated[str | None, typer.Option(help="native or shared.")] = None,
     approximate: Approximate = None,
     option: BackendsOption = None,
@@ -198,7 +200,7 @@ def validate(
         number = (3 if seeds is None else seeds) * (2 if self_test else 1)  # of both sides
         declared = _declared(
             network, simulation, backends or "nest,brian2", number, connectivity or "native",
-            threads, approximate, option, _margins(margin, statistics), cue_angles, small,
+            threads, ranks, approximate, option, _margins(margin, statistics), cue_angles, small,
         )  # fmt: skip
     room = Room(jobs, None if memory is None else _bytes(memory))
     if self_test:
@@ -287,6 +289,7 @@ def _declared(
     seeds: int,
     connectivity: str,
     threads: int | None,
+    ranks: int | None,
     approximate: list[str] | None,
     option: list[str] | None,
     margins: Margins,
@@ -299,11 +302,14 @@ def _declared(
 
     names = backends_of(backends)
     options = options_of(option, names)
+    if ranks is not None and not any(get_backend(name).mpi for name in names):
+        raise UsageError(f"--ranks {ranks}: {', '.join(names)} run in one process")
     chosen = tuple(
         BackendRequest(
             name=name,
             connectivity=connectivity,
             threads=threads if get_backend(name).threaded else None,
+            ranks=ranks if ranks is not None and get_backend(name).mpi else 1,
             approximations=tuple(names_of(approximate)),
             options=options[name],
         )

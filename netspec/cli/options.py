@@ -56,6 +56,7 @@ Dt = Annotated[str | None, typer.Option(help="Time step (ms).")]
 Warmup = Annotated[str | None, typer.Option(help="Simulated, not counted (ms).")]
 Duration = Annotated[str | None, typer.Option(help="Simulated and counted (ms).")]
 Threads = Annotated[int | None, typer.Option(help="Threads; the processors at hand by default.")]
+Ranks = Annotated[int | None, typer.Option(help="Processes that share a run, through MPI (NEST).")]
 Connectivity = Annotated[str, typer.Option(help="native or shared.")]
 Approximate = Annotated[
     list[str] | None, typer.Option(help="Approximations agreed to, by name (commas), or all.")
@@ -248,6 +249,7 @@ def run_request(
     threads: int | None,
     approximate: list[str] | None,
     options: dict[str, str],
+    ranks: int | None,
 ) -> RunRequest:
     """Return the request of one run."""
     return RunRequest(
@@ -255,7 +257,8 @@ def run_request(
         simulation=simulation,
         backend=backend.name,
         connectivity=connectivity,
-        threads=backend.default_threads() if threads is None else threads,
+        threads=backend.default_threads(ranks or 1) if threads is None else threads,
+        ranks=1 if ranks is None else ranks,
         approximations=tuple(names_of(approximate)),
         options=options,
     )

@@ -20,6 +20,7 @@ from netspec.cli.options import (
     Force,
     Json,
     Out,
+    Ranks,
     Seed,
     Set,
     Threads,
@@ -47,6 +48,7 @@ def run(
     warmup: Warmup = None,
     duration: Duration = None,
     threads: Threads = None,
+    ranks: Ranks = None,
     connectivity: Connectivity = "native",
     approximate: Approximate = None,
     realisation: Annotated[
@@ -68,13 +70,15 @@ def run(
     network, simulation = adjusted(network, simulation, sets, times)
     chosen = get_backend(backend)
     request = run_request(
-        chosen, network, simulation, connectivity, threads, approximate, pairs(option, "--option")
-    )
+        chosen, network, simulation, connectivity, threads, approximate,
+        pairs(option, "--option"), ranks,
+    )  # fmt: skip
     if realisation is not None:
         request = with_realisation(request, realisation)
     if dry_run:
         chosen.check_options(request)
-        found, ledger = audit(network, simulation, request.threads), chosen.ledger(request)
+        found = audit(network, simulation, request.threads, request.ranks)
+        ledger = chosen.ledger(request)
         if as_json:
             data = {"audit": found.to_dict(), "ledger": ledger.model_dump(mode="json")["entries"],
                     "spec_hash": serialization.spec_hash(network),

@@ -41,7 +41,20 @@ def test_a_result_says_where_it_comes_from(simulate, backend, agreed):
     phases = {"create", "connect", "prepare", "warmup", "simulate", "read", "total"}
     assert phases <= set(manifest["seconds"])
     assert manifest["peak_memory_mib"] > 10
+    assert (manifest["ranks"], manifest["threads"], manifest["virtual_processes"]) == (1, 1, 1)
+    after = manifest["memory_mib"]
+    assert {"create", "connect", "read"} <= set(after) <= phases
+    assert all(10 < value < manifest["peak_memory_mib"] + 1 for value in after.values())
     assert [e["name"] for e in manifest["ledger"] if e["status"] != "exact"] == agreed
+
+
+def test_the_estimate_of_memory_is_that_of_a_run(simulate, backend):
+    if backend != "nest":
+        pytest.skip("only NEST's estimate is fitted to measurements")
+    circuit = netspec.circuits.microcircuit("pygenn", scale=0.1)
+    run = simulate(circuit, 5.0)
+    estimate = get_backend(backend).memory(RunRequest(network=circuit, backend=backend)) / 2**20
+    assert run.manifest["peak_memory_mib"] == pytest.approx(estimate, rel=0.15)
 
 
 def processes_of(file):
@@ -78,6 +91,20 @@ def test_threads_are_used_or_refused(simulate, backend):
         assert get_backend(backend).default_threads() == 1
         with pytest.raises(UsageError, match=f"{backend} runs on one thread, given 2"):
             simulate(driven(), 20.0, threads=2)
+
+
+def test_ranks_are_refused_where_there_are_none(simulate, backend):
+    chosen = get_backend(backend)
+    if not chosen.mpi:
+        with pytest.raises(UsageError, match=f"{backend} runs in one process, given 2 ranks"):
+            simulate(driven(), 20.0, ranks=2)
+    elif chosen.details()["MPI"] != "yes":
+        with pytest.raises(BackendMissing, match=r"without MPI.*given 2 ranks.*make nest-mpi"):
+            simulate(driven(), 20.0, ranks=2)
+    else:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(BackendMissing, match="launcher"):
+            patch.setenv("NETSPEC_MPIEXEC", "no-such-launcher --flag")
+            simulate(driven(), 20.0, ranks=2)
 
 
 def test_an_option_that_does_not_exist_is_refused_with_those_that_do(simulate, backend):

@@ -81,8 +81,8 @@ def test_a_file_declares_what_python_declares(write):
     [
         ("scale = 0.02", "scale = 0.03"), ("1.9 ms", "2.1 ms"), ("seeds = 4", "seeds = [1, 2, 4]"),
         ('connectivity = "shared"', ""), ('"lv", "W1"]', '"lv"]'), ("2000 ms", "2001 ms"),
-        ("threads = 2", "threads = 1"), ('"numpy"', '"cython"'), ('["all"]', '["x"]'),
-        ('"3%"', '"4%"'), ("W1 = 1.5", "W1 = 1.4"),
+        ("threads = 2", "threads = 1"), ("threads = 2", "threads = 2\nranks = 2"),
+        ('"numpy"', '"cython"'), ('["all"]', '["x"]'), ('"3%"', '"4%"'), ("W1 = 1.5", "W1 = 1.4"),
     ],
 )  # fmt: skip
 def test_every_declaration_changes_the_hash(write, old, new):
@@ -116,6 +116,7 @@ def test_the_order_of_writing_and_units_do_not_change_the_hash():
         ('"lv", "W1"]', '"synch"]', "did you mean 'synchrony'"),
         ("duration", "length", "simulation"),
         ("threads = 2", "threads = 0", "threads"),
+        ("threads = 2", "ranks = 0", "ranks"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(write, old, new, message):
