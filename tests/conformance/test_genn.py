@@ -168,13 +168,13 @@ def test_memory_follows_the_synapses():
     assert 7 < per_synapse < 9
 
 
-def everything(seed=1, **more):
+def everything(total=900):
     """Return a network with all that a population in shards has to be put together again for."""
     drives = {"kind": "normal", "mean": -58.0, "sd": 5.0}
     return network(
         "everything",
         [
-            neuron("A", 41, {"V_m": drives}, C_m={"kind": "uniform", "low": 200.0, "high": 300.0}),
+            neuron("A", 41, {"V_m": drives}, V_th={"kind": "uniform", "low": -51.0, "high": -49.0}),
             neuron("B", 20, {"V_m": drives}),
         ],
         ("V_m", "I_syn_ex"),
@@ -193,7 +193,7 @@ def everything(seed=1, **more):
                        weight={"kind": "normal", "mean": weight, "sd": 30.0},
                        delay={"kind": "normal", "mean": 1.5, "sd": 0.75, "low": 0.05})
             for pre, post, receptor, weight, rule in (
-                ("A", "B", "excitatory", 300.0, {"kind": "fixed_total_number", "number": 900}),
+                ("A", "B", "excitatory", 300.0, {"kind": "fixed_total_number", "number": total}),
                 ("A", "A", "excitatory", 30.0, {"kind": "pairwise_bernoulli", "p": 0.3,
                                                 "allow_autapses": False}),
                 ("B", "A", "inhibitory", -300.0, {"kind": "fixed_indegree", "indegree": 7}),
@@ -213,7 +213,7 @@ def test_shards_and_a_loop_in_compiled_code_change_no_spike_sample_or_synapse(tm
     assert sharded.manifest["info"]["shards"] == "A 4, B 3"
     assert columns(sharded) == columns(whole)
     assert min(len(steps) for steps, _ in columns(whole)) > 50
-    for path in (*PATHS, "projections/A_A/weight", "parameters/A/C_m", "initial/B/V_m"):
+    for path in (*PATHS, "projections/A_A/weight", "parameters/A/V_th", "initial/B/V_m"):
         np.testing.assert_array_equal(sharded.readback(path), whole.readback(path))
     for population in ("A", "B"):
         for variable in ("V_m", "I_syn_ex"):
@@ -224,13 +224,12 @@ def test_shards_and_a_loop_in_compiled_code_change_no_spike_sample_or_synapse(tm
 
 def test_synapses_drawn_across_shards_follow_their_rules(tmp_path):
     sizes = {"A": 300, "B": 200}
-    described = everything().model_copy(
+    described = everything(60_000).model_copy(
         update={
             "populations": tuple(neuron(name, size) for name, size in sizes.items()),
             "step_currents": (),
         }
     )
-    described = netspec.serialization.with_values(described, {"projections.A_B.rule.number": 60000})
     found = run(described, tmp_path, duration=0.1, readback=True, options={"shards": "A:7,B:3"})
     degrees = {
         name: [
