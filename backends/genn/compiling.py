@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from netspec.backends.genn import stepping
+from netspec.backends.genn import host
 from netspec.backends.genn.plan import Code, Connections, Plan
 from netspec.errors import SimulationFailed
 
@@ -49,7 +49,7 @@ def environment(backend: str) -> dict[str, str]:
         "pygenn": metadata.version("pygenn"),
         "compiler": f"{compiler} {_first_line([compiler, '-dumpfullversion', '-dumpversion'])}",
         "flags": FLAGS,
-        "loop": stepping.SOURCE,
+        "host": host.SOURCE,
         "machine": platform.machine(),
     }
     if backend == "cuda":
@@ -132,7 +132,7 @@ def _compile(plan: Plan, folder: Path, place: Path) -> None:
     try:
         with _compiler_flags(plan.backend):
             model_of(plan).build(str(scratch), always_rebuild=True)
-            stepping.compile_loop(scratch)
+            host.compile_host(scratch)
         shutil.rmtree(place, ignore_errors=True)  # of a compilation that was killed
         scratch.rename(place)
     except subprocess.CalledProcessError as error:

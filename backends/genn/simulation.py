@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from netspec import realisation
 from netspec.backend import Outcome, Samples
-from netspec.backends.genn import inputs, sampling, stepping
+from netspec.backends.genn import host, inputs, sampling
 from netspec.backends.genn.building import GennBuilding
 from netspec.backends.genn.compiling import ConnectionTable, compiled, library, load
 from netspec.backends.genn.neurons import LEFT, own
-from netspec.backends.genn.shards import Piece, Spread, selection
+from netspec.backends.genn.shards import Part, Piece, Spread, selection
 from netspec.kernels import product
 from netspec.network import Projection
 
@@ -73,11 +73,11 @@ class GennSimulation(GennBuilding):
         self.recorded = any(neurons.neurons.recorded for neurons in self.codes.values())
         load(self.model, self.chunk if self.recorded else None, tables, self.result.seconds)
         if self.backend.option(self.request, "loop") == "python":
-            self.make_steps = stepping.python_steps(self.model)
+            self.make_steps = host.python_steps(self.model)
         else:
             recorded = self.chunk if self.recorded else 0
             code = library(self.place)
-            self.make_steps = stepping.native_steps(self.model, code, self.place, recorded)
+            self.make_steps = host.native_steps(self.model, code, self.place, recorded)
 
     def _tables(self, projection: Projection) -> Iterator[ConnectionTable]:
         """Set what the code that draws synapses reads; yield what the connecting code reads."""
@@ -173,6 +173,19 @@ class GennSimulation(GennBuilding):
         self.collected: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {
             name: [] for name, code in self.codes.items() if code.neurons.recorded
         }
+        self.recordings = {
+            (name, part): self._recording(part)
+            for name in self.collected
+            for part in self.parts[name]
+        }
+
+    def _recording(self, part: Part) -> NDArray[np.uint32]:
+        """Return what the host holds of a group's recorded spikes, shape (chunk, words)."""
+        from pygenn import types
+
+        group = self.model.neuron_populations[part.name]
+        words: NDArray[np.uint32] = group._get_array("recordSpk", types.Uint32).view
+        return words.reshape(self.chunk, -1)
 
     def _host_couplings(self) -> list[Callable[[], None]]:
         """Return functions that set S_i = sum_j w_ij s_j before a step, in the model's memory."""
@@ -295,8 +308,8 @@ class GennSimulation(GennBuilding):
             for every, sample in self.samplers:
                 if step % every == 0:
                     sample(step)
-            if step % self.chunk == 0:
-                self._collect()
+            if step % self.chunk == 0 or step == total:
+                self._collect(step)
                 self.progress("simulate", step / total)
 
     def _wait(self) -> None:
@@ -304,18 +317,18 @@ class GennSimulation(GennBuilding):
         first = next(iter(self.model.neuron_populations.values()))
         first.vars[LEFT].pull_from_device()
 
-    def _collect(self) -> None:
-        """Take the spikes of the last chunk from the device."""
+    def _collect(self, step: int) -> None:
+        """Take the spikes from the device that it recorded since the last chunk ended."""
         if not self.recorded:
             return
         self.model.pull_recording_buffers_from_device()
-        for name, parts in self.collected.items():
-            for part in self.parts[name]:
-                group = self.model.neuron_populations[part.name]
-                (times, neurons), *_ = group.spike_recording_data
-                # GeNN labels a spike with the start of its step
-                steps = np.rint(np.asarray(times) / self.dt).astype(np.int64) + 1
-                parts.append((steps, np.asarray(neurons, np.uint32) + np.uint32(part.first)))
+        count = (step - 1) % self.chunk + 1
+        for (name, part), words in self.recordings.items():
+            expected = len(self.collected[name][-1][0]) if self.collected[name] else 1000
+            steps, neurons = host.find_spikes(self.place, words[:count], 2 * expected)
+            steps += step - count + 1
+            neurons += np.uint32(part.first)
+            self.collected[name].append((steps, neurons))
 
     def _check_finite(self) -> None:
         for name in self.codes:
@@ -332,15 +345,9 @@ class GennSimulation(GennBuilding):
     # -- reading ------------------------------------------------------------------------
 
     def _read(self) -> None:
-        # a device hands over full chunks only; what happens past the end is dropped
-        total = self.simulation.total_steps
-        if self.recorded and total % self.chunk:
-            self.make_steps(self.chunk - total % self.chunk)
-            self._collect()
-        for name, parts in self.collected.items():
-            steps, neurons = (np.concatenate(column) for column in zip(*parts, strict=True))
-            kept = steps <= total
-            self.result.spikes[name] = steps[kept], neurons[kept]
+        for name, found in self.collected.items():
+            steps, neurons = (np.concatenate(column) for column in zip(*found, strict=True))
+            self.result.spikes[name] = steps, neurons
         for projection in self.network.projections:
             if projection.name in self.dense:
                 count = int(realisation.expected_synapses(self.network, projection))
