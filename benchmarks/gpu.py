@@ -232,6 +232,7 @@ def summary(runs: dict[str, list[Any]]) -> common.Result:
     for name, results in runs.items():
         done = [result for result in results if result and "values" in result]
         if not done:
+            print(f"  {name}: failed, or out of time before its first run", file=sys.stderr)
             continue
         keys = [key for key in done[0]["values"] if all(key in r["values"] for r in done)]
         row = {key: statistics.median(r["values"][key] for r in done) for key in keys}
@@ -310,6 +311,14 @@ def grow(options: argparse.Namespace) -> list[common.Result]:
     return rows
 
 
+def check_device(device: str) -> None:
+    """Stop before anything is measured if the device is not there."""
+    from netspec.backend import get_backend
+
+    if device not in get_backend("genn").details()["devices"]:
+        raise SystemExit(f"this PyGeNN was built without {device}, see netspec doctor")
+
+
 def main() -> None:
     """Measure, print, write the point and the plot."""
     parser = common.parser(__doc__)
@@ -331,6 +340,7 @@ def main() -> None:
     for key, value in DEVICES[options.device].items():
         if getattr(options, key) is None:
             setattr(options, key, value)
+    check_device(options.device)
     if options.script is not None:
         options.script_path = str(options.script.resolve())
     here, cards = common.machine(), common.cards() if options.device == "cuda" else []

@@ -166,7 +166,8 @@ def selection(synapses: Synapses, piece: Piece) -> slice | NDArray[np.intp]:
     if not piece.post.prefix:
         return slice(lo, hi)
     targets = synapses.post[lo:hi]
-    return lo + np.flatnonzero((targets >= post.start) & (targets < post.stop))
+    chosen: NDArray[np.intp] = np.flatnonzero((targets >= post.start) & (targets < post.stop))
+    return chosen + lo
 
 
 class Spread:

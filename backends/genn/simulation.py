@@ -76,8 +76,8 @@ class GennSimulation(GennBuilding):
             self.make_steps = host.python_steps(self.model)
         else:
             recorded = self.chunk if self.recorded else 0
-            code = library(self.place)
-            self.make_steps = host.native_steps(self.model, code, self.place, recorded)
+            generated = library(self.place)
+            self.make_steps = host.native_steps(self.model, generated, self.place, recorded)
 
     def _tables(self, projection: Projection) -> Iterator[ConnectionTable]:
         """Set what the code that draws synapses reads; yield what the connecting code reads."""
