@@ -20,7 +20,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 Result = dict[str, Any]
 PACKAGES = ("numpy", "scipy", "cython", "nest-simulator", "brian2", "microcircuit", "neurodynex",
-            "elephant", "pygenn", "neo", "nixio", "pynwb", "h5py", "netspec-snn")  # fmt: skip
+            "elephant", "pygenn", "neo", "nixio", "pynwb", "h5py", "nvidia-ml-py",
+            "netspec-snn")  # fmt: skip
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
@@ -162,6 +163,19 @@ def machine() -> Result:
     }
 
 
+def cards() -> list[Result]:
+    """Describe the NVIDIA GPUs: name, driver, compute capability, memory, largest clock, limit."""
+    fields = ("name", "driver_version", "compute_cap", "memory.total", "clocks.max.sm",
+              "power.limit")  # fmt: skip
+    query = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
+    try:
+        found = subprocess.run(query, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    lines = found.stdout.splitlines()
+    return [dict(zip(fields, map(str.strip, line.split(",")), strict=True)) for line in lines]
+
+
 def in_child(script: str, python: str, settings: Result) -> Result:
     """Run ``script --child`` under an interpreter and return the result that it wrote.
 
@@ -179,7 +193,7 @@ def in_child(script: str, python: str, settings: Result) -> Result:
         seconds = time.perf_counter() - started
         if child.returncode or not answer.exists():
             tail = "\n".join(child.stdout.decode(errors="replace").splitlines()[-25:])
-            raise SystemExit(f"the child ended with status {child.returncode}:\n{tail}")
+            raise SystemExit(f"the process ended with status {child.returncode}:\n{tail}")
         result: Result = json.loads(answer.read_text())
     result["seconds"]["process"] = seconds
     return result
@@ -274,7 +288,7 @@ def report(script: str, options: argparse.Namespace, pairs: list[Result], notes:
 
 
 def write_point(folder: Path, name: str, now: datetime.datetime, point: Result) -> Path:
-    """Write a JSON point under the name of its benchmark and day; return its file."""
+    """Write a JSON point under the name of its benchmark and day; return where it is."""
     folder.mkdir(parents=True, exist_ok=True)
     path, number = folder / f"{name}-{now:%Y-%m-%d}.json", 2
     while path.exists():  # a measurement is never overwritten

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -163,11 +164,28 @@ class RunRequest(Described):
 
 @dataclass(frozen=True)
 class Option:
-    """An option of a backend: its default, the values allowed, and what it does."""
+    """An option of a backend: its default, the values allowed, and what it does.
+
+    Attributes
+    ----------
+    default : str
+    allowed : tuple of str
+    doc : str
+    pattern : str
+        Regular expression of further values; none if empty.
+    form : str
+        What these values are, in words.
+    """
 
     default: str
     allowed: tuple[str, ...]
     doc: str
+    pattern: str = ""
+    form: str = ""
+
+    def allows(self, value: str) -> bool:
+        """Return whether a value may be given."""
+        return value in self.allowed or re.fullmatch(self.pattern or "(?!)", value) is not None
 
 
 @dataclass(frozen=True)
@@ -311,8 +329,9 @@ class Backend(ABC):
                 raise UsageError(
                     f"{self.name} has no option {name!r}; {choices(known)}. {nearest(name, known)}"
                 )
-            if value not in self.options[name].allowed:
-                allowed = choices(self.options[name].allowed)
+            option = self.options[name]
+            if not option.allows(value):
+                allowed = choices([*option.allowed, *([option.form] if option.form else [])])
                 raise UsageError(f"option {name} of {self.name}: given {value!r}; {allowed}")
 
     def ledger(self, request: RunRequest) -> Ledger:

@@ -42,6 +42,9 @@ def pytest_addoption(parser):
     group = parser.getgroup("netspec")
     group.addoption("--device", default="cpu", help="of backends that run on several: cpu, cuda")
     group.addoption("--precision", default="double", help="of backends that have a choice: single")
+    group.addoption("--shards", default="auto", help="of GeNN: groups of a source population")
+    group.addoption("--loop", default="native", help="of GeNN: python")
+    group.addoption("--poisson", default="table", help="of GeNN: product")
 
 
 def pytest_configure(config):
@@ -90,7 +93,8 @@ def results(tmp_path_factory):
 @pytest.fixture(scope="session")
 def asked(backend, request):
     """Give the options of the command line that the backend has."""
-    given = {name: request.config.getoption(name) for name in ("device", "precision")}
+    names = ("device", "precision", "shards", "loop", "poisson")
+    given = {name: request.config.getoption(name) for name in names}
     return {name: value for name, value in given.items() if name in get_backend(backend).options}
 
 

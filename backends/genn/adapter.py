@@ -10,6 +10,9 @@ from typing import ClassVar
 from netspec import answers
 from netspec import connectivity as rules
 from netspec.backend import Backend, Entry, Option, Outcome, Progress, RunRequest
+from netspec.backends.genn import shards
+from netspec.backends.genn.inputs import poisson_mean
+from netspec.backends.genn.sampling import LARGEST_PRODUCT_MEAN
 from netspec.backends.genn.synapses import (
     expected_row,
     fixed_delay,
@@ -20,7 +23,7 @@ from netspec.backends.genn.synapses import (
 )
 from netspec.errors import BackendMissing, SimulationFailed
 from netspec.machine import free_memory
-from netspec.network import Projection
+from netspec.network import PoissonInput, Projection
 
 BACKENDS = {"cpu": "single_threaded_cpu", "cuda": "cuda"}  # ours, GeNN's
 PAGE = "https://genn-team.github.io/installation.html"
@@ -50,6 +53,23 @@ class GennBackend(Backend):
             "continuous coupling: by NumPy between steps (cpu only), or a dense product on the "
             "device; auto: host on cpu, dense on cuda",
         ),
+        "loop": Option(
+            "native", ("native", "python"), "steps in a compiled loop, or one call from Python each"
+        ),
+        "poisson": Option(
+            "table",
+            ("table", "product"),
+            "a Poisson number by an inverse table, or by a product of uniform numbers",
+        ),
+        "shards": Option(
+            "auto",
+            ("auto", "none"),
+            "groups that a source population is divided into, so that a GPU does not wait for one "
+            "spike after the other; auto: one for each spike expected in a step on cuda, none on "
+            "cpu",
+            pattern=shards.PATTERN,
+            form=shards.FORM,
+        ),
     }
 
     def details(self) -> dict[str, str]:
@@ -65,9 +85,15 @@ class GennBackend(Backend):
             coupling == "auto" and self.option(request, "device") == "cpu"
         )
 
+    def parts(self, request: RunRequest) -> shards.Divided:
+        """Return the groups of neurons that each population becomes."""
+        choice, gpu = self.option(request, "shards"), self._on_gpu(request)
+        return shards.divided(request.network, request.simulation, choice, gpu)
+
     def check_options(self, request: RunRequest) -> None:
         """Raise also for a device that PyGeNN was not built for."""
         super().check_options(request)
+        self.parts(request)
         device = self.option(request, "device")
         if self.status().available and not _has(BACKENDS[device]):
             raise BackendMissing(
@@ -78,13 +104,11 @@ class GennBackend(Backend):
     def entries(self, request: RunRequest) -> list[Entry]:
         """Everything is exact in double precision; code is lowered from the equations."""
         network, entries = request.network, answers.of_populations(request)
+        parts = self.parts(request)
         for projection in network.projections:
-            entries.append(
-                Entry(
-                    thing=f"projections.{projection.name}",
-                    reason=self.how_drawn(request, projection),
-                )
-            )
+            split = len(parts[projection.pre]) * len(parts[projection.post]) > 1
+            reason = self.how_drawn(request, projection, split)
+            entries.append(Entry(thing=f"projections.{projection.name}", reason=reason))
         host = self.couples_on_host(request)
         for coupling in network.continuous_projections:
             entries.append(
@@ -95,8 +119,7 @@ class GennBackend(Backend):
                 )
             )
         for poisson in network.poisson_inputs:
-            reason = "one Poisson number a neuron and step, by an inverse table"
-            entries.append(Entry(thing=f"poisson_inputs.{poisson.name}", reason=reason))
+            entries.append(self.how_driven(request, poisson))
         entries += answers.of_given_inputs(request)
         if self.option(request, "precision") == "single":
             entries.append(
@@ -120,15 +143,29 @@ class GennBackend(Backend):
             return "dense product on the device, at every step"
         return "circulant product in Fourier space" if kind == "ring" else "one sum"
 
-    def how_drawn(self, request: RunRequest, projection: Projection) -> str:
+    def how_driven(self, request: RunRequest, poisson: PoissonInput) -> Entry:
+        """Say how Poisson numbers are drawn."""
+        thing, way = f"poisson_inputs.{poisson.name}", "an inverse table"
+        if self.option(request, "poisson") == "product":
+            way = "multiplying uniform numbers"
+            mean = poisson_mean(poisson, request.simulation.dt)
+            if mean > LARGEST_PRODUCT_MEAN:
+                reason = f"option poisson=product: exp(-{mean:.0f}) is too small, use table"
+                return Entry(thing=thing, status="unsupported", reason=reason)
+        return Entry(thing=thing, reason=f"one Poisson number a neuron and step, by {way}")
+
+    def how_drawn(self, request: RunRequest, projection: Projection, split: bool) -> str:
         """Say how the synapses of a projection come about."""
         if is_dense(projection, request.readback):
             return "all pairs with one weight and delay: a row without stored synapses"
         if request.connectivity == "shared":
             return "synapses drawn by netspec, written into GeNN's rows"
-        if is_native(projection):
+        if is_native(projection, split):
             return f"rule {projection.rule.kind} in generated code, when the model is loaded"
-        return f"no generated code for rule {projection.rule.kind}; synapses drawn by netspec"
+        across = " across shards" if is_native(projection) else ""
+        return (
+            f"no generated code for rule {projection.rule.kind}{across}; synapses drawn by netspec"
+        )
 
     def memory(self, request: RunRequest) -> int:
         """Estimate from neurons and synapses; on a GPU this is memory of the device."""
@@ -136,6 +173,7 @@ class GennBackend(Backend):
         scalar = 8 if self.option(request, "precision") == "double" else 4
         total = 0.0 if self._on_gpu(request) else BASE_MEMORY
         slots: dict[tuple[str, str], int] = {}
+        parts = self.parts(request)
         for projection in network.projections:
             pre, post = network.population(projection.pre), network.population(projection.post)
             key = post.name, projection.receptor
@@ -143,13 +181,15 @@ class GennBackend(Backend):
             slots[key] = max(slots.get(key, 1), longest)
             if is_dense(projection, request.readback):
                 continue
-            index = 1 if post.size <= 2**8 else 2 if post.size <= 2**16 else 4
+            largest = max(part.size for part in parts[post.name])
+            index = 1 if largest <= 2**8 else 2 if largest <= 2**16 else 4
             each = index + (4 if fixed_weight(projection) is None else 0)
             each += 0 if fixed_delay(projection, simulation) is not None else 1 + (longest > 256)
             row = (
                 len(projection.rule.pre)
                 if isinstance(projection.rule, rules.Explicit)
-                else expected_row(network, projection) * pre.size
+                else sum(expected_row(network, projection, part) for part in parts[post.name])
+                * pre.size
             )
             total += row * each
         for (post_name, _), count in slots.items():

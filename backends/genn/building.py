@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec import connectivity as rules
 from netspec.backend import Execution, Progress, RunRequest
-from netspec.backends.genn import inputs, synapses
+from netspec.backends.genn import inputs, shards, synapses
 from netspec.backends.genn.adapter import BACKENDS, GennBackend
 from netspec.backends.genn.neurons import NeuronCode, neuron_code
 from netspec.backends.genn.plan import Connections, Plan, Source
+from netspec.network import Projection
 from netspec.realisation import current_changes
 from netspec.streams import stream
 
@@ -24,13 +28,17 @@ class GennBuilding(Execution):
         precision = backend.option(request, "precision")
         self.precision = {"single": "float", "double": "double"}[precision]
         self.on_host = backend.couples_on_host(request)
+        self.by_product = backend.option(request, "poisson") == "product"
+        self.parts = backend.parts(request)
         self.codes: dict[str, NeuronCode] = {}
         self.sources: list[Source] = []
-        self.connections: list[Connections] = []
+        self.planned: dict[str, Connections] = {}  # group -> what it is
         self.poisson = [p for p in self.network.poisson_inputs if p.rate * p.number > 0]
-        # synapses of each source neuron, of the projections that netspec draws
-        self.lengths: dict[str, NDArray[np.uint32]] = {}
+        # projections whose synapses netspec draws, and such that store none
+        self.drawn: set[str] = set()
         self.dense: set[str] = set()
+        # group -> synapses of each of its sources, where netspec draws at least their number
+        self.lengths: dict[str, NDArray[np.uint32]] = {}
 
     def stream(self, name: str, purpose: str) -> np.random.Generator:
         """Return netspec's stream of numbers that seed generated code, or stand in for it."""
@@ -51,43 +59,76 @@ class GennBuilding(Execution):
                 self.network, name, self.simulation, frozenset(ports[name])
             )
         self.sources += [
-            inputs.poisson_code(self.network, p, self.simulation) for p in self.poisson
+            inputs.poisson_code(self.network, p, self.simulation, self.by_product)
+            for p in self.poisson
         ]
         places = {(s.target, inputs.state_of(self.network, s)) for s in self.network.spike_inputs}
         self.sources += [inputs.given_code(self.network, *place) for place in sorted(places)]
 
     def connect(self) -> None:
-        """Say what projections and couplings are, and count the synapses that netspec draws."""
-        native = self.request.connectivity == "native"
+        """Say what projections and couplings are, and count synapses where netspec does."""
         for index, projection in enumerate(self.network.projections):
             self.progress("connect", index / len(self.network.projections))
+            pieces = self.pieces(projection)
             dense = synapses.is_dense(projection, self.request.readback)
             if dense:
                 self.dense.add(projection.name)
-            elif not (native and synapses.is_native(projection)):
-                self.lengths[projection.name] = self.row_lengths(projection)
-            self.connections.append(
-                synapses.projection_code(
+            else:
+                self._count(projection, pieces)
+            way: synapses.Way = "given" if projection.name in self.drawn else "native"
+            for piece in pieces:
+                self.planned[piece.name] = synapses.projection_code(
                     self.network,
                     projection,
                     self.simulation,
-                    self.lengths.get(projection.name),
-                    dense,
+                    piece,
+                    self.lengths.get(piece.name),
+                    "dense" if dense else way,
                 )
-            )
         if not self.on_host:
-            self.connections += [
-                synapses.coupling_code(self.network, coupling)
-                for coupling in self.network.continuous_projections
-            ]
+            for coupling in self.network.continuous_projections:
+                self.planned[coupling.name] = synapses.coupling_code(self.network, coupling)
+
+    def pieces(self, projection: Projection) -> list[shards.Piece]:
+        """Return the groups of a projection's synapses."""
+        return shards.pieces(projection, self.parts)
+
+    def _count(self, projection: Projection, pieces: list[shards.Piece]) -> None:
+        """Count the synapses of each source and group, unless generated code finds them."""
+        n_pre, post = self.network.population(projection.pre).size, self.parts[projection.post]
+        native = self.request.connectivity == "native" and synapses.is_native(
+            projection, split=len(pieces) > 1
+        )
+        if not native:
+            self.drawn.add(projection.name)
+            if len(post) == 1:
+                lengths = self.row_lengths(projection)[:, None]
+            else:
+                lengths = shards.count_by_part(self.synapse_blocks(projection), n_pre, post)
+        elif isinstance(projection.rule, rules.FixedTotalNumber):
+            generator = self.stream(projection.name, "lengths")
+            whole = generator.multinomial(projection.rule.number, np.full(n_pre, 1 / n_pre))
+            lengths = shards.split_counts(whole, post, generator)
+        else:
+            return
+        for number, piece in enumerate(pieces):
+            self.lengths[piece.name] = lengths[piece.pre.neurons, number % len(post)]
 
     def plan(self) -> Plan:
-        """Return the model as plain data."""
+        """Return the model as plain data, with a group for each part of a population."""
         return Plan(
             self.dt,
             self.precision,
             BACKENDS[self.device],
-            tuple(code.neurons for code in self.codes.values()),
-            tuple(self.sources),
-            tuple(self.connections),
+            tuple(
+                replace(code.neurons, name=part.name, size=part.size)
+                for name, code in self.codes.items()
+                for part in self.parts[name]
+            ),
+            tuple(
+                replace(source, name=part.prefix + source.name, population=part.name)
+                for source in self.sources
+                for part in self.parts[source.population]
+            ),
+            tuple(self.planned.values()),
         )

@@ -17,6 +17,7 @@ from typing import Any
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from netspec.backends.genn import host
 from netspec.backends.genn.plan import Code, Connections, Plan
 from netspec.errors import SimulationFailed
 
@@ -48,6 +49,7 @@ def environment(backend: str) -> dict[str, str]:
         "pygenn": metadata.version("pygenn"),
         "compiler": f"{compiler} {_first_line([compiler, '-dumpfullversion', '-dumpversion'])}",
         "flags": FLAGS,
+        "host": host.SOURCE,
         "machine": platform.machine(),
     }
     if backend == "cuda":
@@ -87,8 +89,8 @@ def _compiler_flags(backend: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def compiled(plan: Plan, seconds: dict[str, float]) -> Any:
-    """Return a PyGeNN model of a plan, ready to be loaded.
+def compiled(plan: Plan, seconds: dict[str, float]) -> tuple[Any, Path]:
+    """Return a PyGeNN model of a plan, ready to be loaded, and the folder of its code.
 
     Compiles unless a model with the same hash is in the cache. A model appears there only when
     complete, and eight processes that want the same one compile it once.
@@ -109,7 +111,7 @@ def compiled(plan: Plan, seconds: dict[str, float]) -> Any:
     place = folder / plan.digest(environment(plan.backend))[:32]
     seconds["compile"] = 0.0
     with FileLock(folder / f"{place.name}.lock"):
-        if not (place / f"{NAME}_CODE" / "librunner.so").exists():
+        if not library(place).exists():
             started = time.perf_counter()
             _compile(plan, folder, place)
             seconds["compile"] = time.perf_counter() - started
@@ -117,7 +119,12 @@ def compiled(plan: Plan, seconds: dict[str, float]) -> Any:
     model = model_of(plan)
     model.build(str(place), never_rebuild=True)
     seconds["generate"] = time.perf_counter() - started
-    return model
+    return model, place
+
+
+def library(place: Path) -> Path:
+    """Return the path of the generated library in a model's folder."""
+    return place / f"{NAME}_CODE" / "librunner.so"
 
 
 def _compile(plan: Plan, folder: Path, place: Path) -> None:
@@ -125,6 +132,7 @@ def _compile(plan: Plan, folder: Path, place: Path) -> None:
     try:
         with _compiler_flags(plan.backend):
             model_of(plan).build(str(scratch), always_rebuild=True)
+            host.compile_host(scratch)
         shutil.rmtree(place, ignore_errors=True)  # of a compilation that was killed
         scratch.rename(place)
     except subprocess.CalledProcessError as error:

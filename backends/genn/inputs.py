@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from netspec.backends.genn import sampling
@@ -16,12 +17,17 @@ def poisson_mean(poisson: PoissonInput, dt: float) -> float:
     return poisson.rate * poisson.number * dt * 1e-3
 
 
-def poisson_code(network: Network, poisson: PoissonInput, simulation: Simulation) -> Source:
+def poisson_code(
+    network: Network, poisson: PoissonInput, simulation: Simulation, by_product: bool
+) -> Source:
     """Return a source that draws one Poisson number per neuron and step."""
     start = simulation.steps(poisson.delay)
     state = network.model_of(poisson.target).receptors[poisson.receptor]
     params: dict[str, float | int] = {"weight": poisson.weight}
     text = sampling.POISSON
+    if by_product:
+        params["least"] = math.exp(-poisson_mean(poisson, simulation.dt))
+        text = sampling.POISSON_BY_PRODUCT
     if start:
         # half a step before, so that rounding of the time does not matter
         params["start"] = (start - 0.5) * simulation.dt
@@ -29,9 +35,9 @@ def poisson_code(network: Network, poisson: PoissonInput, simulation: Simulation
     code = Code(
         name="poisson_later" if start else "poisson",
         texts={"injection_code": text},
-        params=tuple((name, "scalar") for name in params),
+        params=tuple((name, "double" if name == "least" else "scalar") for name in params),
         variables=(("state", "uint64_t"),),
-        tables=(("table", "uint64_t*"), ("guide", "uint16_t*")),
+        tables=() if by_product else (("table", "uint64_t*"), ("guide", "uint16_t*")),
     )
     return Source(source_name(poisson), poisson.target, code, params, arriving(state))
 

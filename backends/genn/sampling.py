@@ -15,6 +15,7 @@ from scipy.stats import poisson
 
 from netspec import distributions as dist
 
+LARGEST_PRODUCT_MEAN = 500.0  # of Poisson numbers by products; exp(-745) is zero
 GUIDE = 256  # entries of the guide table, by the highest 8 bits of the number
 # GeNN reads integer literals of 32 bits only; the compiler joins the halves. And its scanner
 # does not know ">>" (5.4.0): a division by a power of two is the same for unsigned numbers.
@@ -79,17 +80,31 @@ def poisson_tables(mean: float) -> tuple[NDArray[np.uint64], NDArray[np.uint16]]
     return array, np.searchsorted(array, starts).astype(np.uint16)
 
 
-POISSON = (
-    next_bits("state", "bits").replace("bits = state", "uint64_t bits = state", 1)
-    + """
-unsigned int number = guide[bits / ((uint64_t)1 << 56)];
-while(bits > table[number]) {
-    number++;
-}
+_FIRST_BITS = next_bits("state", "bits").replace("bits = state", "uint64_t bits = state", 1)
+_INJECT = """
 if(number > 0) {
     injectCurrent(weight * number);
 }
 """
+POISSON = (
+    f"{_FIRST_BITS}"
+    """
+unsigned int number = guide[bits / ((uint64_t)1 << 56)];
+while(bits > table[number]) {
+    number++;
+}"""
+    f"{_INJECT}"
+)
+# Knuth, The Art of Computer Programming, vol. 2, 3.4.1, algorithm Q; ``least`` is exp(-mean)
+POISSON_BY_PRODUCT = (
+    f"{_FIRST_BITS}"
+    f"double product = {UNIT.format(bits='bits')};\n"
+    "unsigned int number = 0;\n"
+    "while(product > least) {\n"
+    f"number++;{next_bits('state', 'bits')}"
+    f"product *= {UNIT.format(bits='bits')};\n"
+    "}"
+    f"{_INJECT}"
 )
 
 

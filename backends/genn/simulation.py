@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from netspec import realisation
 from netspec.backend import Outcome, Samples
-from netspec.backends.genn import inputs, sampling
+from netspec.backends.genn import host, inputs, sampling
 from netspec.backends.genn.building import GennBuilding
-from netspec.backends.genn.compiling import ConnectionTable, compiled, load
-from netspec.backends.genn.neurons import own
-from netspec.backends.genn.plan import Connections
+from netspec.backends.genn.compiling import ConnectionTable, compiled, library, load
+from netspec.backends.genn.neurons import LEFT, own
+from netspec.backends.genn.shards import Part, Piece, Spread, selection
 from netspec.kernels import product
+from netspec.network import Projection
 
 CHUNK = 1000  # steps of spikes that a device keeps before the host collects them
 
@@ -32,7 +33,7 @@ class GennSimulation(GennBuilding):
         with self.phase("connect"):
             self.connect()
         with self.phase("prepare"):  # its parts are timed as well
-            self.model = compiled(self.plan(), self.result.seconds)
+            self.model, self.place = compiled(self.plan(), self.result.seconds)
             steps = self.simulation.total_steps
             # as even as can be, so that the last chunk is nearly full
             self.chunk = -(-steps // -(-steps // CHUNK))
@@ -50,48 +51,61 @@ class GennSimulation(GennBuilding):
     def _load(self) -> None:
         """Give every array its first values, and load the compiled model."""
         for name, code in self.codes.items():
-            variables = self.model.neuron_populations[name].vars
-            for variable, value in code.values.items():
-                array = np.broadcast_to(np.asarray(value), code.neurons.size)
-                variables[variable].set_init_values(array)
+            for part in self.parts[name]:
+                variables = self.model.neuron_populations[part.name].vars
+                for variable, value in code.values.items():
+                    array = np.broadcast_to(np.asarray(value), code.neurons.size)
+                    variables[variable].set_init_values(array[part.neurons])
         for poisson in self.poisson:
-            source = self.model.current_sources[inputs.source_name(poisson)]
             size = self.network.population(poisson.target).size
             states = self.stream(poisson.name, "events").integers(0, 2**64, size, np.uint64)
-            source.vars["state"].set_init_values(states)
             table, guide = sampling.poisson_tables(inputs.poisson_mean(poisson, self.dt))
-            source.extra_global_params["table"].set_init_values(table)
-            source.extra_global_params["guide"].set_init_values(guide)
-        tables = [table for c in self.connections for table in self._tables(c)]
+            for part in self.parts[poisson.target]:
+                name = part.prefix + inputs.source_name(poisson)
+                source = self.model.current_sources[name]
+                source.vars["state"].set_init_values(states[part.neurons])
+                if not self.by_product:
+                    source.extra_global_params["table"].set_init_values(table)
+                    source.extra_global_params["guide"].set_init_values(guide)
+        tables = [table for p in self.network.projections for table in self._tables(p)]
+        if not self.on_host:
+            self._set_profiles()
         self.recorded = any(neurons.neurons.recorded for neurons in self.codes.values())
         load(self.model, self.chunk if self.recorded else None, tables, self.result.seconds)
+        if self.backend.option(self.request, "loop") == "python":
+            self.make_steps = host.python_steps(self.model)
+        else:
+            recorded = self.chunk if self.recorded else 0
+            generated = library(self.place)
+            self.make_steps = host.native_steps(self.model, generated, self.place, recorded)
 
-    def _tables(self, connections: Connections) -> Iterator[ConnectionTable]:
+    def _tables(self, projection: Projection) -> Iterator[ConnectionTable]:
         """Set what the code that draws synapses reads; yield what the connecting code reads."""
-        group = self.model.synapse_populations[connections.name]
+        pieces = self.pieces(projection)
+        seeds = {
+            purpose: self.stream(projection.name, purpose).integers(
+                0, 2**64, (len(pieces), 1), np.uint64
+            )
+            for purpose in ("pairs", "weight", "later")
+        }
+        for number, piece in enumerate(pieces):
+            plan = self.planned[piece.name]
+            group = self.model.synapse_populations[piece.name]
+            for name in plan.initial:
+                table = group.vars[name].extra_global_params["seed"]
+                table.set_init_values(seeds[name][number])
+            for name, _ in () if plan.builder is None else plan.builder.tables:
+                seed = seeds["pairs"][number]
+                yield group, name, seed if name == "seed" else self.lengths[piece.name]
 
-        def seed(purpose: str) -> NDArray[np.uint64]:
-            return self.stream(connections.name, purpose).integers(0, 2**64, 1, np.uint64)
-
-        for name in connections.initial:
-            tables = group.vars[name].extra_global_params
-            if "seed" in tables:
-                tables["seed"].set_init_values(seed(name))
-            else:
-                coupling = next(
-                    c for c in self.network.continuous_projections if c.name == connections.name
-                )
+    def _set_profiles(self) -> None:
+        """Give dense couplings their weights, as a function of distance."""
+        for coupling in self.network.continuous_projections:
+            if coupling.kernel.kind != "uniform":
+                group = self.model.synapse_populations[coupling.name]
                 size = self.network.population(coupling.pre).size
-                tables["profile"].set_init_values(coupling.kernel.values(size))
-        names = [] if connections.builder is None else [n for n, _ in connections.builder.tables]
-        if "seed" in names:
-            yield group, "seed", seed("pairs")
-        if "lengths" in names:
-            rule = next(p.rule for p in self.network.projections if p.name == connections.name)
-            n_pre = self.network.population(connections.pre).size
-            generator = self.stream(connections.name, "lengths")
-            lengths = generator.multinomial(rule.number, np.full(n_pre, 1 / n_pre))  # type: ignore[union-attr]
-            yield group, "lengths", lengths.astype(np.uint32)
+                table = group.vars["weight"].extra_global_params["profile"]
+                table.set_init_values(coupling.kernel.values(size))
 
     def _rows(self, name: str) -> tuple[Any, NDArray[Any], NDArray[Any], dict[str, NDArray[Any]]]:
         """Return a group, and views of its row lengths, targets and synapse variables.
@@ -105,31 +119,41 @@ class GennSimulation(GennBuilding):
 
     def _hand_over_synapses(self) -> None:
         """Write the synapses that netspec draws, block by block, and push them to the device."""
-        drawn = [p for p in self.network.projections if p.name in self.lengths]
+        drawn = [p for p in self.network.projections if p.name in self.drawn]
         for index, projection in enumerate(drawn):
             self.progress("hand_over", index / len(drawn))
-            group, lengths, targets, variables = self._rows(projection.name)
-            lengths[:] = self.lengths[projection.name]
+            pieces = self.pieces(projection)
+            for piece in pieces:
+                self._rows(piece.name)[1][:] = self.lengths[piece.name]
             for block in self.synapse_blocks(projection):
-                if not len(block):
-                    continue
-                rows = slice(int(block.pre[0]), int(block.pre[-1]) + 1)
-                filled = np.arange(targets.shape[1]) < lengths[rows, None]
-                targets[rows][filled] = block.post
-                if "weight" in variables:
-                    variables["weight"][rows][filled] = block.weights()
-                if "later" in variables:
-                    later = block.delays() - 1
-                    slots = group.max_dendritic_delay_timesteps
-                    if later.max() >= slots:
-                        raise RuntimeError(
-                            f"{projection.name}: a delay of {later.max() + 1} steps, the ring "
-                            f"has {slots} slots"
-                        )
-                    variables["later"][rows][filled] = later
-            group.push_connectivity_to_device()
-            for variable in group.vars.values():
-                variable.push_to_device()
+                for piece in pieces:
+                    self._write(piece, block)
+            for piece in pieces:
+                group, *_ = self._rows(piece.name)
+                group.push_connectivity_to_device()
+                for variable in group.vars.values():
+                    variable.push_to_device()
+
+    def _write(self, piece: Piece, block: realisation.Synapses) -> None:
+        """Write those synapses of a block that are a piece's into its rows."""
+        group, lengths, targets, variables = self._rows(piece.name)
+        chosen = selection(block, piece)
+        pre, post = block.pre[chosen], block.post[chosen]
+        if not len(pre):
+            return
+        rows = slice(int(pre[0]) - piece.pre.first, int(pre[-1]) + 1 - piece.pre.first)
+        filled = np.arange(targets.shape[1]) < lengths[rows, None]
+        targets[rows][filled] = post - piece.post.first
+        if "weight" in variables:
+            variables["weight"][rows][filled] = block.weights()[chosen]
+        if "later" in variables:
+            later = block.delays()[chosen] - 1
+            slots = group.max_dendritic_delay_timesteps
+            if later.max() >= slots:
+                raise RuntimeError(
+                    f"{piece.name}: a delay of {later.max() + 1} steps, the ring has {slots} slots"
+                )
+            variables["later"][rows][filled] = later
 
     # -- time ---------------------------------------------------------------------------
 
@@ -149,6 +173,19 @@ class GennSimulation(GennBuilding):
         self.collected: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {
             name: [] for name, code in self.codes.items() if code.neurons.recorded
         }
+        self.recordings = {
+            (name, part): self._recording(part)
+            for name in self.collected
+            for part in self.parts[name]
+        }
+
+    def _recording(self, part: Part) -> NDArray[np.uint32]:
+        """Return what the host holds of a group's recorded spikes, shape (chunk, words)."""
+        from pygenn import types
+
+        group = self.model.neuron_populations[part.name]
+        words: NDArray[np.uint32] = group._get_array("recordSpk", types.Uint32).view
+        return words.reshape(self.chunk, -1)
 
     def _host_couplings(self) -> list[Callable[[], None]]:
         """Return functions that set S_i = sum_j w_ij s_j before a step, in the model's memory."""
@@ -160,10 +197,12 @@ class GennSimulation(GennBuilding):
         return [self._host_coupling(*place, parts) for place, parts in couplings.items()]
 
     def _host_coupling(self, post: str, port: str, parts: list[Any]) -> Callable[[], None]:
-        target = self.variable(post, port).view
+        # coupled populations are never in several parts
+        target = self.variable(post, port).handles[0][1].view
         levels = self.levels[post, port] = np.array(target)
         products = [
-            (self.variable(c.pre, c.source).view, product(c.kernel, len(target))) for c in parts
+            (self.variable(c.pre, c.source).handles[0][1].view, product(c.kernel, len(target)))
+            for c in parts
         ]
 
         def couple() -> None:
@@ -173,9 +212,14 @@ class GennSimulation(GennBuilding):
 
         return couple
 
-    def variable(self, population: str, name: str) -> Any:
-        """Return PyGeNN's handle of a variable of the description."""
-        return self.model.neuron_populations[population].vars[own(name)]
+    def variable(self, population: str, name: str) -> Spread:
+        """Return a variable of the description."""
+        return self.spread(population, own(name))
+
+    def spread(self, population: str, variable: str) -> Spread:
+        """Return a variable of a population's groups, by its name in GeNN."""
+        groups = self.model.neuron_populations
+        return Spread([(p, groups[p.name].vars[variable]) for p in self.parts[population]])
 
     def _change(self, change: realisation.CurrentChange) -> Callable[[], None]:
         levels = self.levels.get((change.population, change.port))
@@ -185,20 +229,28 @@ class GennSimulation(GennBuilding):
                 levels[change.neurons] += change.level
                 return
             port = self.variable(change.population, change.port)
-            port.view[change.neurons] += change.level
-            port.push_to_device()
+            values = port.values()
+            values[change.neurons] += change.level
+            port.write(values)
 
         return apply
 
     def _given(self, place: tuple[str, str], events: list[tuple[int, float]]) -> Callable[[], None]:
         neurons, weights = (np.array(column) for column in zip(*events, strict=True))
 
+        source = inputs.given_code(self.network, *place)
+        pending = Spread(
+            [
+                (part, self.model.current_sources[part.prefix + source.name].vars["pending"])
+                for part in self.parts[source.population]
+            ]
+        )
+        sums = np.bincount(
+            neurons, weights, minlength=self.network.population(source.population).size
+        )
+
         def apply() -> None:
-            name = inputs.given_code(self.network, *place).name
-            pending = self.model.current_sources[name].vars["pending"]
-            pending.view[:] = 0
-            np.add.at(pending.view, neurons, weights)
-            pending.push_to_device()
+            pending.write(sums)
 
         return apply
 
@@ -217,8 +269,8 @@ class GennSimulation(GennBuilding):
         def sample(step: int) -> None:
             for variable, (_, values) in taken.items():
                 handle = self.variable(recorder.target, variable)
-                handle.pull_from_device()
-                values[step // every - 1] = handle.view[chosen]
+                handle.pull()
+                values[step // every - 1] = handle.values()[chosen]
 
         return every, sample
 
@@ -231,6 +283,7 @@ class GennSimulation(GennBuilding):
         for phase, stop in phases.items():
             started = time.perf_counter()
             self._advance(step, stop)
+            self._wait()
             self.result.seconds[phase] = time.perf_counter() - started
             step = stop
         if self.model.timestep != simulation.total_steps:
@@ -239,7 +292,7 @@ class GennSimulation(GennBuilding):
 
     def _advance(self, step: int, stop: int) -> None:
         """Run from `step` to `stop`, with all that the host does in between."""
-        step_time, total = self.model.step_time, self.simulation.total_steps
+        total = self.simulation.total_steps
         pauses = sorted({*self.before, stop})
         intervals = [1] if self.couplings else []
         intervals += [every for every, _ in self.samplers] + [self.chunk]
@@ -250,33 +303,39 @@ class GennSimulation(GennBuilding):
                 couple()
             until = min(step - step % every + every for every in intervals)
             until = min(until, stop, pauses[np.searchsorted(pauses, step, side="right")])
-            for _ in range(until - step):
-                step_time()
+            self.make_steps(until - step)
             step = until
             for every, sample in self.samplers:
                 if step % every == 0:
                     sample(step)
-            if step % self.chunk == 0:
-                self._collect()
+            if step % self.chunk == 0 or step == total:
+                self._collect(step)
                 self.progress("simulate", step / total)
 
-    def _collect(self) -> None:
-        """Take the spikes of the last chunk from the device."""
+    def _wait(self) -> None:
+        """Wait until the device has made all steps; a copy of something small does."""
+        first = next(iter(self.model.neuron_populations.values()))
+        first.vars[LEFT].pull_from_device()
+
+    def _collect(self, step: int) -> None:
+        """Take the spikes from the device that it recorded since the last chunk ended."""
         if not self.recorded:
             return
         self.model.pull_recording_buffers_from_device()
-        for name, parts in self.collected.items():
-            (times, neurons), *_ = self.model.neuron_populations[name].spike_recording_data
-            # GeNN labels a spike with the start of its step
-            steps = np.rint(np.asarray(times) / self.dt).astype(np.int64) + 1
-            parts.append((steps, np.asarray(neurons, np.uint32)))
+        count = (step - 1) % self.chunk + 1
+        for (name, part), words in self.recordings.items():
+            expected = len(self.collected[name][-1][0]) if self.collected[name] else 1000
+            steps, neurons = host.find_spikes(self.place, words[:count], 2 * expected)
+            steps += step - count + 1
+            neurons += np.uint32(part.first)
+            self.collected[name].append((steps, neurons))
 
     def _check_finite(self) -> None:
         for name in self.codes:
             for state in self.network.model_of(name).dynamics.states:
                 handle = self.variable(name, state.name)
-                handle.pull_from_device()
-                wrong = np.count_nonzero(~np.isfinite(handle.view))
+                handle.pull()
+                wrong = np.count_nonzero(~np.isfinite(handle.values()))
                 if wrong:
                     raise FloatingPointError(
                         f"{state.name} of {wrong} neurons of {name} is no finite number at the "
@@ -286,60 +345,61 @@ class GennSimulation(GennBuilding):
     # -- reading ------------------------------------------------------------------------
 
     def _read(self) -> None:
-        # a device hands over full chunks only; what happens past the end is dropped
-        total = self.simulation.total_steps
-        if self.recorded and total % self.chunk:
-            for _ in range(self.chunk - total % self.chunk):
-                self.model.step_time()
-            self._collect()
-        for name, parts in self.collected.items():
-            steps, neurons = (np.concatenate(column) for column in zip(*parts, strict=True))
-            kept = steps <= total
-            self.result.spikes[name] = steps[kept], neurons[kept]
+        for name, found in self.collected.items():
+            steps, neurons = (np.concatenate(column) for column in zip(*found, strict=True))
+            self.result.spikes[name] = steps, neurons
         for projection in self.network.projections:
             if projection.name in self.dense:
                 count = int(realisation.expected_synapses(self.network, projection))
             else:
-                group, lengths, *_ = self._rows(projection.name)
-                group._row_lengths.pull_from_device()
-                if lengths.max(initial=0) > group.max_connections:
-                    raise RuntimeError(f"{projection.name}: a row is longer than its memory")
-                count = int(lengths.sum())
+                count = sum(self._count_rows(piece.name) for piece in self.pieces(projection))
             self.result.synapses[projection.name] = count
+        groups = ", ".join(f"{name} {len(p)}" for name, p in self.parts.items() if len(p) > 1)
         self.result.info = {"device": self.model.backend_name, "precision": self.precision}
+        self.result.info |= {"shards": groups} if groups else {}
+
+    def _count_rows(self, name: str) -> int:
+        group, lengths, *_ = self._rows(name)
+        group._row_lengths.pull_from_device()
+        if lengths.max(initial=0) > group.max_connections:
+            raise RuntimeError(f"{name}: a row is longer than its memory")
+        return int(lengths.sum())
 
     def _read_back(self) -> None:
         found = self.result.readback
         for name, code in self.codes.items():
-            group = self.model.neuron_populations[name]
-            for variable in group.vars.values():
+            groups = [self.model.neuron_populations[part.name] for part in self.parts[name]]
+            for variable in (v for group in groups for v in group.vars.values()):
                 variable.pull_from_device()
             for parameter in self.network.model_of(name).parameters:
                 if own(parameter) in code.neurons.params:
-                    value = group.params[own(parameter)].value
+                    value = groups[0].params[own(parameter)].value
                     found[f"parameters/{name}/{parameter}"] = np.atleast_1d(value)
-                elif own(parameter) in group.vars:
-                    values = np.array(self.variable(name, parameter).view)
+                elif own(parameter) in groups[0].vars:
+                    values = self.variable(name, parameter).values()
                     found[f"parameters/{name}/{parameter}"] = values
             for state in self.network.model_of(name).dynamics.states:
-                found[f"initial/{name}/{state.name}"] = np.array(
-                    self.variable(name, state.name).view
-                )
+                found[f"initial/{name}/{state.name}"] = self.variable(name, state.name).values()
         for projection in self.network.projections:
-            self._read_back_synapses(projection.name)
+            parts = [self._columns(piece) for piece in self.pieces(projection)]
+            columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+            order = np.lexsort([columns[key] for key in ("delay", "weight", "post", "pre")])
+            for key, values in columns.items():
+                found[f"projections/{projection.name}/{key}"] = values[order]
 
-    def _read_back_synapses(self, name: str) -> None:
-        group, lengths, targets, variables = self._rows(name)
+    def _columns(self, piece: Piece) -> dict[str, NDArray[Any]]:
+        """Read the synapses of a piece, in the population's indices."""
+        group, lengths, targets, variables = self._rows(piece.name)
         group.pull_connectivity_from_device()
         for variable in group.vars.values():
             variable.pull_from_device()
         filled = np.arange(targets.shape[1]) < lengths[:, None]
         columns: dict[str, NDArray[Any]] = {
-            "pre": np.repeat(np.arange(len(lengths)), lengths),
-            "post": targets[filled].astype(np.int64),
+            "pre": np.repeat(np.arange(len(lengths)), lengths) + piece.pre.first,
+            "post": targets[filled].astype(np.int64) + piece.post.first,
         }
         # one value for all is a literal of the code, which GeNN does not give back
-        given = next(c.params for c in self.connections if c.name == name)
+        given = self.planned[piece.name].params
         for ours, theirs in (("weight", "weight"), ("delay", "later")):
             values = (
                 variables[theirs][filled]
@@ -347,6 +407,4 @@ class GennSimulation(GennBuilding):
                 else np.full(len(columns["pre"]), given[theirs])
             )
             columns[ours] = values.astype(np.int64) + 1 if ours == "delay" else values
-        order = np.lexsort([columns[key] for key in ("delay", "weight", "post", "pre")])
-        for key, values in columns.items():
-            self.result.readback[f"projections/{name}/{key}"] = values[order]
+        return columns

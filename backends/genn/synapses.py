@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import poisson
 
 from netspec import connectivity as rules
 from netspec import distributions as dist
 from netspec.backends.genn import sampling
 from netspec.backends.genn.neurons import arriving, coupled, own
 from netspec.backends.genn.plan import Code, Connections
+from netspec.backends.genn.shards import Part, Piece
 from netspec.network import ContinuousProjection, Network, Projection
 from netspec.realisation import expected_synapses
 from netspec.simulation import Simulation
 
+Way = Literal["native", "given", "dense"]
 TAIL = 8.0  # standard deviations; beyond lies less than 1e-15 of a normal distribution
 
 
@@ -30,15 +33,24 @@ def is_dense(projection: Projection, readback: bool) -> bool:
     )
 
 
-def is_native(projection: Projection) -> bool:
-    """Return whether generated code can draw which pairs are connected."""
+def is_native(projection: Projection, split: bool = False) -> bool:
+    """Return whether generated code can draw which pairs are connected.
+
+    Parameters
+    ----------
+    projection : Projection
+    split : bool
+        Its sources or targets are in several groups. Pairs of two of them are drawn apart, which
+        is the same in law only for rules that say nothing of a source's or target's total.
+    """
     rule = projection.rule
     if isinstance(rule, (rules.FixedTotalNumber, rules.FixedIndegree)):
         plain = rule.allow_autapses or projection.pre != projection.post
-        return rule.allow_multapses and plain
+        counted = isinstance(rule, rules.FixedTotalNumber)  # by netspec, source by source
+        return rule.allow_multapses and plain and (counted or not split)
     if isinstance(rule, rules.PairwiseBernoulli):
         return 0 < rule.p < 1  # else nothing is left to chance
-    return isinstance(rule, rules.OneToOne)
+    return isinstance(rule, rules.OneToOne) and not split
 
 
 def longest_delay(projection: Projection, simulation: Simulation) -> int:
@@ -84,15 +96,22 @@ def row_that_fits(longest: int) -> int:
     return max(step, math.ceil(longest / step) * step)
 
 
-def expected_row(network: Network, projection: Projection) -> int:
-    """Return a row length that no drawn row exceeds (a probability below 1e-12)."""
+def expected_row(network: Network, projection: Projection, post: Part) -> int:
+    """Return a row length for the synapses of one source in a part of the targets.
+
+    It follows from the description, not the seed, so that one compiled model serves all seeds. Rows
+    that generated code draws exceed it with a probability below 1e-15; for those that netspec
+    counts, 1e-9 will do, since a longer one is seen in time.
+    """
     if isinstance(projection.rule, rules.OneToOne):
         return 1
     n_pre, n_post = (network.population(p).size for p in (projection.pre, projection.post))
-    mean = expected_synapses(network, projection) / n_pre
-    longest = math.ceil(mean + TAIL * math.sqrt(mean) + 20)
+    mean = expected_synapses(network, projection) / n_pre * post.size / n_post
+    counted = isinstance(projection.rule, rules.FixedTotalNumber)
+    # numbers of synapses are binomial, of which a Poisson distribution has the longer tail
+    longest = int(poisson.isf(1e-9 if counted else 1e-15, mean))
     if isinstance(projection.rule, rules.PairwiseBernoulli):
-        longest = min(longest, n_post)
+        longest = min(longest, post.size)
     return row_that_fits(longest)
 
 
@@ -170,14 +189,14 @@ _ONE_TO_ONE = Code(name="one_to_one", texts={"row_build_code": "addSynapse(id_pr
 _GIVEN = Code(name="given", texts={"row_build_code": "unsigned int nothing = 0;"})
 
 
-def _builder(projection: Projection) -> tuple[Code, dict[str, float | int]]:
+def _builder(projection: Projection, piece: Piece) -> tuple[Code, dict[str, float | int]]:
     rule = projection.rule
     if isinstance(rule, rules.FixedTotalNumber):
         return _ROW_OF_GIVEN_LENGTH, {}
     if isinstance(rule, rules.FixedIndegree):
         return _COLUMN_OF_FIXED_LENGTH, {"indegree": rule.indegree}
     if isinstance(rule, rules.PairwiseBernoulli):
-        autapses = rule.allow_autapses or projection.pre != projection.post
+        autapses = rule.allow_autapses or piece.pre != piece.post
         return _bernoulli(autapses), {"per_log": 1 / math.log1p(-rule.p)}
     if isinstance(rule, rules.OneToOne):
         return _ONE_TO_ONE, {}
@@ -210,17 +229,18 @@ def projection_code(
     network: Network,
     projection: Projection,
     simulation: Simulation,
+    piece: Piece,
     lengths: NDArray[np.uint32] | None,
-    dense: bool,
+    way: Way,
 ) -> Connections:
-    """Say what a projection is in GeNN.
+    """Say what the synapses of a projection between two parts are in GeNN.
 
     Parameters
     ----------
     lengths : ndarray of uint32, shape (n_pre,), or None
-        Synapses of each source neuron, if netspec draws them; None if generated code does.
-    dense : bool
-        Store no synapse, see `is_dense`.
+        Synapses of each source neuron, if netspec draws them, or their number.
+    way : {"native", "given", "dense"}
+        Drawn by generated code, written by netspec, or not stored (see `is_dense`).
     """
     state = network.model_of(projection.post).receptors[projection.receptor]
     slots = max(
@@ -230,25 +250,25 @@ def projection_code(
         and network.model_of(other.post).receptors[other.receptor] == state
     )  # the same for all that share the input: GeNN then keeps one ring for them
     weight, delay = fixed_weight(projection), fixed_delay(projection, simulation)
-    same = projection.pre == projection.post
-    skip_self = dense and same and not projection.rule.allow_autapses  # type: ignore[union-attr]
+    dense = way == "dense"
+    skip_self = dense and piece.pre == piece.post and not projection.rule.allow_autapses  # type: ignore[union-attr]
     code = _delivery(weight, delay, slots > 256, skip_self)
     params: dict[str, float | int] = {} if weight is None else {"weight": weight}
     if delay is not None:
         params["later"] = delay - 1
     shared: dict[str, Any] = {
-        "name": projection.name, "pre": projection.pre, "post": projection.post,
+        "name": piece.name, "pre": piece.pre.name, "post": piece.post.name,
         "code": code, "params": params, "target": arriving(state), "slots": slots,
     }  # fmt: skip
     if dense:
         return Connections(matrix="DENSE", **shared)
-    if lengths is not None:
-        row = row_that_fits(int(lengths.max(initial=0)))
-        return Connections(matrix="SPARSE", row=row, builder=_GIVEN, **shared)
-    builder, builder_params = _builder(projection)
+    drawn = 0 if lengths is None else row_that_fits(int(lengths.max(initial=0)))
+    if way == "given":
+        return Connections(matrix="SPARSE", row=drawn, builder=_GIVEN, **shared)
+    builder, builder_params = _builder(projection, piece)
     return Connections(
         matrix="SPARSE",
-        row=expected_row(network, projection),
+        row=max(drawn, expected_row(network, projection, piece.post)),
         builder=builder,
         builder_params=builder_params,
         initial=_initial(projection, code, simulation),

@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from parts import network, neuron
+from scipy.stats import chisquare, kstest, norm, poisson
 
 import netspec
 from netspec import PoissonInput, Projection, Simulation
 from netspec.backend import RunRequest, get_backend
-from netspec.errors import BackendMissing, SimulationFailed
+from netspec.errors import BackendMissing, SimulationFailed, UsageError
 
 pytestmark = pytest.mark.skipif(
     not get_backend("genn").status().available, reason="PyGeNN is not installed"
@@ -165,3 +166,122 @@ def test_memory_follows_the_synapses():
     # 7 bytes a synapse at full scale, rows padded by some percent
     per_synapse = (memory() - memory(connectivity_scale=0.5)) / (298_880_968 / 2)
     assert 7 < per_synapse < 9
+
+
+def everything(total=900):
+    """Return a network with all that a population in shards has to be put together again for."""
+    drives = {"kind": "normal", "mean": -58.0, "sd": 5.0}
+    return network(
+        "everything",
+        [
+            neuron("A", 41, {"V_m": drives}, V_th={"kind": "uniform", "low": -51.0, "high": -49.0}),
+            neuron("B", 20, {"V_m": drives}),
+        ],
+        ("V_m", "I_syn_ex"),
+        poisson_inputs=[
+            PoissonInput(name="noise", target="A", receptor="excitatory", rate=8000.0, weight=87.8)
+        ],
+        spike_inputs=[
+            netspec.SpikeInput(name="given", target="B", receptor="excitatory", weight=2000.0,
+                               times=[10.0, 20.0, 20.0], neurons=[0, 13, 19])
+        ],
+        step_currents=[
+            netspec.StepCurrent(name="stairs", target="A", times=[30.0], amplitudes=[200.0])
+        ],
+        projections=[
+            Projection(name=f"{pre}_{post}", pre=pre, post=post, receptor=receptor, rule=rule,
+                       weight={"kind": "normal", "mean": weight, "sd": 30.0},
+                       delay={"kind": "normal", "mean": 1.5, "sd": 0.75, "low": 0.05})
+            for pre, post, receptor, weight, rule in (
+                ("A", "B", "excitatory", 300.0, {"kind": "fixed_total_number", "number": total}),
+                ("A", "A", "excitatory", 30.0, {"kind": "pairwise_bernoulli", "p": 0.3,
+                                                "allow_autapses": False}),
+                ("B", "A", "inhibitory", -300.0, {"kind": "fixed_indegree", "indegree": 7}),
+            )
+        ],
+    )  # fmt: skip
+
+
+PATHS = [f"projections/{p}/{c}" for p in ("A_B", "A_A", "B_A") for c in ("pre", "post", "delay")]
+
+
+def test_shards_and_a_loop_in_compiled_code_change_no_spike_sample_or_synapse(tmp_path):
+    whole, sharded = (
+        run(everything(), tmp_path, readback=True, connectivity="shared", options=options)
+        for options in ({"shards": "none", "loop": "python"}, {"shards": "A:4,B:3"})
+    )
+    assert sharded.manifest["info"]["shards"] == "A 4, B 3"
+    assert columns(sharded) == columns(whole)
+    assert min(len(steps) for steps, _ in columns(whole)) > 50
+    for path in (*PATHS, "projections/A_A/weight", "parameters/A/V_th", "initial/B/V_m"):
+        np.testing.assert_array_equal(sharded.readback(path), whole.readback(path))
+    for population in ("A", "B"):
+        for variable in ("V_m", "I_syn_ex"):
+            found, expected = (r.samples(f"of_{population}", variable)[1] for r in (sharded, whole))
+            # the events of a step are added up in another order
+            np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_synapses_drawn_across_shards_follow_their_rules(tmp_path):
+    sizes = {"A": 300, "B": 200}
+    described = everything(60_000).model_copy(
+        update={
+            "populations": tuple(neuron(name, size) for name, size in sizes.items()),
+            "step_currents": (),
+        }
+    )
+    found = run(described, tmp_path, duration=0.1, readback=True, options={"shards": "A:7,B:3"})
+    degrees = {
+        name: [
+            np.bincount(found.readback(f"projections/{name}/{end}"), minlength=sizes[population])
+            for end, population in zip(("pre", "post"), name.split("_"), strict=True)
+        ]
+        for name in ("A_B", "A_A", "B_A")
+    }
+    # the total is exact; sources and targets are uniform, each apart and in pairs of shards
+    total = degrees["A_B"]
+    pre, post = (found.readback(f"projections/A_B/{end}") for end in ("pre", "post"))
+    assert len(pre) == 60000
+    pairs = np.histogram2d(pre, post, (np.arange(7 + 1) * 300 / 7, np.arange(3 + 1) * 200 / 3))[0]
+    share = np.histogram2d(*np.indices((300, 200)).reshape(2, -1), (7, 3))[0] / 60000
+    for counts, expected in ((total[0], 200), (total[1], 300), (pairs, 60000 * share)):
+        assert (
+            chisquare(counts.ravel(), np.broadcast_to(expected, counts.shape).ravel()).pvalue > 1e-3
+        )
+    # every target has its in-degree
+    assert (degrees["B_A"][1] == 7).all()
+    # no neuron is its own source, all other pairs are independent
+    pre, post = (found.readback(f"projections/A_A/{end}") for end in ("pre", "post"))
+    assert (pre != post).all() and len(set(zip(pre.tolist(), post.tolist(), strict=True))) == len(
+        pre
+    )
+    assert abs(len(pre) - 0.3 * 300 * 299) < 4 * np.sqrt(0.21 * 300 * 299)
+    weights = found.readback("projections/A_B/weight")
+    assert kstest(weights, norm(300.0, 30.0).cdf).pvalue > 1e-3
+    assert len(np.unique(weights)) > 0.95 * len(weights)  # no two shards draw the same numbers
+
+
+def test_poisson_numbers_by_products_have_the_distribution(tmp_path):
+    noise = PoissonInput(name="noise", target="A", receptor="excitatory", rate=12800.0, weight=1.0)
+    described = network(
+        "counted", [neuron("A", 200, V_th=90.0)], ("I_syn_ex",), poisson_inputs=[noise]
+    )
+    found = run(described, tmp_path, duration=50.0, options={"poisson": "product"})
+    current = found.samples("of_A", "I_syn_ex")[1]
+    counts = np.rint(current[1:] - current[:-1] * np.exp(-0.1 / 0.5)).astype(int).ravel()
+    top = 6
+    expected = len(counts) * np.append(poisson.pmf(np.arange(top), 1.28), poisson.sf(top - 1, 1.28))
+    observed = np.bincount(np.minimum(counts, top), minlength=top + 1)
+    assert chisquare(observed, expected).pvalue > 1e-3
+
+
+def test_what_shards_and_products_cannot_be_is_said(tmp_path):
+    with pytest.raises(UsageError, match=r"given '0'; allowed: auto, none, a number for all"):
+        run(noisy(), tmp_path, options={"shards": "0"})
+    with pytest.raises(UsageError, match="unknown population 'C'"):
+        run(noisy(), tmp_path, options={"shards": "A:2,C:2"})
+    ring = netspec.circuits.working_memory(size=64)
+    with pytest.raises(UsageError, match="E has continuous coupling"):
+        run(ring, tmp_path, options={"shards": "E:2"})
+    with pytest.raises(netspec.errors.UnsupportedError, match="poisson=product"):
+        run(noisy(rate=1e7), tmp_path, options={"poisson": "product"})

@@ -1,0 +1,29 @@
+"""The words in which a device records spikes, read by compiled code."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from netspec.backends.genn import host
+
+pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("host")
+    host.compile_host(place)
+    return place
+
+
+@pytest.mark.parametrize("neurons", [1, 31, 32, 33, 1000])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 1.0])
+def test_every_bit_is_a_spike(folder, neurons, share):
+    spikes = np.random.default_rng(neurons).random((77, -(-neurons // 32) * 32)) < share
+    spikes[:, neurons:] = False
+    words = np.packbits(spikes, axis=1, bitorder="little").view("<u4").astype(np.uint32)
+    for expected in (0, 10, spikes.size):
+        found = host.find_spikes(folder, words, expected)
+        for column, places in zip(found, np.nonzero(spikes), strict=True):
+            np.testing.assert_array_equal(column, places)
