@@ -1,5 +1,6 @@
 """The words in which a device records spikes, read by compiled code."""
 
+import ctypes
 import shutil
 
 import numpy as np
@@ -27,3 +28,17 @@ def test_every_bit_is_a_spike(folder, neurons, share):
         found = host.find_spikes(folder, words, expected)
         for column, places in zip(found, np.nonzero(spikes), strict=True):
             np.testing.assert_array_equal(column, places)
+
+
+def test_what_decays_becomes_zero_while_steps_are_made(folder):
+    small, found = (1e-200, 1e-120), []
+
+    @ctypes.CFUNCTYPE(None, ctypes.c_ulonglong, ctypes.c_ulonglong)
+    def step(number, recorded):
+        found.append((number, recorded, small[0] * small[1]))
+
+    loop = ctypes.CDLL(str(folder / host.LIBRARY)).many_steps
+    loop.argtypes = [ctypes.c_void_p, *[ctypes.c_uint64] * 3]
+    assert loop(ctypes.cast(step, ctypes.c_void_p), 7, 3, 5) == 0
+    assert found == [(7, 5, 0.0), (8, 5, 0.0), (9, 5, 0.0)]
+    assert small[0] * small[1] > 0
