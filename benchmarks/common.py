@@ -193,7 +193,7 @@ def in_child(script: str, python: str, settings: Result) -> Result:
         seconds = time.perf_counter() - started
         if child.returncode or not answer.exists():
             tail = "\n".join(child.stdout.decode(errors="replace").splitlines()[-25:])
-            raise SystemExit(f"the process ended with status {child.returncode}:\n{tail}")
+            raise SystemExit(f"the child ended with status {child.returncode}:\n{tail}")
         result: Result = json.loads(answer.read_text())
     result["seconds"]["process"] = seconds
     return result
@@ -288,7 +288,7 @@ def report(script: str, options: argparse.Namespace, pairs: list[Result], notes:
 
 
 def write_point(folder: Path, name: str, now: datetime.datetime, point: Result) -> Path:
-    """Write a JSON point under the name of its benchmark and day; return where it is."""
+    """Write a JSON point under the name of its benchmark and day; return its file."""
     folder.mkdir(parents=True, exist_ok=True)
     path, number = folder / f"{name}-{now:%Y-%m-%d}.json", 2
     while path.exists():  # a measurement is never overwritten

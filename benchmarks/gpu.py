@@ -58,7 +58,7 @@ def variants(options: argparse.Namespace) -> dict[str, common.Result]:
     }
     if options.scale == 1.0:
         found["all three, shards by rates"] = best | {"shards": BY_RATES}
-    return {name: {"options": PLAIN, **change} for name, change in found.items()}
+    return found
 
 
 # -- in the child -------------------------------------------------------------------------
@@ -70,7 +70,9 @@ def request_of(settings: common.Result) -> Any:
     from netspec.backend import RunRequest
 
     scale = settings["scale"]
-    network = netspec.circuits.microcircuit(scale=min(scale, 1.0), drive=settings["drive"])
+    network = netspec.circuits.microcircuit(
+        settings["variant"], scale=min(scale, 1.0), drive=settings["drive"]
+    )
     if scale > 1:
         network = enlarged(network, scale)
     if not settings["record"]:
@@ -180,7 +182,7 @@ def reference(settings: common.Result) -> common.Result:
 
 def settings_of(options: argparse.Namespace) -> common.Result:
     """Return what all variants have in common."""
-    keys = ("scale", "device", "precision", "warmup", "duration")
+    keys = ("variant", "scale", "device", "precision", "warmup", "duration")
     common_ones = {key: getattr(options, key) for key in keys}
     return {**common_ones, **PLAIN, "drive": "poisson", "record": True, "compile": False, "seed": 1}
 
@@ -201,7 +203,7 @@ def compile_all(options: argparse.Namespace, chosen: dict[str, common.Result]) -
 
 def measure_all(options: argparse.Namespace) -> tuple[common.Result, dict[str, list[Any]]]:
     """Return seconds of compilation, and variant -> runs in turn (None: out of time)."""
-    chosen = {name: change for name, change in variants(options).items()}
+    chosen = variants(options)
     started = time.monotonic()
     took = compile_all(options, chosen)
     print(f"  compiled in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
@@ -324,6 +326,7 @@ def main() -> None:
     parser = common.parser(__doc__)
     add = parser.add_argument
     add("--device", choices=tuple(DEVICES), default="cuda")
+    add("--variant", default="pygenn", help="of the microcircuit; default: that of GeNN's example")
     add("--scale", type=float, default=1.0, help="of neurons and in-degrees")
     add("--precision", choices=("single", "double"), help="default: single on cuda, double on cpu")
     add("--shards", help="of the variants with shards; default: auto on cuda, 3 on cpu")
