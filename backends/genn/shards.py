@@ -162,7 +162,7 @@ def selection(synapses: Synapses, piece: Piece) -> slice | NDArray[np.intp]:
     """Return where synapses, sorted by source, are those of a piece."""
     pre, post = piece.pre.neurons, piece.post.neurons
     bounds = np.array([pre.start, pre.stop], synapses.pre.dtype)
-    lo, hi = np.searchsorted(synapses.pre, bounds)
+    lo, hi = (int(place) for place in np.searchsorted(synapses.pre, bounds))
     if not piece.post.prefix:
         return slice(lo, hi)
     targets = synapses.post[lo:hi]
