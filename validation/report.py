@@ -15,6 +15,7 @@ from netspec.backend import Ledger
 from netspec.errors import UsageError, choices
 from netspec.results import Run
 from netspec.validation import figures, junit, sections, tables
+from netspec.validation.ladder.report import LEVELS
 from netspec.validation.margins import Margin
 from netspec.validation.summary import ComparisonEntry, Summary, write_text
 
@@ -242,4 +243,10 @@ def _ladder(found: dict[str, Any] | None) -> dict[str, Any] | None:
     reasons = dict.fromkeys(
         f"{r['backend']}, {r['level']}: {r['reason']}" for r in found["rungs"] if r["reason"]
     )
-    return {**found, "names": names, "levels": levels, "reasons": list(reasons)}
+    return {
+        **found,
+        "names": names,
+        "levels": levels,
+        "titles": LEVELS,
+        "reasons": list(reasons),
+    }

@@ -216,7 +216,7 @@ def few_resamples(monkeypatch):
 def test_splits_of_equal_runs_raise_no_more_alarms_than_nominal():
     rng = np.random.default_rng(3)
     runs = [synthetic(rng) for _ in range(14)]
-    found = selftest._splits(runs, 40, Margins())
+    found = selftest.splits_of(runs, 40, Margins())
     assert found["share"] <= 0.05 and not found["too_many"]
     assert found["statistics"]["rate"]["equivalent"] == 1
     assert {name: sum(shares.values()) for name, shares in found["statistics"].items()} == (
@@ -228,7 +228,7 @@ def test_splits_of_equal_runs_raise_no_more_alarms_than_nominal():
 def test_alarms_of_runs_that_are_no_equal_draws_are_too_many():
     rng = np.random.default_rng(3)
     low, high = ([synthetic(rng, rate) for _ in range(2)] for rate in (5.0, 9.0))
-    assert selftest._splits([*low, *high], 40, Margins())["too_many"]  # 2 of 6 splits part them
+    assert selftest.splits_of([*low, *high], 40, Margins())["too_many"]  # 2 of 6 splits part them
 
 
 def stronger(sides, factor):
