@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 from pathlib import Path
 
 import common
@@ -56,10 +55,7 @@ def main() -> None:
         "notes": given.note,
         "runs": [point(path) for path in given.files],
     }
-    path = given.folder / f"{given.name}-{datetime.datetime.now(datetime.UTC):%Y-%m-%d}.json"
-    given.folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(common.rounded(data), indent=1) + "\n")
-    print(f"written: {path.name}")
+    common.write_point(given.folder, given.name, datetime.datetime.now(datetime.UTC), data)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import common
 
 if TYPE_CHECKING:  # the interpreter of a reference need not have netspec
+    from netspec.results import Run
     from netspec.validation.margins import Margins
     from netspec.validation.summary import Summary
 
@@ -62,14 +62,12 @@ def counts(verdict: common.Result) -> str:
     return f"{verdict['other']} against {verdict['reference']}: {verdict['outcome']} ({parts})"
 
 
-def against_itself(folder: Path, margins: Margins, number: int) -> common.Result:
-    """Judge the first half of a folder's seeds against the second, and random halves."""
+def against_itself(runs: list[Run], margins: Margins, number: int) -> common.Result:
+    """Judge the first half of some runs against the second, and random halves."""
     from netspec.validation.comparing import measure
-    from netspec.validation.existing import load_runs
     from netspec.validation.selftest import splits_of
     from netspec.validation.validating import judge_existing
 
-    runs = load_runs(folder)
     half, backend = len(runs) // 2, str(runs[0].manifest["backend"])
     sides = {f"{backend}, first half": runs[:half], f"{backend}, second half": runs[half:]}
     measured = [[measure(run, backend, run.manifest["seed"])] for run in runs]
@@ -80,7 +78,7 @@ def against_itself(folder: Path, margins: Margins, number: int) -> common.Result
 
 def main() -> None:
     """Judge, print and write the point."""
-    from netspec.validation.existing import compare_existing, load_runs
+    from netspec.validation.existing import judge_sides, load_runs, load_sides
     from netspec.validation.margins import Margins
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -95,10 +93,12 @@ def main() -> None:
     given = parser.parse_args()
     reference, *others = given.folders
     margins = Margins().declare_text(",".join(given.margin))
-    if others:
-        verdicts = [judged(compare_existing(reference, other, margins)) for other in others]
-    else:
-        verdicts = [against_itself(reference, margins, given.splits)]
+    pairs = [load_sides(reference, other) for other in others]
+    verdicts = [judged(judge_sides(sides, margins)) for sides in pairs]
+    sides = [side for pair in pairs for side in pair.values()]
+    if not others:
+        sides = [load_runs(reference)]
+        verdicts = [against_itself(sides[0], margins, given.splits)]
     for verdict in verdicts:
         print(counts(verdict))
         for test in verdict["tests"]:
@@ -107,7 +107,7 @@ def main() -> None:
         if "splits" in verdict:
             found = verdict["splits"]
             print(f"  false alarms: {found['alarms']} of {found['number']} splits")
-    firsts = [load_runs(folder)[0].manifest for folder in given.folders]
+    firsts = [runs[0].manifest for runs in [*sides[:1], *sides[1::2]]]  # the reference once
     machine = common.machine()
     machine.pop("load_before")
     data = {
@@ -123,9 +123,7 @@ def main() -> None:
         "notes": given.note,
         "verdicts": verdicts,
     }  # fmt: skip
-    path = given.folder / f"{given.name}-{datetime.datetime.now(datetime.UTC):%Y-%m-%d}.json"
-    path.write_text(json.dumps(common.rounded(data), indent=1) + "\n")
-    print(f"written: {path.name}")
+    common.write_point(given.folder, given.name, datetime.datetime.now(datetime.UTC), data)
 
 
 if __name__ == "__main__":

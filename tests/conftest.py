@@ -8,6 +8,7 @@ backend does not do is marked, and the mark is strict: a cell that begins to wor
 ``never``    it cannot be done, as a matter of principle
 """
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 import netspec
 from netspec.backend import backend_names, get_backend
+from netspec.cli import main
 from netspec.errors import UnsupportedError
 from netspec.simulation import Simulation
 
@@ -73,6 +75,21 @@ def _expect_failure(item, backend, kind, backends, reason, raises=UnsupportedErr
     if backend in names:
         mark = pytest.mark.xfail(reason=f"{kind}: {reason}", raises=raises, strict=True)
         item.add_marker(mark)
+
+
+@pytest.fixture(name="netspec")
+def command(monkeypatch, capsys):
+    """Run the command in this process; return exit code, output and errors."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["netspec", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return left.value.code or 0, out, err
+
+    return run
 
 
 @pytest.fixture(scope="session", params=backend_names())

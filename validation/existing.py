@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,24 @@ IDENTITY = (
 
 
 def compare_existing(reference: Path, other: Path, margins: Margins) -> Summary:
-    """Judge runs that exist.
+    """Judge runs that exist, see `load_sides`."""
+    return judge_sides(load_sides(reference, other), margins)
+
+
+def judge_sides(sides: Mapping[str, Sequence[Run]], margins: Margins) -> Summary:
+    """Judge the runs of two sides, the reference first."""
+    backends = [str(runs[0].manifest["backend"]) for runs in sides.values()]
+    return judge_existing(sides, backends, margins)
+
+
+def load_sides(reference: Path, other: Path) -> dict[str, list[Run]]:
+    """Return the runs of two sides by the names that they have in a verdict.
 
     Parameters
     ----------
     reference, other : Path
         A folder of result files, one network and backend each; a folder of TOML files that
         describe spikes (`netspec.validation.imported`), one a seed; or one such file.
-    margins : Margins
 
     Raises
     ------
@@ -46,7 +56,7 @@ def compare_existing(reference: Path, other: Path, margins: Margins) -> Summary:
     names = backends
     if backends[0] == backends[1]:
         names = [f"{backends[0]} (reference)", f"{backends[1]} (other)"]
-    return judge_existing(dict(zip(names, sides, strict=True)), backends, margins)
+    return dict(zip(names, sides, strict=True))
 
 
 def load_runs(path: Path) -> list[Run]:

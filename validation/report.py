@@ -15,7 +15,7 @@ from netspec.backend import Ledger
 from netspec.errors import UsageError, choices
 from netspec.results import Run
 from netspec.validation import figures, junit, sections, tables
-from netspec.validation.ladder.report import LEVELS
+from netspec.validation.ladder.report import LEVELS, broke_first
 from netspec.validation.margins import Margin
 from netspec.validation.summary import ComparisonEntry, Summary, write_text
 
@@ -248,5 +248,6 @@ def _ladder(found: dict[str, Any] | None) -> dict[str, Any] | None:
         "names": names,
         "levels": levels,
         "titles": LEVELS,
+        "first": {name: broke_first(level) for name, level in found["first_broken"].items()},
         "reasons": list(reasons),
     }

@@ -252,11 +252,9 @@ class RequestFile(Described):
                 raise UsageError(unknown(f"option of {self.circuit}", name, allowed))
         if "cues" in options:
             options["cues"] = [Cue(**_table(cue)) for cue in options["cues"]]
-        if small:
-            options = {k: v for k, v in options.items() if k not in chosen.extent}
-        build = chosen.small if small else chosen.build
         try:
-            return build(**options), chosen.simulation
+            network = chosen.small_like(options) if small else chosen.build(**options)
+            return network, chosen.simulation
         except TypeError as error:  # a text where a number belongs
             raise UsageError(f"options of {self.circuit}: {error}") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from netspec.validation.ladder.report import LEVELS
+from netspec.validation.ladder.report import broke_first
 from netspec.validation.statistics import mean_and_sd
 from netspec.validation.summary import WORST_FIRST, ComparisonEntry, Summary
 from netspec.validation.verdict import Outcome
@@ -120,11 +120,11 @@ def ladder_lines(summary: Summary) -> list[str]:
         rungs = {r["level"]: r for r in found["rungs"] if r["backend"] == name}
         level = found["first_broken"][name]
         if level is not None:
-            first = f"{level} {LEVELS[level]} broke first: {rungs[level]['reason']}"
+            first = f"{broke_first(level)}: {rungs[level]['reason']}"
         elif all(rung["status"] == "skipped" for rung in rungs.values()):
             first = "not climbed: " + "; ".join({rung["reason"]: None for rung in rungs.values()})
         else:
-            first = "nothing broke"
+            first = broke_first(None)
         lines.append(f"ladder, {name}: {first}")
     return lines
 

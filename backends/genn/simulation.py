@@ -266,9 +266,11 @@ class GennSimulation(GennBuilding):
             taken[variable] = steps, np.empty((count, len(chosen)))
             self.result.samples[recorder.name, variable] = taken[variable]
 
+        handles = {name: self.variable(recorder.target, name) for name in taken}
+
         def sample(step: int) -> None:
             for variable, (_, values) in taken.items():
-                handle = self.variable(recorder.target, variable)
+                handle = handles[variable]
                 handle.pull()
                 values[step // every - 1] = handle.values()[chosen]
 

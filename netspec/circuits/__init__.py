@@ -46,6 +46,10 @@ class Circuit:
     extent: tuple[str, ...]
     cite: tuple[str, ...] = ()
 
+    def small_like(self, options: Mapping[str, Any]) -> Network:
+        """Return the small network that stands for a large one, of these options, on the ladder."""
+        return self.small(**{key: v for key, v in options.items() if key not in self.extent})
+
 
 def _sources(variants: Mapping[str, Any]) -> dict[str, str]:
     return {name: variant.source for name, variant in variants.items()}

@@ -240,13 +240,14 @@ def compare(
 ) -> None:
     """Judge results that exist: of netspec, or spikes of any script. Nothing is run."""
     from netspec.validation import report
-    from netspec.validation.existing import compare_existing, load_runs
+    from netspec.validation.existing import judge_sides, load_sides
 
-    summary = compare_existing(reference, other, _margins(margin, statistics))
+    sides = load_sides(reference, other)
+    summary = judge_sides(sides, _margins(margin, statistics))
     data = page = None
     if out is not None:
         data = summary.write(out / f"{summary.network.name}-validation.json")
-        runs = [*load_runs(reference), *load_runs(other)]
+        runs = [run for side in sides.values() for run in side]
         page = report.write(out / f"{summary.network.name}-report.html", summary, runs)
     _tell(summary, data, page, as_json)
 

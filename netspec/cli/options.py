@@ -136,7 +136,7 @@ def network_of(name: str, given: dict[str, Any], small: bool = False) -> tuple[N
 
     With `small`, a circuit of the library has some hundred neurons if its size is not given.
     """
-    options = {key: value for key, value in given.items() if value not in (None, [], ())}
+    options = _given(given)
     if name.endswith((".toml", ".json")) or "/" in name:
         if options:
             raise UsageError(f"{_flags(options)}: only for circuits of the library; use --set")
@@ -155,9 +155,14 @@ def network_of(name: str, given: dict[str, Any], small: bool = False) -> tuple[N
 
 def climbed_network(name: str, given: dict[str, Any]) -> Network:
     """Return the small network that stands for `network_of` on the ladder."""
-    extent = circuits.CIRCUITS[name].extent if name in circuits.CIRCUITS else ()
-    kept = {key: value for key, value in given.items() if key not in (*extent, *_CUE)}
-    return network_of(name, kept, small=True)[0]
+    if name not in circuits.CIRCUITS:
+        return network_of(name, given)[0]
+    options = {key: value for key, value in _given(given).items() if key not in _CUE}
+    return circuits.circuit(name).small_like(options)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value not in (None, [], ())}
 
 
 def _flags(names: Sequence[str] | dict[str, Any]) -> str:

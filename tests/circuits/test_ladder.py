@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -18,7 +17,6 @@ from netspec import (
     circuits,
 )
 from netspec.backend import get_backend
-from netspec.cli import main
 from netspec.errors import DescriptionError, UnsupportedError, UsageError
 from netspec.serialization import to_toml
 from netspec.validation.ladder import climb, networks
@@ -61,19 +59,6 @@ def mutants():
         patch.syspath_prepend(MUTANTS)
         patch.setenv("PYTHONPATH", str(MUTANTS), prepend=os.pathsep)
         yield
-
-
-@pytest.fixture
-def netspec(monkeypatch, capsys):
-    """Run the command in this process; return exit code, output and errors."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["netspec", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        return left.value.code or 0, *capsys.readouterr()
-
-    return run
 
 
 def climbed(name, results):

@@ -5,35 +5,15 @@ import os
 import random
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import pytest
 import tomli_w
 from mutations import BASES, FULL, mutated
 from typer.testing import CliRunner
 
+from netspec.cli import app
 from netspec.errors import DescriptionError, NetspecError
 from netspec.serialization import network_from, spec_hash, to_toml
-
-if find_spec("netspec.cli") is None:
-    pytest.skip("netspec.cli does not exist", allow_module_level=True)
-
-from netspec.cli import app, main
-
-
-@pytest.fixture
-def netspec(monkeypatch, capsys):
-    """Run the command in this process; return exit code, output and errors."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["netspec", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return left.value.code or 0, out, err
-
-    return run
 
 
 @pytest.fixture

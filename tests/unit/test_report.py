@@ -136,7 +136,7 @@ def test_the_verdict_comes_first_and_in_words(circuit):
     assert "6 and 6 seeds, 1000 ms counted after 500 ms of warm-up" in text
     assert "rate \N{PLUS-MINUS SIGN}5 %" in text
     assert text.index("DIFFERENT") < text.index("The ladder:") < text.index("Points are")
-    assert "brian2: L1 broke first" in text
+    assert "brian2: L1 neuron broke first" in text
 
 
 def test_every_test_stands_in_the_table_with_its_numbers(circuit):

@@ -171,9 +171,7 @@ class Ladder:
         ]
         for name in self.backends:
             if name not in self.missing:
-                level = self.first_broken(name)
-                first = "nothing broke" if level is None else f"{level} {LEVELS[level]} broke first"
-                found.append(f"{name}: {first}")
+                found.append(f"{name}: {broke_first(self.first_broken(name))}")
         return found
 
     def table(self) -> tuple[list[str], list[list[str]]]:
@@ -190,6 +188,11 @@ class Ladder:
             for figure in dict.fromkeys(f for rung in found.values() for f in rung.figures):
                 rows.append([f"   {figure}", *(_cell(found.get(n), figure) for n in names)])
         return ["", *names], rows
+
+
+def broke_first(level: str | None) -> str:
+    """Say in words which level broke first, if any did."""
+    return "nothing broke" if level is None else f"{level} {LEVELS[level]} broke first"
 
 
 def _cell(rung: Rung | None, figure: str) -> str:
