@@ -14,7 +14,7 @@ import os
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from importlib.util import find_spec
@@ -347,9 +347,17 @@ class Backend(ABC):
     def memory(self, request: RunRequest) -> int:
         """Estimate the peak memory of a run in bytes."""
 
+    def batch(self, request: RunRequest) -> int:
+        """Return how many runs like this one are best made together, see `execute_together`."""
+        return 1
+
     @abstractmethod
     def execute(self, request: RunRequest, progress: Progress) -> Outcome:
         """Build and simulate. Called in a child process of its own."""
+
+    def execute_together(self, requests: Sequence[RunRequest], progress: Progress) -> list[Outcome]:
+        """Run requests that differ in network and seed; each gets the result it would get alone."""
+        return [self.execute(request, progress) for request in requests]
 
 
 def _canonical_delays(request: RunRequest) -> list[Entry]:

@@ -15,7 +15,7 @@ from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
 from netspec.errors import BackendMissing, SimulationFailed
 from netspec.machine import free_memory
 from netspec.results import Run
-from netspec.running import execute, result_path
+from netspec.running import execute_together, result_path
 
 SHARE_OF_MEMORY = 0.8  # of what is free when the first run starts
 
@@ -53,12 +53,19 @@ def run_all(
     force: bool = False,
     time_limit: float | None = None,
     room: Room | None = None,
+    batch: int = 1,
     progress: Progress = lambda phase, fraction: None,
 ) -> list[Finished]:
     """Run all requests, each in a child process; a failure of one does not lose the others.
 
     Requests that cannot be run at all (backend missing, approximation not agreed to) raise
     before anything runs.
+
+    Parameters
+    ----------
+    batch : int
+        Requests in a row that share a child process, where they differ in networks and seeds only
+        (`netspec.running.execute_together`). If that fails, each is run by itself.
 
     Returns
     -------
@@ -70,34 +77,38 @@ def run_all(
     stop = threading.Event()
     gate = _Gate(room or Room(), stop)
 
-    def one(request: RunRequest) -> Finished:
-        label = f"{request.backend}, seed {request.simulation.seed}"
-        there = result_path(request, out).exists() and not force
+    def some(batch: Sequence[RunRequest]) -> list[Finished]:
+        label = f"{batch[0].backend}, seed {batch[0].simulation.seed}"
+        label += f" and {len(batch) - 1} more" if len(batch) > 1 else ""
+        there = not force and all(result_path(request, out).exists() for request in batch)
         try:
-            with gate.passed(request, free=there):
+            with gate.passed(batch, free=there):
                 if stop.is_set():
-                    return Finished(request, None, "stopped")
-                run = execute(
-                    request, out, force=force, time_limit=time_limit, stop=stop,
+                    return [Finished(request, None, "stopped") for request in batch]
+                runs = execute_together(
+                    batch, out, force=force, time_limit=time_limit, stop=stop,
                     progress=lambda phase, fraction: progress(f"{label}: {phase}", fraction),
                 )  # fmt: skip
-                return Finished(request, run)
+                return [Finished(*pair) for pair in zip(batch, runs, strict=True)]
         except (SimulationFailed, OSError) as error:
-            return Finished(request, None, str(error))
+            if len(batch) == 1 or stop.is_set():
+                return [Finished(request, None, str(error)) for request in batch]
+        return [finished for request in batch for finished in some([request])]
 
     progress("all runs", 0.0)
+    batches = [requests[k : k + batch] for k in range(0, len(requests), batch)]
     with ThreadPoolExecutor(max_workers=gate.most) as pool:
-        futures = [pool.submit(one, request) for request in requests]
+        futures = [pool.submit(some, batch) for batch in batches]
         try:
             for count, future in enumerate(as_completed(futures), start=1):
                 future.result()
-                progress("all runs", count / len(requests))
+                progress("all runs", count / len(batches))
         except BaseException:  # Ctrl-C too: the children would go on by themselves
             stop.set()
             gate.open()
             pool.shutdown(cancel_futures=True)
             raise
-    return [future.result() for future in futures]
+    return [finished for future in futures for finished in future.result()]
 
 
 def _check(backend: Backend, request: RunRequest) -> None:
@@ -132,12 +143,13 @@ class _Gate:
         return self.running < self.most and self.bytes + memory <= self.memory
 
     @contextmanager
-    def passed(self, request: RunRequest, *, free: bool) -> Iterator[None]:
-        """Wait for room and take it; a result that is there already needs none."""
+    def passed(self, batch: Sequence[RunRequest], *, free: bool) -> Iterator[None]:
+        """Wait for room and take it; results that are there already need none."""
         if free:
             yield
             return
-        threads, memory = request.virtual_processes, get_backend(request.backend).memory(request)
+        backend, threads = get_backend(batch[0].backend), batch[0].virtual_processes
+        memory = sum(backend.memory(request) for request in batch)
         with self.changed:
             self.changed.wait_for(lambda: self._fits(threads, memory))
             self._take(1, threads, memory)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import ClassVar
 
@@ -28,6 +29,7 @@ from netspec.network import PoissonInput, Projection
 BACKENDS = {"cpu": "single_threaded_cpu", "cuda": "cuda"}  # ours, GeNN's
 PAGE = "https://genn-team.github.io/installation.html"
 BASE_MEMORY = 150e6  # Python, NumPy and GeNN
+BATCH = {"cpu": 16, "cuda": 256}  # runs that share a model
 
 
 class GennBackend(Backend):
@@ -85,10 +87,14 @@ class GennBackend(Backend):
             coupling == "auto" and self.option(request, "device") == "cpu"
         )
 
-    def parts(self, request: RunRequest) -> shards.Divided:
+    def parts(self, request: RunRequest, run: str = "") -> shards.Divided:
         """Return the groups of neurons that each population becomes."""
         choice, gpu = self.option(request, "shards"), self._on_gpu(request)
-        return shards.divided(request.network, request.simulation, choice, gpu)
+        return shards.divided(request.network, request.simulation, choice, gpu, run)
+
+    def batch(self, request: RunRequest) -> int:
+        """Return how many runs share a model best."""
+        return BATCH[self.option(request, "device")]
 
     def check_options(self, request: RunRequest) -> None:
         """Raise also for a device that PyGeNN was not built for."""
@@ -203,27 +209,35 @@ class GennBackend(Backend):
             total += population.size * (states * scalar + 150)
         return int(total)
 
-    def check_memory(self, request: RunRequest) -> None:
-        """Raise before anything is built if the device has too little memory.
+    def check_memory(self, requests: Sequence[RunRequest]) -> None:
+        """Raise before anything is built if the device has too little memory for all of them.
 
         Raises
         ------
         SimulationFailed
             With what is needed and what is free.
         """
-        needed, free = self.memory(request) / 2**20, free_memory_mib(self._on_gpu(request))
+        first, gpu = requests[0], self._on_gpu(requests[0])
+        needed = sum(self.memory(request) for request in requests) / 2**20
+        free = free_memory_mib(gpu)
         if needed > free:
-            where = "the GPU" if self._on_gpu(request) else "this machine"
+            what = first.network.name if len(requests) == 1 else f"{len(requests)} runs"
+            fewer = "a smaller scale" if len(requests) == 1 else "a smaller batch"
             raise SimulationFailed(
-                f"{request.network.name} on genn needs about {needed:.0f} MiB, {where} has "
-                f"{free:.0f} MiB free; a smaller scale, or a larger device"
+                f"{what} on genn needs about {needed:.0f} MiB, "
+                f"{'the GPU' if gpu else 'this machine'} has {free:.0f} MiB free; {fewer}, "
+                "or a larger device"
             )
 
     def execute(self, request: RunRequest, progress: Progress) -> Outcome:
         """Build, compile and simulate."""
+        return self.execute_together([request], progress)[0]
+
+    def execute_together(self, requests: Sequence[RunRequest], progress: Progress) -> list[Outcome]:
+        """Build, compile and simulate all in one model."""
         from netspec.backends.genn.simulation import GennSimulation
 
-        return GennSimulation(self, request, progress).outcome()
+        return GennSimulation(self, requests, progress).outcomes()
 
 
 def _has(backend: str) -> bool:
