@@ -87,14 +87,13 @@ def main(request_file: str, *results: str) -> None:
     ledgers = [backend.ledger(request) for request in requests]
     for request, ledger in zip(requests, ledgers, strict=True):
         ledger.check(request.approximations)
-    outcomes = backend.execute_together(requests, progress)
-    total = time.perf_counter() - started
     if first.ranks > 1:
         paths = [ranks.part(paths[0], rank)]
+    outcomes = backend.execute_together(requests, progress)
+    # each is written when it is there: what fails later does not take it along
     for path, request, ledger, outcome in zip(paths, requests, ledgers, outcomes, strict=True):
-        outcome.seconds["total"] = total
-        manifest = _manifest(request, backend, ledger, outcome) | {"batch": len(requests)}
-        write_run(path, manifest, outcome)
+        outcome.seconds["total"] = time.perf_counter() - started
+        write_run(path, _manifest(request, backend, ledger, outcome), outcome)
 
 
 def _manifest(
@@ -128,6 +127,7 @@ def _manifest(
         "step_currents": [entry.model_dump(mode="json") for entry in network.step_currents],
         "connectivity": request.connectivity,
         "realisation": used and used.model_dump(mode="json", exclude={"file"}),
+        "batch": outcome.runs,
         "ranks": request.ranks,
         "threads": request.threads,
         "virtual_processes": request.virtual_processes,

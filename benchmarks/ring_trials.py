@@ -54,6 +54,8 @@ def measure(settings: common.Result) -> common.Result:
         seconds = time.perf_counter() - started
         if found.failures:
             raise SystemExit(found.failures[0].failure)
+        if found.batch != number:
+            raise SystemExit(f"{number} trials could not share a model, {found.batch} could")
         manifest = found.runs[0].manifest
         steps = manifest["seconds"]["simulate"]
         model = number * settings["duration"] / 1000

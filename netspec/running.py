@@ -184,7 +184,7 @@ def execute_together(
         if not status.available:
             raise BackendMissing(f"{request.backend} is not installed. {status.how_to_get}")
         backend.ledger(request).check(request.approximations)
-    paths = {result_path(request, out): request for request in requests}
+    paths = [result_path(request, out) for request in requests]
     try:
         (out / ".locks").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -192,13 +192,20 @@ def execute_together(
     from filelock import FileLock  # brings asyncio and logging, which takes its time
 
     with ExitStack() as locks:
-        for path in sorted(paths):  # in one order everywhere, so that nobody waits in a circle
-            locks.enter_context(FileLock(out / ".locks" / f"{path.name}.lock"))
-        wanted = {path: r for path, r in paths.items() if force or not path.exists()}
+        wanted = {}
+        # in one order everywhere, so that nobody waits in a circle
+        for path, request in sorted(dict(zip(paths, requests, strict=True)).items()):
+            lock = FileLock(out / ".locks" / f"{path.name}.lock")
+            lock.acquire()
+            if path.exists() and not force:
+                lock.release()
+            else:
+                locks.callback(lock.release)
+                wanted[path] = request
         if wanted:
+            quiet: Progress = lambda phase, fraction: None
+            stop = stop or threading.Event()
             try:
-                quiet: Progress = lambda phase, fraction: None
-                stop = stop or threading.Event()
                 _in_child(wanted, time_limit, progress or quiet, stop)
             finally:
                 for path in wanted:
@@ -206,20 +213,24 @@ def execute_together(
                         rest.unlink(missing_ok=True)
                     for folder in out.glob(f".{path.name}.*.ranks"):
                         shutil.rmtree(folder, ignore_errors=True)
-        return [_checked(request, result_path(request, out)) for request in requests]
+        return [_checked(*pair) for pair in zip(requests, paths, strict=True)]
+
+
+def alike(request: RunRequest) -> dict[str, Any]:
+    """Return what must be the same for runs in one process: all but the network and the seed."""
+    fields = {f: getattr(request, f) for f in RunRequest.model_fields if f != "network"}
+    return fields | {"simulation": request.simulation.at_seed(0)}
 
 
 def _check_alike(requests: Sequence[RunRequest]) -> None:
-    first = requests[0]
-    for request in requests:
-        changed = {
-            "network": first.network,
-            "simulation": request.simulation.at_seed(first.simulation.seed),
-        }
-        if request.model_copy(update=changed) != first or (len(requests) > 1 and first.ranks > 1):
+    first = alike(requests[0])
+    for request in requests[1:]:
+        fields = [name for name, value in alike(request).items() if value != first[name]]
+        if fields or request.ranks > 1:
+            what = f"other {', '.join(fields)} than the first" if fields else "several ranks"
             raise UsageError(
-                "runs in one process: expected one backend, one rank, and the same options, times "
-                "and threads; only networks and seeds may differ"
+                f"runs in one process, seed {request.simulation.seed}: {what}; only networks and "
+                "seeds may differ, on one rank"
             )
 
 

@@ -12,12 +12,12 @@ import numpy as np
 
 from netspec.backend import Progress, RunRequest, get_backend
 from netspec.results import Run
-from netspec.running import result_path
+from netspec.running import DEFAULT_FOLDER, result_path
 from netspec.validation.comparing import Measured, finite, measure
 from netspec.validation.cues import around
 from netspec.validation.ensemble import Finished, run_all
 from netspec.validation.statistics import mean_and_sd
-from netspec.validation.trials import RING_STATISTICS
+from netspec.validation.trials import RING_STATISTICS, circular_mean
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,6 @@ class Trials:
     Attributes
     ----------
     finished : list of Finished
-    batch : int
-        Trials that shared a model, at most.
     measured : list of Measured
         Of those that did not fail, in their order.
     made : int
@@ -38,10 +36,14 @@ class Trials:
     """
 
     finished: list[Finished]
-    batch: int
     measured: list[Measured]
     made: int
     seconds: float
+
+    @property
+    def batch(self) -> int:
+        """Trials that shared a model, at most."""
+        return max((run.batch for run in self.runs), default=0)
 
     @property
     def failures(self) -> list[Finished]:
@@ -56,17 +58,15 @@ class Trials:
     def speed(self) -> dict[str, float]:
         """Return trial-seconds (model time of all trials) per second of wall time.
 
-        ``steps``: of one process while it makes steps. ``all``: of everything, if trials were run
-        now.
+        ``steps``: of a process while it makes steps. ``all``: of everything that was run now.
         """
         model = self.finished[0].request.simulation
         each = model.total_steps * model.dt / 1000
         steps = sum(
-            (run.manifest["seconds"]["warmup"] + run.manifest["seconds"]["simulate"])
-            / run.manifest.get("batch", 1)
+            (run.manifest["seconds"]["warmup"] + run.manifest["seconds"]["simulate"]) / run.batch
             for run in self.runs
         )
-        found = {"steps": len(self.runs) * each / steps} if steps else {}
+        found = {"steps": len(self.runs) * each / steps} if self.runs else {}
         return found | ({"all": self.made * each / self.seconds} if self.made else {})
 
     def means(self) -> dict[str, tuple[float, float, int]]:
@@ -80,13 +80,14 @@ class Trials:
             for name, value in own.items():
                 if value is not None and np.isfinite(value):
                     values.setdefault(name, []).append(float(value))
-        return {name: (*mean_and_sd(found), len(found)) for name, found in values.items()}
+        return {name: (*_mean_and_sd(name, found), len(found)) for name, found in values.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON data."""
         return {
             "trials": len(self.finished),
             "batch": self.batch,
+            "run_now": self.made,
             "files": [str(run.file) for run in self.runs],
             "failures": {str(f.request.simulation.seed): f.failure for f in self.failures},
             "trial_seconds_per_second": self.speed(),
@@ -106,11 +107,21 @@ class Trials:
         ]
         for name, (mean, sd, number) in self.means().items():
             unit = units.get(name, "1/s")
-            lines.append(f"  {name}: {mean:.4g} +- {sd:.2g} {unit}, {number} trials")
+            spread = f" +- {sd:.2g}" if number > 1 else ""
+            lines.append(f"  {name}: {mean:.4g}{spread} {unit}".rstrip() + f", {number} trials")
         for name, value in self.speed().items():
             lines.append(f"trial-seconds per second, {name}: {value:.3g}")
         lines += [f"seed {f.request.simulation.seed}: {f.failure}" for f in self.failures]
         return [*lines, *([f"files: {self.runs[0].file.parent}"] if self.runs else [])]
+
+
+def _mean_and_sd(statistic: str, values: list[float]) -> tuple[float, float]:
+    """Return mean and SD; of angles, the circular mean and the SD around it."""
+    if statistic not in {s.name for s in RING_STATISTICS if s.circular}:
+        return mean_and_sd(values)
+    middle = circular_mean(np.array(values))
+    around_it = (np.array(values) - middle + 180) % 360 - 180
+    return middle, mean_and_sd(list(around_it))[1]
 
 
 def requests(first: RunRequest, number: int) -> list[RunRequest]:
@@ -124,16 +135,16 @@ def requests(first: RunRequest, number: int) -> list[RunRequest]:
 
 def run(
     wanted: Sequence[RunRequest],
-    batch: int | None,
-    out: Path,
+    batch: int | None = None,
+    out: Path = DEFAULT_FOLDER,
     force: bool = False,
     time_limit: float | None = None,
     progress: Progress = lambda phase, fraction: None,
 ) -> Trials:
     """Run trials; as many share a model as the backend gains by, or `batch`."""
     first = wanted[0]
-    size = get_backend(first.backend).batch(first) if batch is None else batch
-    size = min(size, len(wanted))
+    backend = get_backend(first.backend)
+    size = backend.batch(first, len(wanted)) if batch is None else batch
     made = sum(force or not result_path(request, out).exists() for request in wanted)
     started = time.perf_counter()
     finished = run_all(
@@ -146,4 +157,4 @@ def run(
         if entry.run is not None
     ]
     failed = len(finished) - len(measured)
-    return Trials(finished, size, measured, max(made - failed, 0), seconds)
+    return Trials(finished, measured, max(made - failed, 0), seconds)

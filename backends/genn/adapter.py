@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
+from itertools import groupby
 from typing import ClassVar
 
 from netspec import answers
@@ -25,6 +27,8 @@ from netspec.backends.genn.synapses import (
 from netspec.errors import BackendMissing, SimulationFailed
 from netspec.machine import free_memory
 from netspec.network import PoissonInput, Projection
+from netspec.realisation import current_changes
+from netspec.serialization import spec_hash
 
 BACKENDS = {"cpu": "single_threaded_cpu", "cuda": "cuda"}  # ours, GeNN's
 PAGE = "https://genn-team.github.io/installation.html"
@@ -92,9 +96,12 @@ class GennBackend(Backend):
         choice, gpu = self.option(request, "shards"), self._on_gpu(request)
         return shards.divided(request.network, request.simulation, choice, gpu, run)
 
-    def batch(self, request: RunRequest) -> int:
-        """Return how many runs share a model best."""
-        return BATCH[self.option(request, "device")]
+    def batch(self, request: RunRequest, number: int) -> int:
+        """Return how many runs share a model best: on the CPU, every processor gets a batch."""
+        most = BATCH[self.option(request, "device")]
+        if self._on_gpu(request):
+            return min(most, number)
+        return min(most, -(-number // len(os.sched_getaffinity(0))))
 
     def check_options(self, request: RunRequest) -> None:
         """Raise also for a device that PyGeNN was not built for."""
@@ -209,6 +216,11 @@ class GennBackend(Backend):
             total += population.size * (states * scalar + 150)
         return int(total)
 
+    def memory_together(self, requests: Sequence[RunRequest]) -> int:
+        """Estimate from all networks; Python and its libraries are there once."""
+        base = 0 if self._on_gpu(requests[0]) else BASE_MEMORY
+        return super().memory_together(requests) - int((len(requests) - 1) * base)
+
     def check_memory(self, requests: Sequence[RunRequest]) -> None:
         """Raise before anything is built if the device has too little memory for all of them.
 
@@ -218,7 +230,7 @@ class GennBackend(Backend):
             With what is needed and what is free.
         """
         first, gpu = requests[0], self._on_gpu(requests[0])
-        needed = sum(self.memory(request) for request in requests) / 2**20
+        needed = self.memory_together(requests) / 2**20
         free = free_memory_mib(gpu)
         if needed > free:
             what = first.network.name if len(requests) == 1 else f"{len(requests)} runs"
@@ -231,13 +243,30 @@ class GennBackend(Backend):
 
     def execute(self, request: RunRequest, progress: Progress) -> Outcome:
         """Build, compile and simulate."""
-        return self.execute_together([request], progress)[0]
+        (found,) = self.execute_together([request], progress)
+        return found
 
-    def execute_together(self, requests: Sequence[RunRequest], progress: Progress) -> list[Outcome]:
-        """Build, compile and simulate all in one model."""
+    def execute_together(
+        self, requests: Sequence[RunRequest], progress: Progress
+    ) -> Iterator[Outcome]:
+        """Build, compile and simulate, in one model those in a row that are alike."""
         from netspec.backends.genn.simulation import GennSimulation
 
-        return GennSimulation(self, requests, progress).outcomes()
+        for _, alike in groupby(requests, _structure):
+            yield from GennSimulation(self, list(alike), progress).outcomes()
+
+
+def _structure(request: RunRequest) -> object:
+    """Return what must be the same for networks of one model.
+
+    In company of another kind, GeNN may add up the currents of a network in another order.
+    """
+    network = request.network
+    inputs: dict[str, tuple[()]] = {"step_currents": (), "spike_inputs": ()}
+    changes = current_changes(network, request.simulation)
+    places = {(change.population, change.port) for change in changes if change.step > 0}
+    given = {(source.target, source.receptor) for source in network.spike_inputs}
+    return spec_hash(network.model_copy(update=inputs)), places, given
 
 
 def _has(backend: str) -> bool:

@@ -278,7 +278,8 @@ class GennNetwork(GennBuilding):
                 if wrong:
                     raise FloatingPointError(
                         f"{state.name} of {wrong} neurons of {name} is no finite number at the "
-                        "end: a smaller time step, or clip() in the equations"
+                        f"end of seed {self.simulation.seed}: a smaller time step, or clip() in "
+                        "the equations"
                     )
 
     def read(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -41,8 +42,19 @@ class GennSimulation(Execution):
             for k, request in enumerate(requests)
         ]
 
-    def outcomes(self) -> list[Outcome]:
-        """Run all phases; times and memory are those of all runs together."""
+    def outcomes(self) -> Iterator[Outcome]:
+        """Run all phases; times and memory are those of all runs together.
+
+        Yields
+        ------
+        Outcome
+            Of each network in turn, up to one that went wrong.
+
+        Raises
+        ------
+        FloatingPointError
+            If a state has become infinite, or no number.
+        """
         self.backend.check_memory(self.requests)
         with self.phase("create"):
             for network in self.networks:
@@ -60,10 +72,14 @@ class GennSimulation(Execution):
         with self.phase("read"):
             for network in self.networks:
                 network.read()
-        outcomes = [network.result for network in self.networks]
-        for outcome in outcomes:
-            outcome.seconds, outcome.memory = self.result.seconds, self.result.memory
-        return outcomes
+        for network in self.networks:
+            network.check_finite()
+            yield replace(
+                network.result,
+                seconds=self.result.seconds,
+                memory=self.result.memory,
+                runs=len(self.networks),
+            )
 
     def _load(self) -> None:
         """Compile the model, unless it is there, give it all values, and load it."""
@@ -113,8 +129,6 @@ class GennSimulation(Execution):
             step = stop
         if self.model.timestep != simulation.total_steps:
             raise RuntimeError("GeNN made another number of steps than asked for")
-        for network in self.networks:
-            network.check_finite()
 
     def _advance(self, step: int, stop: int) -> None:
         """Run from `step` to `stop`, with all that the host does in between."""

@@ -66,7 +66,7 @@ def run(
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Trials that share a model of the simulator; its own choice."),
+        typer.Option(min=1, help="Trials that share a process; as many as the simulator gains by."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Audit and ledger only.")] = False,
     as_json: Json = False,
