@@ -66,6 +66,8 @@ def by_hand(settings: common.Result) -> common.Result:
     for name, (size, neuron, v_mean, v_sd) in settings["populations"].items():
         nodes[name] = nest.Create("iaf_psc_exp", size, params=neuron)
         nodes[name].V_m = draw(v_mean, v_sd)
+    # after all neurons: devices between them make NEST's look-up of nodes, and connecting, slow
+    for name in nodes:
         recorders[name] = nest.Create("spike_recorder", params={"time_in_steps": True})
     laps.lap("create")
     for pre, post, number, receptor, weight, delay in settings["projections"]:

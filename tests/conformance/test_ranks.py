@@ -78,8 +78,8 @@ CIRCUITS = {
     [
         ("microcircuit", "native"),
         ("ring", "shared"),
-        pytest.param("microcircuit", "shared", marks=pytest.mark.long),
-        pytest.param("ring", "native", marks=pytest.mark.long),
+        ("microcircuit", "shared"),
+        ("ring", "native"),
     ],
 )
 def test_ranks_and_threads_split_the_same_run(ranked, circuit, connectivity):
@@ -98,7 +98,6 @@ def test_ranks_and_threads_split_the_same_run(ranked, circuit, connectivity):
     assert peaks == sorted(peaks)  # every rank is a process of its own
 
 
-@pytest.mark.long
 def test_a_run_on_ranks_can_be_repeated_and_a_seed_changes_it(ranked):
     build, duration = CIRCUITS["microcircuit"]
     found = [digest(ranked(build(), duration, (2, 1), force=True)) for _ in range(3)]

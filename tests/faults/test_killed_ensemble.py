@@ -76,11 +76,11 @@ def test_kills_lose_nothing_that_was_finished(tmp_path, seeds, kills):
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             killed += 1
-        else:  # all is done: take a result away, so that there is something to do
+        else:  # all is done: take half of it away, so that there is something to do
             codes.add(process.returncode)
-            lost = choose.choice(sorted(before))
-            (troubled / "runs" / lost).unlink()
-            del before[lost]
+            for lost in choose.sample(sorted(contents(troubled)), seeds):
+                (troubled / "runs" / lost).unlink()
+                before.pop(lost, None)
         try:
             after = contents(troubled)
         except ResultFileError as error:  # nothing but whole files may bear a result's name
