@@ -15,8 +15,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -189,12 +189,24 @@ def execute_together(
         (out / ".locks").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: no folder for results ({error.strerror})") from None
+    with _claimed(dict(zip(paths, requests, strict=True)), out, force) as wanted:
+        if wanted:
+            quiet: Progress = lambda phase, fraction: None
+            _in_child(wanted, time_limit, progress or quiet, stop or threading.Event())
+        return [_checked(*pair) for pair in zip(requests, paths, strict=True)]
+
+
+@contextmanager
+def _claimed(
+    asked: Mapping[Path, RunRequest], out: Path, force: bool
+) -> Iterator[dict[Path, RunRequest]]:
+    """Give the requests that have no result, which nobody else runs meanwhile."""
     from filelock import FileLock  # brings asyncio and logging, which takes its time
 
+    wanted = {}
     with ExitStack() as locks:
-        wanted = {}
         # in one order everywhere, so that nobody waits in a circle
-        for path, request in sorted(dict(zip(paths, requests, strict=True)).items()):
+        for path, request in sorted(asked.items()):
             lock = FileLock(out / ".locks" / f"{path.name}.lock")
             lock.acquire()
             if path.exists() and not force:
@@ -202,18 +214,14 @@ def execute_together(
             else:
                 locks.callback(lock.release)
                 wanted[path] = request
-        if wanted:
-            quiet: Progress = lambda phase, fraction: None
-            stop = stop or threading.Event()
-            try:
-                _in_child(wanted, time_limit, progress or quiet, stop)
-            finally:
-                for path in wanted:
-                    for rest in out.glob(f".{path.name}.*.tmp"):  # of a writer that was killed
-                        rest.unlink(missing_ok=True)
-                    for folder in out.glob(f".{path.name}.*.ranks"):
-                        shutil.rmtree(folder, ignore_errors=True)
-        return [_checked(*pair) for pair in zip(requests, paths, strict=True)]
+        try:
+            yield wanted
+        finally:
+            for path in wanted:
+                for rest in out.glob(f".{path.name}.*.tmp"):  # of a writer that was killed
+                    rest.unlink(missing_ok=True)
+                for folder in out.glob(f".{path.name}.*.ranks"):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def alike(request: RunRequest) -> dict[str, Any]:
