@@ -1,7 +1,7 @@
-"""The child process: one request in, one result file out.
+"""The child process: requests in, one result file out for each.
 
-Called as ``python -m netspec.backends.worker REQUEST.json RESULT``. RESULT is the file to write,
-or, on many ranks, the folder that every rank writes its files into (see `netspec.ranks`).
+Called as ``python -m netspec.backends.worker REQUESTS.json RESULT...``. RESULT is the file to
+write, or, on many ranks, the folder that every rank writes its files into (see `netspec.ranks`).
 Progress goes to standard output, a line of JSON each; whatever a simulator prints goes to
 standard error.
 """
@@ -21,6 +21,8 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from netspec import ranks
 from netspec.backend import Backend, Ledger, Outcome, RunRequest, get_backend, versions
@@ -65,28 +67,33 @@ def _explain(kind: type[BaseException], error: BaseException, trace: TracebackTy
         traceback.print_exception(kind, error, trace)
 
 
-def main(request_file: str, result: str) -> None:
-    """Run the request in `request_file` and write `result`."""
+def main(request_file: str, *results: str) -> None:
+    """Run the requests in `request_file` and write `results`."""
     # keep our own standard output for progress, whatever the simulator writes to it
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     _end_with_parent()
     sys.excepthook = _explain
     started = time.perf_counter()
-    request = RunRequest.model_validate_json(Path(request_file).read_text())
-    rank = _as_rank(Path(result), request.threads) if request.ranks > 1 else 0
+    requests = TypeAdapter(list[RunRequest]).validate_json(Path(request_file).read_text())
+    first, paths = requests[0], [Path(result) for result in results]
+    rank = _as_rank(paths[0], first.threads) if first.ranks > 1 else 0
 
     def progress(phase: str, fraction: float) -> None:
         if rank == 0:
             channel.write(json.dumps({"phase": phase, "fraction": round(fraction, 4)}) + "\n")
 
-    backend = get_backend(request.backend)
-    ledger = backend.ledger(request)
-    ledger.check(request.approximations)
-    outcome = backend.execute(request, progress)
-    outcome.seconds["total"] = time.perf_counter() - started
-    path = ranks.part(Path(result), rank) if request.ranks > 1 else Path(result)
-    write_run(path, _manifest(request, backend, ledger, outcome), outcome)
+    backend = get_backend(first.backend)
+    ledgers = [backend.ledger(request) for request in requests]
+    for request, ledger in zip(requests, ledgers, strict=True):
+        ledger.check(request.approximations)
+    if first.ranks > 1:
+        paths = [ranks.part(paths[0], rank)]
+    outcomes = backend.execute_together(requests, progress)
+    # each is written when it is there: what fails later does not take it along
+    for path, request, ledger, outcome in zip(paths, requests, ledgers, outcomes, strict=True):
+        outcome.seconds["total"] = time.perf_counter() - started
+        write_run(path, _manifest(request, backend, ledger, outcome), outcome)
 
 
 def _manifest(
@@ -120,6 +127,7 @@ def _manifest(
         "step_currents": [entry.model_dump(mode="json") for entry in network.step_currents],
         "connectivity": request.connectivity,
         "realisation": used and used.model_dump(mode="json", exclude={"file"}),
+        "batch": outcome.runs,
         "ranks": request.ranks,
         "threads": request.threads,
         "virtual_processes": request.virtual_processes,

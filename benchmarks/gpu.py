@@ -110,17 +110,17 @@ def measure(settings: common.Result) -> common.Result:
     """Compile, or run one variant, in this process."""
     from netspec.backend import get_backend
     from netspec.backends.genn.compiling import compiled
-    from netspec.backends.genn.simulation import GennSimulation
+    from netspec.backends.genn.network import GennNetwork
 
     request, backend = request_of(settings), get_backend("genn")
     backend.check_options(request)
     backend.ledger(request).check(request.approximations)
     if settings["compile"]:
-        simulation = GennSimulation(backend, request, lambda phase, fraction: None)
-        simulation.create()
-        simulation.connect()
+        network = GennNetwork(backend, request, lambda phase, fraction: None)
+        network.create()
+        network.connect()
         seconds: dict[str, float] = {}
-        compiled(simulation.plan(), seconds)
+        compiled(network.plan(), seconds)
         return {"seconds": seconds}
     meter = energy.Meter(settings["device"] == "cuda")
 

@@ -14,7 +14,7 @@ import os
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from importlib.util import find_spec
@@ -218,6 +218,8 @@ class Outcome:
         Wall time by phase: create, connect, prepare, warmup, simulate, read.
     memory : dict
         Resident memory of the process in MiB after each phase.
+    runs : int
+        Number of runs that shared a model, whose times and memory these are.
     readback : dict
         Name -> array, read from the simulator (``parameters/POP/NAME``,
         ``initial/POP/NAME``, ``projections/NAME/pre|post|weight|delay``).
@@ -236,6 +238,7 @@ class Outcome:
     info: dict[str, str] = field(default_factory=dict)
     memory: dict[str, float] = field(default_factory=dict)
     local: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    runs: int = 1
 
 
 Progress = Callable[[str, float], None]
@@ -347,9 +350,28 @@ class Backend(ABC):
     def memory(self, request: RunRequest) -> int:
         """Estimate the peak memory of a run in bytes."""
 
+    def batch(self, request: RunRequest, number: int) -> int:
+        """Return how many of a number of runs like this one are best made together."""
+        return 1
+
     @abstractmethod
     def execute(self, request: RunRequest, progress: Progress) -> Outcome:
         """Build and simulate. Called in a child process of its own."""
+
+    def memory_together(self, requests: Sequence[RunRequest]) -> int:
+        """Estimate the peak memory in bytes of runs in one process."""
+        return sum(self.memory(request) for request in requests)
+
+    def execute_together(
+        self, requests: Sequence[RunRequest], progress: Progress
+    ) -> Iterator[Outcome]:
+        """Run requests that differ in network and seed; each gets the result it would get alone.
+
+        Yields outcomes in the order of the requests. One that fails ends them all, but those that
+        were yielded before.
+        """
+        for request in requests:
+            yield self.execute(request, progress)
 
 
 def _canonical_delays(request: RunRequest) -> list[Entry]:

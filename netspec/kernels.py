@@ -30,12 +30,13 @@ def product(kernel: Kernel, size: int) -> Product:
     Returns
     -------
     callable
-        From s, shape (sources,), to S, shape (size,), or one number that is the same for all. The
-        result may be the same memory at every call.
+        From s, shape (..., sources), to S, shape (..., size), or (..., 1) if it is the same for all
+        targets. What is computed of a row does not depend on the other rows. The result may be the
+        same memory at every call.
     """
     if isinstance(kernel, UniformKernel):
         weight = kernel.weight
-        return lambda source: weight * source.sum()
+        return lambda source: weight * source.sum(axis=-1, keepdims=True)
     return _circulant(kernel.values(size))
 
 
@@ -56,9 +57,15 @@ def _circulant(profile: NDArray[np.float64]) -> Product:
     size = len(profile)
     spectrum = rfft(profile).real  # real, as the profile is even
     waves = np.flatnonzero(np.abs(spectrum) > ROUNDING * np.abs(spectrum).max())
+
+    def by_transform(source: NDArray[np.float64]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = irfft(rfft(source) * spectrum, size)
+        return found
+
     if len(waves) > FEW:
-        return lambda source: irfft(rfft(source) * spectrum, size)
-    # a smooth profile has few waves, and products with these take less time than two FFTs
+        return by_transform
+    # A smooth profile has few waves, and products with these take less time than two FFTs; of many
+    # rows, FFTs take less, and treat every row alike
     angle = 2 * np.pi / size * (np.outer(waves, np.arange(size)) % size)
     basis = np.concatenate([np.cos(angle), np.sin(angle)])
     # all waves but the mean and the shortest stand for their negative frequency too
@@ -66,6 +73,8 @@ def _circulant(profile: NDArray[np.float64]) -> Product:
     amplitudes, result = np.empty(len(basis)), np.empty(size)
 
     def product(source: NDArray[np.float64]) -> NDArray[np.float64]:
+        if source.ndim > 1:
+            return by_transform(source)
         np.dot(basis, source, out=amplitudes)
         np.multiply(amplitudes, factors, out=amplitudes)
         return np.dot(amplitudes, basis, out=result)

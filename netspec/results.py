@@ -100,6 +100,11 @@ class Run:
         return list(self.manifest["sizes"])
 
     @property
+    def batch(self) -> int:
+        """Number of runs that shared a model; times and memory in the manifest are of all."""
+        return int(self.manifest.get("batch", 1))
+
+    @property
     def recorders(self) -> dict[str, dict[str, Any]]:
         """Recorder of state variables -> population, neurons (or None), interval, units."""
         found: dict[str, dict[str, Any]] | None = self.manifest.get("recorders")
@@ -178,6 +183,7 @@ class Run:
         return {
             "file": str(self.file),
             **{key: self.manifest[key] for key in keys},
+            "batch": self.batch,
             "rates": {name: round(rate, 6) for name, rate in self.rates().items()},
             "synapses": sum(self.manifest["synapses"].values()),
             "ledger": self.manifest["ledger"],

@@ -15,8 +15,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -149,31 +149,97 @@ def execute(
     stop: threading.Event | None = None,
 ) -> Run:
     """Run a request (see `run`); `stop` ends it from another thread, as a failure."""
-    backend = get_backend(request.backend)
-    backend.check_options(request)
+    (found,) = execute_together(
+        [request], out, force=force, time_limit=time_limit, progress=progress, stop=stop
+    )
+    return found
+
+
+def execute_together(
+    requests: Sequence[RunRequest],
+    out: Path,
+    *,
+    force: bool = False,
+    time_limit: float | None = None,
+    progress: Progress | None = None,
+    stop: threading.Event | None = None,
+) -> list[Run]:
+    """Run requests in one child process, those that have no result; see `execute`.
+
+    Parameters
+    ----------
+    requests : sequence of RunRequest
+        They differ in networks and seeds; several can only be run on one rank.
+
+    Raises
+    ------
+    UsageError
+        If they differ in more.
+    """
+    backend = get_backend(requests[0].backend)
+    _check_alike(requests)
     status = backend.status()
-    if not status.available:
-        raise BackendMissing(f"{request.backend} is not installed. {status.how_to_get}")
-    backend.ledger(request).check(request.approximations)
-    path = result_path(request, out)
+    for request in requests:
+        backend.check_options(request)
+        if not status.available:
+            raise BackendMissing(f"{request.backend} is not installed. {status.how_to_get}")
+        backend.ledger(request).check(request.approximations)
+    paths = [result_path(request, out) for request in requests]
     try:
         (out / ".locks").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: no folder for results ({error.strerror})") from None
+    with _claimed(dict(zip(paths, requests, strict=True)), out, force) as wanted:
+        if wanted:
+            quiet: Progress = lambda phase, fraction: None
+            _in_child(wanted, time_limit, progress or quiet, stop or threading.Event())
+        return [_checked(*pair) for pair in zip(requests, paths, strict=True)]
+
+
+@contextmanager
+def _claimed(
+    asked: Mapping[Path, RunRequest], out: Path, force: bool
+) -> Iterator[dict[Path, RunRequest]]:
+    """Give the requests that have no result, which nobody else runs meanwhile."""
     from filelock import FileLock  # brings asyncio and logging, which takes its time
 
-    with FileLock(out / ".locks" / f"{path.name}.lock"):
-        if not path.exists() or force:
-            try:
-                quiet: Progress = lambda phase, fraction: None
-                stop = stop or threading.Event()
-                _in_child(request, path, time_limit, progress or quiet, stop)
-            finally:
+    wanted = {}
+    with ExitStack() as locks:
+        # in one order everywhere, so that nobody waits in a circle
+        for path, request in sorted(asked.items()):
+            lock = FileLock(out / ".locks" / f"{path.name}.lock")
+            lock.acquire()
+            if path.exists() and not force:
+                lock.release()
+            else:
+                locks.callback(lock.release)
+                wanted[path] = request
+        try:
+            yield wanted
+        finally:
+            for path in wanted:
                 for rest in out.glob(f".{path.name}.*.tmp"):  # of a writer that was killed
                     rest.unlink(missing_ok=True)
                 for folder in out.glob(f".{path.name}.*.ranks"):
                     shutil.rmtree(folder, ignore_errors=True)
-        return _checked(request, path)
+
+
+def alike(request: RunRequest) -> dict[str, Any]:
+    """Return what must be the same for runs in one process: all but the network and the seed."""
+    fields = {f: getattr(request, f) for f in RunRequest.model_fields if f != "network"}
+    return fields | {"simulation": request.simulation.at_seed(0)}
+
+
+def _check_alike(requests: Sequence[RunRequest]) -> None:
+    first = alike(requests[0])
+    for request in requests[1:]:
+        fields = [name for name, value in alike(request).items() if value != first[name]]
+        if fields or request.ranks > 1:
+            what = f"other {', '.join(fields)} than the first" if fields else "several ranks"
+            raise UsageError(
+                f"runs in one process, seed {request.simulation.seed}: {what}; only networks and "
+                "seeds may differ, on one rank"
+            )
 
 
 def _checked(request: RunRequest, path: Path) -> Run:
@@ -188,12 +254,13 @@ def _checked(request: RunRequest, path: Path) -> Run:
 
 
 def _in_child(
-    request: RunRequest,
-    path: Path,
+    wanted: Mapping[Path, RunRequest],
     time_limit: float | None,
     progress: Progress,
     stop: threading.Event,
 ) -> None:
+    """Run requests in a process of their own, which writes each one's result to its path."""
+    path, request = next(iter(wanted.items()))
     many = request.ranks > 1
     launcher = mpi.launcher(request.ranks) if many else []
     with (
@@ -207,11 +274,11 @@ def _in_child(
         (Path(scratch) / "stderr").open("w+b") as stderr,
     ):
         folder = Path(scratch)
-        request_file = folder / "request.json"
-        request_file.write_text(request.model_dump_json())
-        result = folder if many else path.absolute()
+        request_file = folder / "requests.json"
+        request_file.write_text(f"[{','.join(r.model_dump_json() for r in wanted.values())}]")
+        results = [folder] if many else [path.absolute() for path in wanted]
         child = subprocess.Popen(
-            [*launcher, sys.executable, "-m", WORKER, str(request_file), str(result)],
+            [*launcher, sys.executable, "-m", WORKER, str(request_file), *map(str, results)],
             stdout=subprocess.PIPE,
             stderr=stderr,
             stdin=subprocess.DEVNULL,
@@ -241,11 +308,18 @@ def _in_child(
                 why = f"took longer than {time_limit:g} s and was killed"
             tail = "\n    ".join(lines) or "(nothing)"
             raise SimulationFailed(
-                f"{request.backend}, seed {request.simulation.seed}: the run {why}. "
+                f"{_names(list(wanted.values()))}: the run {why}. "
                 f"Last lines of its error output:\n    {tail}"
             )
         if many:
             write_run(path, *mpi.gather(folder, request.ranks))
+
+
+def _names(requests: Sequence[RunRequest]) -> str:
+    seeds = [request.simulation.seed for request in requests]
+    first, last = min(seeds), max(seeds)
+    which = f"seed {first}" if len(seeds) == 1 else f"{len(seeds)} runs, seeds {first} to {last}"
+    return f"{requests[0].backend}, {which}"
 
 
 def _reason(

@@ -41,6 +41,18 @@ def turned(network: Network, angle: float) -> Network:
     return network.model_copy(update={"step_currents": (moved,)})
 
 
+def around(network: Network, number: int) -> list[Network]:
+    """Return one network a trial: its one cue turned in equal parts of 360 degrees, if it has one.
+
+    The first trial has the network as it is.
+    """
+    cue = cue_of(network)
+    if cue is None:
+        return [network] * number
+    angles = [(cue.angle + 360 * k / number) % 360 for k in range(number)]
+    return [network, *(turned(network, angle) for angle in angles[1:])]
+
+
 def _cue(sizes: dict[str, int], currents: Sequence[StepCurrent]) -> Cue | None:
     if len(currents) != 1 or "E" not in sizes:
         return None

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from netspec.backend import Backend, Progress, RunRequest, get_backend
@@ -15,7 +16,7 @@ from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
 from netspec.errors import BackendMissing, SimulationFailed
 from netspec.machine import free_memory
 from netspec.results import Run
-from netspec.running import execute, result_path
+from netspec.running import alike, execute_together, result_path
 
 SHARE_OF_MEMORY = 0.8  # of what is free when the first run starts
 
@@ -53,12 +54,19 @@ def run_all(
     force: bool = False,
     time_limit: float | None = None,
     room: Room | None = None,
+    batch: int = 1,
     progress: Progress = lambda phase, fraction: None,
 ) -> list[Finished]:
     """Run all requests, each in a child process; a failure of one does not lose the others.
 
     Requests that cannot be run at all (backend missing, approximation not agreed to) raise
     before anything runs.
+
+    Parameters
+    ----------
+    batch : int
+        Requests in a row that share a child process at most, where only networks and seeds differ
+        (`netspec.running.execute_together`). What such a process leaves undone is run by itself.
 
     Returns
     -------
@@ -70,34 +78,56 @@ def run_all(
     stop = threading.Event()
     gate = _Gate(room or Room(), stop)
 
-    def one(request: RunRequest) -> Finished:
-        label = f"{request.backend}, seed {request.simulation.seed}"
-        there = result_path(request, out).exists() and not force
+    def some(group: Sequence[RunRequest]) -> list[Finished]:
+        label = f"{group[0].backend}, seed {group[0].simulation.seed}"
+        label += f" and {len(group) - 1} more" if len(group) > 1 else ""
+        missing = [r for r in group if force or not result_path(r, out).exists()]
+        limit = None if time_limit is None else time_limit * len(group)
         try:
-            with gate.passed(request, free=there):
+            with gate.passed(missing):
                 if stop.is_set():
-                    return Finished(request, None, "stopped")
-                run = execute(
-                    request, out, force=force, time_limit=time_limit, stop=stop,
+                    return [Finished(request, None, "stopped") for request in group]
+                runs = execute_together(
+                    group, out, force=force, time_limit=limit, stop=stop,
                     progress=lambda phase, fraction: progress(f"{label}: {phase}", fraction),
                 )  # fmt: skip
-                return Finished(request, run)
+                return [Finished(*pair) for pair in zip(group, runs, strict=True)]
         except (SimulationFailed, OSError) as error:
-            return Finished(request, None, str(error))
+            return [Finished(request, None, str(error)) for request in group]
 
     progress("all runs", 0.0)
+    groups = list(_groups(requests, batch))
     with ThreadPoolExecutor(max_workers=gate.most) as pool:
-        futures = [pool.submit(one, request) for request in requests]
+        futures = [pool.submit(some, group) for group in groups]
         try:
             for count, future in enumerate(as_completed(futures), start=1):
                 future.result()
-                progress("all runs", count / len(requests))
+                progress("all runs", count / len(groups))
         except BaseException:  # Ctrl-C too: the children would go on by themselves
             stop.set()
             gate.open()
             pool.shutdown(cancel_futures=True)
             raise
-    return [future.result() for future in futures]
+    finished = [entry for future in futures for entry in future.result()]
+    company = [len(group) > 1 for group in groups for _ in group]
+    lost = [k for k, entry in enumerate(finished) if entry.run is None and company[k]]
+    if lost:
+        progress(f"{len(lost)} runs by themselves", 0.0)
+        again = run_all(
+            [requests[k] for k in lost], out, force=force, time_limit=time_limit, room=room,
+            progress=progress,
+        )  # fmt: skip
+        for k, entry in zip(lost, again, strict=True):
+            finished[k] = entry
+    return finished
+
+
+def _groups(requests: Sequence[RunRequest], most: int) -> Iterator[list[RunRequest]]:
+    """Yield requests that share a process: in a row, alike, on one rank, at most so many."""
+    for _, found in groupby(requests, alike):
+        row = list(found)
+        number = most if row[0].ranks == 1 else 1
+        yield from (row[k : k + number] for k in range(0, len(row), number))
 
 
 def _check(backend: Backend, request: RunRequest) -> None:
@@ -132,12 +162,13 @@ class _Gate:
         return self.running < self.most and self.bytes + memory <= self.memory
 
     @contextmanager
-    def passed(self, request: RunRequest, *, free: bool) -> Iterator[None]:
-        """Wait for room and take it; a result that is there already needs none."""
-        if free:
+    def passed(self, group: Sequence[RunRequest]) -> Iterator[None]:
+        """Wait for room for a process that runs these requests, if there are any, and take it."""
+        if not group:
             yield
             return
-        threads, memory = request.virtual_processes, get_backend(request.backend).memory(request)
+        threads = group[0].virtual_processes
+        memory = get_backend(group[0].backend).memory_together(group)
         with self.changed:
             self.changed.wait_for(lambda: self._fits(threads, memory))
             self._take(1, threads, memory)

@@ -216,7 +216,7 @@ def write_provenance(path: Path, done: Sequence[Finished]) -> Path:
         }
         if entry.run is not None:
             keys = ("seconds", "peak_memory_mib", "machine", "info", "finished")
-            known |= {"file": str(entry.run.file.absolute())}
+            known |= {"file": str(entry.run.file.absolute()), "batch": entry.run.batch}
             known |= {key: entry.run.manifest.get(key) for key in keys}
         runs.append(known)
     data = {

@@ -151,7 +151,7 @@ def _memory(spikes: SpikeData, cue_angle: float) -> dict[str, Any]:
     return {
         "survival": float(trace.times[-1 if lost is None else lost] - trace.times[0]),
         "lost": lost is not None,
-        "bias": _circular_mean(alive - cue_angle),
+        "bias": circular_mean(alive - cue_angle),
         "peak": shape.peak,
         "width": shape.width,
         "flank": shape.flank,
@@ -177,7 +177,7 @@ def per_seed(trials: Sequence[Trial], statistic: str) -> dict[int, float]:
     known = {s.name: s for s in RING_STATISTICS}
     if statistic not in known:
         raise UsageError(unknown("statistic of the ring", statistic, known))
-    mean = _circular_mean if known[statistic].circular else _mean
+    mean = circular_mean if known[statistic].circular else _mean
     values: dict[int, list[float]] = {}
     for entry in trials:
         value = getattr(entry, statistic)
@@ -251,7 +251,7 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(values.mean()) if len(values) else math.nan
 
 
-def _circular_mean(degrees: NDArray[np.float64]) -> float:
+def circular_mean(degrees: NDArray[np.float64]) -> float:
     """Return the circular mean in degrees, above -180 to 180."""
     from scipy.stats import circmean
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
+from itertools import groupby
 from typing import ClassVar
 
 from netspec import answers
@@ -24,10 +27,13 @@ from netspec.backends.genn.synapses import (
 from netspec.errors import BackendMissing, SimulationFailed
 from netspec.machine import free_memory
 from netspec.network import PoissonInput, Projection
+from netspec.realisation import current_changes
+from netspec.serialization import spec_hash
 
 BACKENDS = {"cpu": "single_threaded_cpu", "cuda": "cuda"}  # ours, GeNN's
 PAGE = "https://genn-team.github.io/installation.html"
 BASE_MEMORY = 150e6  # Python, NumPy and GeNN
+BATCH = {"cpu": 16, "cuda": 256}  # runs that share a model
 
 
 class GennBackend(Backend):
@@ -85,10 +91,17 @@ class GennBackend(Backend):
             coupling == "auto" and self.option(request, "device") == "cpu"
         )
 
-    def parts(self, request: RunRequest) -> shards.Divided:
+    def parts(self, request: RunRequest, run: str = "") -> shards.Divided:
         """Return the groups of neurons that each population becomes."""
         choice, gpu = self.option(request, "shards"), self._on_gpu(request)
-        return shards.divided(request.network, request.simulation, choice, gpu)
+        return shards.divided(request.network, request.simulation, choice, gpu, run)
+
+    def batch(self, request: RunRequest, number: int) -> int:
+        """Return how many runs share a model best: on the CPU, every processor gets a batch."""
+        most = BATCH[self.option(request, "device")]
+        if self._on_gpu(request):
+            return min(most, number)
+        return min(most, -(-number // len(os.sched_getaffinity(0))))
 
     def check_options(self, request: RunRequest) -> None:
         """Raise also for a device that PyGeNN was not built for."""
@@ -203,27 +216,57 @@ class GennBackend(Backend):
             total += population.size * (states * scalar + 150)
         return int(total)
 
-    def check_memory(self, request: RunRequest) -> None:
-        """Raise before anything is built if the device has too little memory.
+    def memory_together(self, requests: Sequence[RunRequest]) -> int:
+        """Estimate from all networks; Python and its libraries are there once."""
+        base = 0 if self._on_gpu(requests[0]) else BASE_MEMORY
+        return super().memory_together(requests) - int((len(requests) - 1) * base)
+
+    def check_memory(self, requests: Sequence[RunRequest]) -> None:
+        """Raise before anything is built if the device has too little memory for all of them.
 
         Raises
         ------
         SimulationFailed
             With what is needed and what is free.
         """
-        needed, free = self.memory(request) / 2**20, free_memory_mib(self._on_gpu(request))
+        first, gpu = requests[0], self._on_gpu(requests[0])
+        needed = self.memory_together(requests) / 2**20
+        free = free_memory_mib(gpu)
         if needed > free:
-            where = "the GPU" if self._on_gpu(request) else "this machine"
+            what = first.network.name if len(requests) == 1 else f"{len(requests)} runs"
+            fewer = "a smaller scale" if len(requests) == 1 else "a smaller batch"
             raise SimulationFailed(
-                f"{request.network.name} on genn needs about {needed:.0f} MiB, {where} has "
-                f"{free:.0f} MiB free; a smaller scale, or a larger device"
+                f"{what} on genn needs about {needed:.0f} MiB, "
+                f"{'the GPU' if gpu else 'this machine'} has {free:.0f} MiB free; {fewer}, "
+                "or a larger device"
             )
 
     def execute(self, request: RunRequest, progress: Progress) -> Outcome:
         """Build, compile and simulate."""
+        (found,) = self.execute_together([request], progress)
+        return found
+
+    def execute_together(
+        self, requests: Sequence[RunRequest], progress: Progress
+    ) -> Iterator[Outcome]:
+        """Build, compile and simulate, in one model those in a row that are alike."""
         from netspec.backends.genn.simulation import GennSimulation
 
-        return GennSimulation(self, request, progress).outcome()
+        for _, alike in groupby(requests, _structure):
+            yield from GennSimulation(self, list(alike), progress).outcomes()
+
+
+def _structure(request: RunRequest) -> object:
+    """Return what must be the same for networks of one model.
+
+    In company of another kind, GeNN may add up the currents of a network in another order.
+    """
+    network = request.network
+    inputs: dict[str, tuple[()]] = {"step_currents": (), "spike_inputs": ()}
+    changes = current_changes(network, request.simulation)
+    places = {(change.population, change.port) for change in changes if change.step > 0}
+    given = {(source.target, source.receptor) for source in network.spike_inputs}
+    return spec_hash(network.model_copy(update=inputs)), places, given
 
 
 def _has(backend: str) -> bool:

@@ -13,7 +13,7 @@ from netspec.backends.genn import inputs, shards, synapses
 from netspec.backends.genn.adapter import BACKENDS, GennBackend
 from netspec.backends.genn.neurons import NeuronCode, neuron_code
 from netspec.backends.genn.plan import Connections, Plan, Source
-from netspec.network import Projection
+from netspec.network import ContinuousProjection, Projection
 from netspec.realisation import current_changes
 from netspec.streams import stream
 
@@ -21,7 +21,9 @@ from netspec.streams import stream
 class GennBuilding(Execution):
     """Say what the GeNN model of a network is."""
 
-    def __init__(self, backend: GennBackend, request: RunRequest, progress: Progress) -> None:
+    def __init__(
+        self, backend: GennBackend, request: RunRequest, progress: Progress, run: str = ""
+    ) -> None:
         super().__init__(request, progress)
         self.backend = backend
         self.device = backend.option(request, "device")
@@ -29,7 +31,7 @@ class GennBuilding(Execution):
         self.precision = {"single": "float", "double": "double"}[precision]
         self.on_host = backend.couples_on_host(request)
         self.by_product = backend.option(request, "poisson") == "product"
-        self.parts = backend.parts(request)
+        self.parts = backend.parts(request, run)
         self.codes: dict[str, NeuronCode] = {}
         self.sources: list[Source] = []
         self.planned: dict[str, Connections] = {}  # group -> what it is
@@ -87,11 +89,17 @@ class GennBuilding(Execution):
                 )
         if not self.on_host:
             for coupling in self.network.continuous_projections:
-                self.planned[coupling.name] = synapses.coupling_code(self.network, coupling)
+                piece = self.whole(coupling)
+                self.planned[piece.name] = synapses.coupling_code(self.network, coupling, piece)
 
-    def pieces(self, projection: Projection) -> list[shards.Piece]:
+    def pieces(self, projection: Projection | ContinuousProjection) -> list[shards.Piece]:
         """Return the groups of a projection's synapses."""
         return shards.pieces(projection, self.parts)
+
+    def whole(self, coupling: ContinuousProjection) -> shards.Piece:
+        """Return the one group of a continuous coupling, whose populations are never divided."""
+        (piece,) = self.pieces(coupling)
+        return piece
 
     def _count(self, projection: Projection, pieces: list[shards.Piece]) -> None:
         """Count the synapses of each source and group, unless generated code finds them."""
@@ -126,7 +134,7 @@ class GennBuilding(Execution):
                 for part in self.parts[name]
             ),
             tuple(
-                replace(source, name=part.prefix + source.name, population=part.name)
+                replace(source, name=part.named(source.name), population=part.name)
                 for source in self.sources
                 for part in self.parts[source.population]
             ),

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.errors import UsageError, unknown
-from netspec.network import Network, Projection
+from netspec.network import ContinuousProjection, Network, Projection
 from netspec.realisation import Synapses
 from netspec.simulation import Simulation
 
@@ -39,17 +39,24 @@ class Part:
         a number, with which no name of a description begins.
     first, size : int
         Its neurons within the population.
+    run : str
+        A prefix before that one, if several runs share a model; it begins with a number as well.
     """
 
     population: str
     prefix: str
     first: int
     size: int
+    run: str = ""
 
     @property
     def name(self) -> str:
         """The group's name."""
-        return self.prefix + self.population
+        return self.named(self.population)
+
+    def named(self, name: str) -> str:
+        """Return the name in GeNN of something that belongs to the group."""
+        return self.run + self.prefix + name
 
     @property
     def neurons(self) -> slice:
@@ -69,10 +76,12 @@ class Piece:
 Divided = dict[str, tuple[Part, ...]]
 
 
-def divided(network: Network, simulation: Simulation, choice: str, gpu: bool) -> Divided:
-    """Return the parts of all populations, see `counts`."""
+def divided(
+    network: Network, simulation: Simulation, choice: str, gpu: bool, run: str = ""
+) -> Divided:
+    """Return the parts of all populations, see `counts` and `Part`."""
     numbers = counts(network, simulation, choice, gpu)
-    return {p.name: parts(p.name, p.size, numbers[p.name]) for p in network.populations}
+    return {p.name: parts(p.name, p.size, numbers[p.name], run) for p in network.populations}
 
 
 def counts(network: Network, simulation: Simulation, choice: str, gpu: bool) -> dict[str, int]:
@@ -113,19 +122,19 @@ def counts(network: Network, simulation: Simulation, choice: str, gpu: bool) -> 
     return {name: min(max(wanted.get(name, 1), 1), size) for name, size in sizes.items()}
 
 
-def parts(population: str, size: int, number: int) -> tuple[Part, ...]:
+def parts(population: str, size: int, number: int, run: str = "") -> tuple[Part, ...]:
     """Divide a population as evenly as can be."""
     bounds = [size * k // number for k in range(number + 1)]
     return tuple(
-        Part(population, "" if number == 1 else f"{k}_", bounds[k], bounds[k + 1] - bounds[k])
+        Part(population, "" if number == 1 else f"{k}_", bounds[k], bounds[k + 1] - bounds[k], run)
         for k in range(number)
     )
 
 
-def pieces(projection: Projection, divided: Divided) -> list[Piece]:
+def pieces(projection: Projection | ContinuousProjection, divided: Divided) -> list[Piece]:
     """Return the synapse groups of a projection, by source and then by target."""
     return [
-        Piece(f"{pre.prefix}{post.prefix}{projection.name}", pre, post)
+        Piece(pre.named(post.prefix + projection.name), pre, post)
         for pre in divided[projection.pre]
         for post in divided[projection.post]
     ]

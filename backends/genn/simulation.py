@@ -1,76 +1,102 @@
-"""Running a plan in GeNN: fill it, step it, read it."""
+"""Running one GeNN model, in which there is one network, or those of several runs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from netspec import realisation
-from netspec.backend import Outcome, Samples
-from netspec.backends.genn import host, inputs, sampling
-from netspec.backends.genn.building import GennBuilding
-from netspec.backends.genn.compiling import ConnectionTable, compiled, library, load
-from netspec.backends.genn.neurons import LEFT, own
-from netspec.backends.genn.shards import Part, Piece, Spread, selection
-from netspec.kernels import product
-from netspec.network import Projection
+from netspec.backend import Execution, Outcome, Progress, RunRequest
+from netspec.backends.genn import host
+from netspec.backends.genn.adapter import GennBackend
+from netspec.backends.genn.compiling import compiled, library, load
+from netspec.backends.genn.couplings import together
+from netspec.backends.genn.network import GennNetwork
+from netspec.backends.genn.neurons import LEFT
+from netspec.backends.genn.plan import Plan
 
 CHUNK = 1000  # steps of spikes that a device keeps before the host collects them
 
 
-class GennSimulation(GennBuilding):
-    """Build, run and read."""
+class GennSimulation(Execution):
+    """Build, run and read.
 
-    def outcome(self) -> Outcome:
-        """Run all phases."""
-        self.backend.check_memory(self.request)
+    Networks of several runs become groups of their own in one model. GeNN merges groups that are
+    alike, so its kernels serve all of them at once, and each gets what it would get alone.
+    """
+
+    def __init__(
+        self, backend: GennBackend, requests: Sequence[RunRequest], progress: Progress
+    ) -> None:
+        super().__init__(requests[0], progress)
+        self.backend, self.requests = backend, requests
+        number = len(requests)
+
+        def share(index: int) -> Progress:
+            return lambda phase, fraction: progress(phase, (index + fraction) / number)
+
+        self.networks = [
+            GennNetwork(backend, request, share(k), f"{k}x" if number > 1 else "")
+            for k, request in enumerate(requests)
+        ]
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Run all phases; times and memory are those of all runs together.
+
+        Yields
+        ------
+        Outcome
+            Of each network in turn, up to one that went wrong.
+
+        Raises
+        ------
+        FloatingPointError
+            If a state has become infinite, or no number.
+        """
+        self.backend.check_memory(self.requests)
         with self.phase("create"):
-            self.create()
+            for network in self.networks:
+                network.create()
         with self.phase("connect"):
-            self.connect()
+            for network in self.networks:
+                network.connect()
         with self.phase("prepare"):  # its parts are timed as well
-            self.model, self.place = compiled(self.plan(), self.result.seconds)
-            steps = self.simulation.total_steps
-            # as even as can be, so that the last chunk is nearly full
-            self.chunk = -(-steps // -(-steps // CHUNK))
             self._load()
             with self.phase("hand_over"):
-                self._hand_over_synapses()
+                for network in self.networks:
+                    network.hand_over()
             self._prepare()
         self._simulate()
         with self.phase("read"):
-            self._read()
-        return self.result
-
-    # -- loading ------------------------------------------------------------------------
+            for network in self.networks:
+                network.read()
+        for network in self.networks:
+            network.check_finite()
+            yield replace(
+                network.result,
+                seconds=self.result.seconds,
+                memory=self.result.memory,
+                runs=len(self.networks),
+            )
 
     def _load(self) -> None:
-        """Give every array its first values, and load the compiled model."""
-        for name, code in self.codes.items():
-            for part in self.parts[name]:
-                variables = self.model.neuron_populations[part.name].vars
-                for variable, value in code.values.items():
-                    array = np.broadcast_to(np.asarray(value), code.neurons.size)
-                    variables[variable].set_init_values(array[part.neurons])
-        for poisson in self.poisson:
-            size = self.network.population(poisson.target).size
-            states = self.stream(poisson.name, "events").integers(0, 2**64, size, np.uint64)
-            table, guide = sampling.poisson_tables(inputs.poisson_mean(poisson, self.dt))
-            for part in self.parts[poisson.target]:
-                name = part.prefix + inputs.source_name(poisson)
-                source = self.model.current_sources[name]
-                source.vars["state"].set_init_values(states[part.neurons])
-                if not self.by_product:
-                    source.extra_global_params["table"].set_init_values(table)
-                    source.extra_global_params["guide"].set_init_values(guide)
-        tables = [table for p in self.network.projections for table in self._tables(p)]
-        if not self.on_host:
-            self._set_profiles()
-        self.recorded = any(neurons.neurons.recorded for neurons in self.codes.values())
+        """Compile the model, unless it is there, give it all values, and load it."""
+        plans = [network.plan() for network in self.networks]
+        plan = Plan(
+            *(getattr(plans[0], name) for name in ("dt", "precision", "backend")),
+            *(
+                tuple(entry for plan in plans for entry in getattr(plan, name))
+                for name in ("neurons", "sources", "connections")
+            ),
+        )
+        self.model, self.place = compiled(plan, self.result.seconds)
+        steps = self.simulation.total_steps
+        # as even as can be, so that the last chunk is nearly full
+        self.chunk = -(-steps // -(-steps // CHUNK))
+        self.recorded = any(neurons.recorded for neurons in plan.neurons)
+        tables = [t for network in self.networks for t in network.give_values(self.model)]
         load(self.model, self.chunk if self.recorded else None, tables, self.result.seconds)
         if self.backend.option(self.request, "loop") == "python":
             self.make_steps = host.python_steps(self.model)
@@ -79,202 +105,15 @@ class GennSimulation(GennBuilding):
             generated = library(self.place)
             self.make_steps = host.native_steps(self.model, generated, self.place, recorded)
 
-    def _tables(self, projection: Projection) -> Iterator[ConnectionTable]:
-        """Set what the code that draws synapses reads; yield what the connecting code reads."""
-        pieces = self.pieces(projection)
-        seeds = {
-            purpose: self.stream(projection.name, purpose).integers(
-                0, 2**64, (len(pieces), 1), np.uint64
-            )
-            for purpose in ("pairs", "weight", "later")
-        }
-        for number, piece in enumerate(pieces):
-            plan = self.planned[piece.name]
-            group = self.model.synapse_populations[piece.name]
-            for name in plan.initial:
-                table = group.vars[name].extra_global_params["seed"]
-                table.set_init_values(seeds[name][number])
-            for name, _ in () if plan.builder is None else plan.builder.tables:
-                seed = seeds["pairs"][number]
-                yield group, name, seed if name == "seed" else self.lengths[piece.name]
-
-    def _set_profiles(self) -> None:
-        """Give dense couplings their weights, as a function of distance."""
-        for coupling in self.network.continuous_projections:
-            if coupling.kernel.kind != "uniform":
-                group = self.model.synapse_populations[coupling.name]
-                size = self.network.population(coupling.pre).size
-                table = group.vars["weight"].extra_global_params["profile"]
-                table.set_init_values(coupling.kernel.values(size))
-
-    def _rows(self, name: str) -> tuple[Any, NDArray[Any], NDArray[Any], dict[str, NDArray[Any]]]:
-        """Return a group, and views of its row lengths, targets and synapse variables.
-
-        Rows are padded to the same length: shape (n_pre, row).
-        """
-        group = self.model.synapse_populations[name]
-        shape = group.src.num_neurons, group.max_connections
-        variables = {key: found._view.reshape(shape) for key, found in group.vars.items()}
-        return group, group._row_lengths.view, group._ind.view.reshape(shape), variables
-
-    def _hand_over_synapses(self) -> None:
-        """Write the synapses that netspec draws, block by block, and push them to the device."""
-        drawn = [p for p in self.network.projections if p.name in self.drawn]
-        for index, projection in enumerate(drawn):
-            self.progress("hand_over", index / len(drawn))
-            pieces = self.pieces(projection)
-            for piece in pieces:
-                self._rows(piece.name)[1][:] = self.lengths[piece.name]
-            for block in self.synapse_blocks(projection):
-                for piece in pieces:
-                    self._write(piece, block)
-            for piece in pieces:
-                group, *_ = self._rows(piece.name)
-                group.push_connectivity_to_device()
-                for variable in group.vars.values():
-                    variable.push_to_device()
-
-    def _write(self, piece: Piece, block: realisation.Synapses) -> None:
-        """Write those synapses of a block that are a piece's into its rows."""
-        group, lengths, targets, variables = self._rows(piece.name)
-        chosen = selection(block, piece)
-        pre, post = block.pre[chosen], block.post[chosen]
-        if not len(pre):
-            return
-        rows = slice(int(pre[0]) - piece.pre.first, int(pre[-1]) + 1 - piece.pre.first)
-        filled = np.arange(targets.shape[1]) < lengths[rows, None]
-        targets[rows][filled] = post - piece.post.first
-        if "weight" in variables:
-            variables["weight"][rows][filled] = block.weights()[chosen]
-        if "later" in variables:
-            later = block.delays()[chosen] - 1
-            slots = group.max_dendritic_delay_timesteps
-            if later.max() >= slots:
-                raise RuntimeError(
-                    f"{piece.name}: a delay of {later.max() + 1} steps, the ring has {slots} slots"
-                )
-            variables["later"][rows][filled] = later
-
-    # -- time ---------------------------------------------------------------------------
-
     def _prepare(self) -> None:
-        """Collect what the host does between steps, by step."""
-        if self.request.readback:
-            self._read_back()
-        self.couplings = self._host_couplings()
+        """Collect what the host does between steps, over all networks."""
         self.before: dict[int, list[Callable[[], None]]] = {}
-        for change in realisation.current_changes(self.network, self.simulation):
-            if change.step > 0:
-                self.before.setdefault(change.step, []).append(self._change(change))
-        for step, places in inputs.given_events(self.network, self.simulation).items():
-            for place, events in places.items():
-                self.before.setdefault(step, []).append(self._given(place, events))
-        self.samplers = [self._sampler(r) for r in self.network.recorders if r.variables]
-        self.collected: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {
-            name: [] for name, code in self.codes.items() if code.neurons.recorded
-        }
-        self.recordings = {
-            (name, part): self._recording(part)
-            for name in self.collected
-            for part in self.parts[name]
-        }
-
-    def _recording(self, part: Part) -> NDArray[np.uint32]:
-        """Return what the host holds of a group's recorded spikes, shape (chunk, words)."""
-        from pygenn import types
-
-        group = self.model.neuron_populations[part.name]
-        words: NDArray[np.uint32] = group._get_array("recordSpk", types.Uint32).view
-        return words.reshape(self.chunk, -1)
-
-    def _host_couplings(self) -> list[Callable[[], None]]:
-        """Return functions that set S_i = sum_j w_ij s_j before a step, in the model's memory."""
-        # currents into the inputs that are set so
-        self.levels: dict[tuple[str, str], NDArray[np.float64]] = {}
-        couplings: dict[tuple[str, str], list[Any]] = {}
-        for coupling in self.network.continuous_projections if self.on_host else ():
-            couplings.setdefault((coupling.post, coupling.target), []).append(coupling)
-        return [self._host_coupling(*place, parts) for place, parts in couplings.items()]
-
-    def _host_coupling(self, post: str, port: str, parts: list[Any]) -> Callable[[], None]:
-        # coupled populations are never in several parts
-        target = self.variable(post, port).handles[0][1].view
-        levels = self.levels[post, port] = np.array(target)
-        products = [
-            (self.variable(c.pre, c.source).handles[0][1].view, product(c.kernel, len(target)))
-            for c in parts
-        ]
-
-        def couple() -> None:
-            np.copyto(target, levels)
-            for source, multiply in products:
-                np.add(target, multiply(source), out=target)
-
-        return couple
-
-    def variable(self, population: str, name: str) -> Spread:
-        """Return a variable of the description."""
-        return self.spread(population, own(name))
-
-    def spread(self, population: str, variable: str) -> Spread:
-        """Return a variable of a population's groups, by its name in GeNN."""
-        groups = self.model.neuron_populations
-        return Spread([(p, groups[p.name].vars[variable]) for p in self.parts[population]])
-
-    def _change(self, change: realisation.CurrentChange) -> Callable[[], None]:
-        levels = self.levels.get((change.population, change.port))
-
-        def apply() -> None:
-            if levels is not None:  # a continuous coupling sets the input at every step
-                levels[change.neurons] += change.level
-                return
-            port = self.variable(change.population, change.port)
-            values = port.values()
-            values[change.neurons] += change.level
-            port.write(values)
-
-        return apply
-
-    def _given(self, place: tuple[str, str], events: list[tuple[int, float]]) -> Callable[[], None]:
-        neurons, weights = (np.array(column) for column in zip(*events, strict=True))
-
-        source = inputs.given_code(self.network, *place)
-        pending = Spread(
-            [
-                (part, self.model.current_sources[part.prefix + source.name].vars["pending"])
-                for part in self.parts[source.population]
-            ]
-        )
-        sums = np.bincount(
-            neurons, weights, minlength=self.network.population(source.population).size
-        )
-
-        def apply() -> None:
-            pending.write(sums)
-
-        return apply
-
-    def _sampler(self, recorder: Any) -> tuple[int, Callable[[int], None]]:
-        """Return the interval of a recorder in steps, and a function that takes a sample."""
-        every = self.simulation.steps(recorder.interval or self.dt, minimum=1)
-        size = self.network.population(recorder.target).size
-        chosen = np.arange(size) if recorder.neurons is None else np.array(recorder.neurons)
-        count = self.simulation.total_steps // every
-        taken: dict[str, Samples] = {}
-        for variable in recorder.variables:
-            steps = np.arange(1, count + 1, dtype=np.int64) * every
-            taken[variable] = steps, np.empty((count, len(chosen)))
-            self.result.samples[recorder.name, variable] = taken[variable]
-
-        handles = {name: self.variable(recorder.target, name) for name in taken}
-
-        def sample(step: int) -> None:
-            for variable, (_, values) in taken.items():
-                handle = handles[variable]
-                handle.pull()
-                values[step // every - 1] = handle.values()[chosen]
-
-        return every, sample
+        for network in self.networks:
+            network.prepare(self.chunk, self.place)
+            for step, actions in network.before.items():
+                self.before.setdefault(step, []).extend(actions)
+        self.couplings = together([c for n in self.networks for c in n.host_couplings()])
+        self.samplers = [sampler for network in self.networks for sampler in network.samplers]
 
     def _simulate(self) -> None:
         simulation, step = self.simulation, 0
@@ -290,7 +129,6 @@ class GennSimulation(GennBuilding):
             step = stop
         if self.model.timestep != simulation.total_steps:
             raise RuntimeError("GeNN made another number of steps than asked for")
-        self._check_finite()
 
     def _advance(self, step: int, stop: int) -> None:
         """Run from `step` to `stop`, with all that the host does in between."""
@@ -324,89 +162,5 @@ class GennSimulation(GennBuilding):
         if not self.recorded:
             return
         self.model.pull_recording_buffers_from_device()
-        count = (step - 1) % self.chunk + 1
-        for (name, part), words in self.recordings.items():
-            expected = len(self.collected[name][-1][0]) if self.collected[name] else 1000
-            steps, neurons = host.find_spikes(self.place, words[:count], 2 * expected)
-            steps += step - count + 1
-            neurons += np.uint32(part.first)
-            self.collected[name].append((steps, neurons))
-
-    def _check_finite(self) -> None:
-        for name in self.codes:
-            for state in self.network.model_of(name).dynamics.states:
-                handle = self.variable(name, state.name)
-                handle.pull()
-                wrong = np.count_nonzero(~np.isfinite(handle.values()))
-                if wrong:
-                    raise FloatingPointError(
-                        f"{state.name} of {wrong} neurons of {name} is no finite number at the "
-                        "end: a smaller time step, or clip() in the equations"
-                    )
-
-    # -- reading ------------------------------------------------------------------------
-
-    def _read(self) -> None:
-        for name, found in self.collected.items():
-            steps, neurons = (np.concatenate(column) for column in zip(*found, strict=True))
-            self.result.spikes[name] = steps, neurons
-        for projection in self.network.projections:
-            if projection.name in self.dense:
-                count = int(realisation.expected_synapses(self.network, projection))
-            else:
-                count = sum(self._count_rows(piece.name) for piece in self.pieces(projection))
-            self.result.synapses[projection.name] = count
-        groups = ", ".join(f"{name} {len(p)}" for name, p in self.parts.items() if len(p) > 1)
-        self.result.info = {"device": self.model.backend_name, "precision": self.precision}
-        self.result.info |= {"shards": groups} if groups else {}
-
-    def _count_rows(self, name: str) -> int:
-        group, lengths, *_ = self._rows(name)
-        group._row_lengths.pull_from_device()
-        if lengths.max(initial=0) > group.max_connections:
-            raise RuntimeError(f"{name}: a row is longer than its memory")
-        return int(lengths.sum())
-
-    def _read_back(self) -> None:
-        found = self.result.readback
-        for name, code in self.codes.items():
-            groups = [self.model.neuron_populations[part.name] for part in self.parts[name]]
-            for variable in (v for group in groups for v in group.vars.values()):
-                variable.pull_from_device()
-            for parameter in self.network.model_of(name).parameters:
-                if own(parameter) in code.neurons.params:
-                    value = groups[0].params[own(parameter)].value
-                    found[f"parameters/{name}/{parameter}"] = np.atleast_1d(value)
-                elif own(parameter) in groups[0].vars:
-                    values = self.variable(name, parameter).values()
-                    found[f"parameters/{name}/{parameter}"] = values
-            for state in self.network.model_of(name).dynamics.states:
-                found[f"initial/{name}/{state.name}"] = self.variable(name, state.name).values()
-        for projection in self.network.projections:
-            parts = [self._columns(piece) for piece in self.pieces(projection)]
-            columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-            order = np.lexsort([columns[key] for key in ("delay", "weight", "post", "pre")])
-            for key, values in columns.items():
-                found[f"projections/{projection.name}/{key}"] = values[order]
-
-    def _columns(self, piece: Piece) -> dict[str, NDArray[Any]]:
-        """Read the synapses of a piece, in the population's indices."""
-        group, lengths, targets, variables = self._rows(piece.name)
-        group.pull_connectivity_from_device()
-        for variable in group.vars.values():
-            variable.pull_from_device()
-        filled = np.arange(targets.shape[1]) < lengths[:, None]
-        columns: dict[str, NDArray[Any]] = {
-            "pre": np.repeat(np.arange(len(lengths)), lengths) + piece.pre.first,
-            "post": targets[filled].astype(np.int64) + piece.post.first,
-        }
-        # one value for all is a literal of the code, which GeNN does not give back
-        given = self.planned[piece.name].params
-        for ours, theirs in (("weight", "weight"), ("delay", "later")):
-            values = (
-                variables[theirs][filled]
-                if theirs in variables
-                else np.full(len(columns["pre"]), given[theirs])
-            )
-            columns[ours] = values.astype(np.int64) + 1 if ours == "delay" else values
-        return columns
+        for network in self.networks:
+            network.collect(step, (step - 1) % self.chunk + 1)

@@ -276,7 +276,7 @@ def projection_code(
     )
 
 
-def coupling_code(network: Network, coupling: ContinuousProjection) -> Connections:
+def coupling_code(network: Network, coupling: ContinuousProjection, piece: Piece) -> Connections:
     """Return a continuous coupling as a dense product, from the state at the start of a step."""
     uniform = coupling.kernel.kind == "uniform"
     code = Code(
@@ -295,9 +295,9 @@ def coupling_code(network: Network, coupling: ContinuousProjection) -> Connectio
         tables=(("profile", "double*"),),
     )
     return Connections(
-        name=coupling.name,
-        pre=coupling.pre,
-        post=coupling.post,
+        name=piece.name,
+        pre=piece.pre.name,
+        post=piece.post.name,
         matrix="DENSE",
         code=code,
         params={"weight": coupling.kernel.weight} if uniform else {},

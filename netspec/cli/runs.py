@@ -9,7 +9,7 @@ import typer
 
 from netspec import serialization
 from netspec.audit import audit
-from netspec.backend import get_backend
+from netspec.backend import RunRequest, get_backend
 from netspec.cli.options import (
     Approximate,
     BackendOption,
@@ -34,6 +34,7 @@ from netspec.cli.options import (
     print_json,
     run_request,
 )
+from netspec.errors import SimulationFailed, UsageError
 from netspec.running import DEFAULT_FOLDER, execute, result_path, with_realisation
 
 
@@ -59,11 +60,22 @@ def run(
     out: Out = DEFAULT_FOLDER,
     force: Force = False,
     time_limit: TimeLimit = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Run so many, with seeds in a row and the cue all around a ring."),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Trials that share a process; as many as the simulator gains by."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Audit and ledger only.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run one network on one simulator, unless the result exists."""
     from netspec.terminal import progress_bar, show_audit, show_ledger, show_run
+
+    if batch is not None and trials is None:
+        raise UsageError("--batch: only with --trials")
 
     network, simulation = network_of(circuit, given)
     times = {"dt": dt, "warmup": warmup, "duration": duration, "seed": seed}
@@ -89,6 +101,11 @@ def run(
             show_ledger(ledger)
         ledger.check(request.approximations)
         return
+    if trials is not None:
+        if realisation is not None:
+            raise UsageError("--realisation: the synapses of one seed, and every trial has its own")
+        _run_trials(request, trials, batch, out, force, time_limit, as_json)
+        return
     with progress_bar(f"{network.name} on {backend}", quiet=as_json) as progress:
         done = execute(request, out, force=force, time_limit=time_limit, progress=progress)
     if as_json:
@@ -97,6 +114,32 @@ def run(
     from netspec.validation.ensemble import published_rates
 
     show_run(done, published_rates(network.name, done.manifest["sizes"]))
+
+
+def _run_trials(
+    request: RunRequest,
+    number: int,
+    batch: int | None,
+    out: Path,
+    force: bool,
+    time_limit: float | None,
+    as_json: bool,
+) -> None:
+    """Run trials of a network, several in one model where the simulator gains by it."""
+    from netspec.terminal import console, progress_bar
+    from netspec.validation import trial_runs
+
+    requests = trial_runs.requests(request, number)
+    label = f"{number} trials of {request.network.name} on {request.backend}"
+    with progress_bar(label, quiet=as_json) as progress:
+        done = trial_runs.run(requests, batch, out, force, time_limit, progress)
+    if as_json:
+        print_json(done.to_dict())
+    else:
+        for line in done.lines():
+            console.print(line, soft_wrap=True, markup=False)
+    if done.failures:
+        raise typer.Exit(SimulationFailed.exit_code)
 
 
 @app.command("export")

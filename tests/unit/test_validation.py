@@ -156,7 +156,7 @@ def most_at_once(room, threads=1, runs=6):
     asked = RunRequest(network=NETWORK, backend="nest", threads=threads)
 
     def pass_through():
-        with gate.passed(asked, free=False):
+        with gate.passed([asked]):
             with lock:
                 count[0] += 1
                 seen.append(count[0])
