@@ -83,7 +83,7 @@ def show_run(run: Run, published: dict[str, float]) -> None:
     )
     seconds = ", ".join(f"{k} {v:.2f}" for k, v in run.manifest["seconds"].items())
     if run.batch > 1:
-        console.print(f"run in one model with {run.batch - 1} others; seconds and memory of all:")
+        console.print(f"one of {run.batch} runs in one model; seconds and memory of all:")
     console.print(f"seconds: {seconds}")
     console.print(f"peak memory: {run.manifest['peak_memory_mib']:,.0f} MiB")
     for name in run.manifest["approximations"]:
