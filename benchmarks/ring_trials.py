@@ -117,7 +117,7 @@ def main() -> None:
     # the first turn compiles, and is not measured
     for turn in range(options.repeats + 1):
         for name, results in runs.items():
-            given = settings | {"seed": max(turn, 1)} | ({} if turn else {"duration": 800.0})
+            given = settings | {"seed": max(turn, 1)} | ({} if turn else {"duration": 950.0})
             if name in sides:
                 found = common.in_child(__file__, sys.executable, given | sides[name])
             else:
