@@ -31,6 +31,9 @@ if [ -z "$(find_wheel)" ]; then
     [ -e /usr/include/boost/version.hpp ] || missing="$missing libboost-dev"
     [ -e /usr/include/ltdl.h ] || missing="$missing libltdl-dev"
     [ -z "$missing" ] || echo "Perhaps missing, on Debian: apt-get install$missing" >&2
+    # NEST's CMake calls whatever `python3` comes first, which a version manager may have put there
+    PATH=$(cd "$(dirname "$python")" && pwd):$PATH
+    export PATH
     build=$(mktemp -d)
     trap 'rm -rf "$build"' EXIT
     # the cache would give a wheel built earlier, whatever its settings
