@@ -137,7 +137,7 @@ def main() -> None:
         "benchmark": "ring_trials", "date": now.isoformat(timespec="seconds"),
         "command": "python benchmarks/ring_trials.py " + " ".join(sys.argv[1:]).replace(
             options.reference_python, "PYTHON"
-        ),
+        ).replace(str(options.folder), "FOLDER"),
         "notes": "GeNN and our Brian2: statistics of the trials (docs/statistics.md); neurodynex: "
         "rates and vector over the last two thirds of the run. steps: the loop over steps; whole: "
         "with start-up, compilation unless cached, and result files",
