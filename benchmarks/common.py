@@ -287,6 +287,14 @@ def report(script: str, options: argparse.Namespace, pairs: list[Result], notes:
     write_point(options.folder, name, now, point)
 
 
+def command(script: str, hidden: dict[str, str]) -> str:
+    """Return the command line that was given, with words instead of this machine's paths."""
+    text = " ".join(sys.argv[1:])
+    for path, word in hidden.items():
+        text = text.replace(path, word)
+    return f"python benchmarks/{Path(script).name} {text}"
+
+
 def write_point(folder: Path, name: str, now: datetime.datetime, point: Result) -> Path:
     """Write a JSON point under the name of its benchmark and day; return its file."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -352,9 +352,9 @@ def main() -> None:
     point: common.Result = {
         "benchmark": "gpu",
         "date": now.isoformat(timespec="seconds"),
-        "command": "python benchmarks/gpu.py " + " ".join(sys.argv[1:]).replace(
-            str(options.script), "potjans_microcircuit.py"
-        ).replace(str(options.folder), "FOLDER"),
+        "command": common.command(__file__, {
+            str(options.script): "potjans_microcircuit.py", str(options.folder): "FOLDER",
+        }),
         "machine": here | {"cards": cards, "energy": energy.scope(options.device == "cuda")},
         "versions": common.versions(),
         "settings": {key: value for key, value in vars(options).items() if key not in hidden},

@@ -15,7 +15,6 @@ import datetime
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -49,31 +48,28 @@ def measure(settings: common.Result) -> common.Result:
     )
     requests = trial_runs.requests(request, number)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as out:
-        started = time.perf_counter()
         found = trial_runs.run(requests, number, Path(out))
-        seconds = time.perf_counter() - started
         if found.failures:
             raise SystemExit(found.failures[0].failure)
         if found.batch != number:
             raise SystemExit(f"{number} trials could not share a model, {found.batch} could")
-        manifest = found.runs[0].manifest
-        steps = manifest["seconds"]["simulate"]
-        model = number * settings["duration"] / 1000
+        manifest, speed = found.runs[0].manifest, found.speed()
+        took = manifest["seconds"]
         means = {name: mean for name, (mean, _, _) in found.means().items()}
     return {
-        "seconds": {"whole": seconds, "simulate": steps, "compile": _compile(manifest)},
+        "seconds": {
+            "whole": found.seconds,
+            "simulate": took["simulate"],
+            "compile": took.get("compile", 0.0),
+        },
         "values": {
-            "trial-seconds/s, steps": model / steps,
-            "trial-seconds/s, whole": model / seconds,
+            "trial-seconds/s, steps": speed["steps"],
+            "trial-seconds/s, whole": speed["all"],
             **{name: means[name] for name in ("formed", "rate_E", "rate_I", "vector_length")},
         },
         "peak_memory_mib": manifest["peak_memory_mib"],
         "versions": common.versions() | manifest["versions"],
     }
-
-
-def _compile(manifest: common.Result) -> float:
-    return float(manifest["seconds"].get("compile", 0.0))
 
 
 def package(settings: common.Result, python: str) -> common.Result:
@@ -135,9 +131,9 @@ def main() -> None:
         print(f"{name}: {text}")
     common.write_point(options.folder, f"ring_trials-{options.device}", now, {
         "benchmark": "ring_trials", "date": now.isoformat(timespec="seconds"),
-        "command": "python benchmarks/ring_trials.py " + " ".join(sys.argv[1:]).replace(
-            options.reference_python, "PYTHON"
-        ).replace(str(options.folder), "FOLDER"),
+        "command": common.command(__file__, {
+            options.reference_python: "PYTHON", str(options.folder): "FOLDER",
+        }),
         "notes": "GeNN and our Brian2: statistics of the trials (docs/statistics.md); neurodynex: "
         "rates and vector over the last two thirds of the run. steps: the loop over steps; whole: "
         "with start-up, compilation unless cached, and result files",

@@ -308,14 +308,15 @@ def _in_child(
                 why = f"took longer than {time_limit:g} s and was killed"
             tail = "\n    ".join(lines) or "(nothing)"
             raise SimulationFailed(
-                f"{_names(list(wanted.values()))}: the run {why}. "
+                f"{label(list(wanted.values()))}: the run {why}. "
                 f"Last lines of its error output:\n    {tail}"
             )
         if many:
             write_run(path, *mpi.gather(folder, request.ranks))
 
 
-def _names(requests: Sequence[RunRequest]) -> str:
+def label(requests: Sequence[RunRequest]) -> str:
+    """Name requests that share a process: backend and seeds."""
     seeds = [request.simulation.seed for request in requests]
     first, last = min(seeds), max(seeds)
     which = f"seed {first}" if len(seeds) == 1 else f"{len(seeds)} runs, seeds {first} to {last}"

@@ -49,8 +49,8 @@ def around(network: Network, number: int) -> list[Network]:
     cue = cue_of(network)
     if cue is None:
         return [network] * number
-    angles = [(cue.angle + 360 * k / number) % 360 for k in range(number)]
-    return [network, *(turned(network, angle) for angle in angles[1:])]
+    angles = [(cue.angle + 360 * k / number) % 360 for k in range(1, number)]
+    return [network, *(turned(network, angle) for angle in angles)]
 
 
 def _cue(sizes: dict[str, int], currents: Sequence[StepCurrent]) -> Cue | None:

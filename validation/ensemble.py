@@ -16,7 +16,7 @@ from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
 from netspec.errors import BackendMissing, SimulationFailed
 from netspec.machine import free_memory
 from netspec.results import Run
-from netspec.running import alike, execute_together, result_path
+from netspec.running import alike, execute_together, label, result_path
 
 SHARE_OF_MEMORY = 0.8  # of what is free when the first run starts
 
@@ -79,8 +79,7 @@ def run_all(
     gate = _Gate(room or Room(), stop)
 
     def some(group: Sequence[RunRequest]) -> list[Finished]:
-        label = f"{group[0].backend}, seed {group[0].simulation.seed}"
-        label += f" and {len(group) - 1} more" if len(group) > 1 else ""
+        name = label(group)
         missing = [r for r in group if force or not result_path(r, out).exists()]
         limit = None if time_limit is None else time_limit * len(group)
         try:
@@ -89,7 +88,7 @@ def run_all(
                     return [Finished(request, None, "stopped") for request in group]
                 runs = execute_together(
                     group, out, force=force, time_limit=limit, stop=stop,
-                    progress=lambda phase, fraction: progress(f"{label}: {phase}", fraction),
+                    progress=lambda phase, fraction: progress(f"{name}: {phase}", fraction),
                 )  # fmt: skip
                 return [Finished(*pair) for pair in zip(group, runs, strict=True)]
         except (SimulationFailed, OSError) as error:
