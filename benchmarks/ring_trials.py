@@ -6,6 +6,7 @@ trial at a time on one core, stand beside it.
 
     pip install netspec-snn[brian2] neurodynex==0.3.4
     python benchmarks/ring_trials.py --device cuda --batches 1 16 64 256 1024
+    python benchmarks/ring_trials.py --device cuda --batches 256 --couplings waves dense
     python benchmarks/ring_trials.py --device cpu --batches 1 4 16 64
 """
 
@@ -36,7 +37,7 @@ def measure(settings: common.Result) -> common.Result:
     )
     options = {"codegen": "cython"}
     if backend == "genn":
-        options = {"device": settings["device"], "precision": settings["precision"]}
+        options = {key: settings[key] for key in ("device", "precision", "coupling")}
     request = RunRequest(
         network=network,
         simulation=netspec.Simulation(
@@ -95,6 +96,8 @@ def main() -> None:
     add("--device", choices=("cpu", "cuda"), default="cuda")
     add("--precision", choices=("single", "double"), help="default: single on cuda, double on cpu")
     add("--batches", type=common.positive, nargs="+", default=[1, 16, 64, 256], help="trials")
+    add("--couplings", choices=("auto", "host", "waves", "dense"), nargs="+", default=["auto"],
+        help="of GeNN; default: host on cpu, waves on cuda")  # fmt: skip
     add("--size", type=common.positive, default=1024, help="excitatory neurons")
     add("--dt", type=float, default=0.05, help="ms")
     add("--duration", type=float, default=1500.0, help="ms")
@@ -107,7 +110,12 @@ def main() -> None:
     keys = ("device", "precision", "size", "dt", "duration")
     settings = {key: getattr(options, key) for key in keys}
     here, now = common.machine(), datetime.datetime.now(datetime.UTC)
-    sides: common.Result = {f"GeNN, {n}": {"backend": "genn", "batch": n} for n in options.batches}
+    sides: common.Result = {
+        f"GeNN, {number}" + f", {coupling}" * (options.couplings != ["auto"]):
+        {"backend": "genn", "batch": number, "coupling": coupling}
+        for number in options.batches
+        for coupling in options.couplings
+    }  # fmt: skip
     sides[BRIAN2] = {"backend": "brian2", "batch": 1}
     runs: dict[str, list[Any]] = {name: [] for name in [*sides, *[PACKAGE] * options.package]}
     # the first turn compiles, and is not measured

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.connectivity import Kernel, UniformKernel
+from netspec.connectivity import Kernel, RingKernel, UniformKernel
 
 ROUNDING = 1e-16  # relative size of Fourier coefficients that are left out
 FEW = 32  # Fourier terms, up to which a ring is coupled through them instead of by FFT
@@ -37,39 +37,64 @@ def product(kernel: Kernel, size: int) -> Product:
     if isinstance(kernel, UniformKernel):
         weight = kernel.weight
         return lambda source: weight * source.sum(axis=-1, keepdims=True)
-    return _circulant(kernel.values(size))
+    return _circulant(kernel, size)
 
 
-def _circulant(profile: NDArray[np.float64]) -> Product:
-    """Return the product with a circulant matrix, exact to rounding.
+def waves(
+    kernel: Kernel, size: int, rounding: float = ROUNDING
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the waves around a ring that a coupling consists of, and the factors of them.
+
+    S_i = sum_k factor_k sum_j s_j cos(2 pi k (i - j) / size). A uniform coupling is the wave 0.
 
     Parameters
     ----------
-    profile : ndarray, shape (size,)
-        The weights by distance around the ring, the same in both directions.
+    kernel : UniformKernel or RingKernel
+    size : int
+        Neurons of the ring.
+    rounding : float
+        Waves whose factor is smaller than this, relative to the largest, are left out.
 
     Returns
     -------
-    Product
+    waves : ndarray of int, shape (n,)
+        Frequencies k, ascending, from 0 to half the size.
+    factors : ndarray of float64, shape (n,)
     """
+    if isinstance(kernel, UniformKernel):
+        return np.zeros(1, np.intp), np.array([kernel.weight])
+    spectrum = _spectrum(kernel, size)
+    found = np.flatnonzero(np.abs(spectrum) > rounding * np.abs(spectrum).max())
+    # all but the mean and the shortest stand for their negative frequency too
+    return found, spectrum[found] * np.where(2 * found % size, 2, 1) / size
+
+
+def _spectrum(kernel: RingKernel, size: int) -> NDArray[np.float64]:
+    from scipy.fft import rfft
+
+    # real, as weights by distance are the same in both directions
+    found: NDArray[np.float64] = rfft(kernel.values(size)).real
+    return found
+
+
+def _circulant(kernel: RingKernel, size: int) -> Product:
+    """Return the product with a ring's weights, a circulant matrix."""
     from scipy.fft import irfft, rfft
 
-    size = len(profile)
-    spectrum = rfft(profile).real  # real, as the profile is even
-    waves = np.flatnonzero(np.abs(spectrum) > ROUNDING * np.abs(spectrum).max())
+    spectrum = _spectrum(kernel, size)
+    frequencies, factors = waves(kernel, size)
 
     def by_transform(source: NDArray[np.float64]) -> NDArray[np.float64]:
         found: NDArray[np.float64] = irfft(rfft(source) * spectrum, size)
         return found
 
-    if len(waves) > FEW:
+    if len(frequencies) > FEW:
         return by_transform
     # A smooth profile has few waves, and products with these take less time than two FFTs; of many
     # rows, FFTs take less, and treat every row alike
-    angle = 2 * np.pi / size * (np.outer(waves, np.arange(size)) % size)
+    angle = 2 * np.pi / size * (np.outer(frequencies, np.arange(size)) % size)
     basis = np.concatenate([np.cos(angle), np.sin(angle)])
-    # all waves but the mean and the shortest stand for their negative frequency too
-    factors = np.tile(spectrum[waves] * np.where(2 * waves % size, 2, 1) / size, 2)
+    factors = np.tile(factors, 2)
     amplitudes, result = np.empty(len(basis)), np.empty(size)
 
     def product(source: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -45,6 +45,7 @@ def pytest_addoption(parser):
     group.addoption("--device", default="cpu", help="of backends that run on several: cpu, cuda")
     group.addoption("--precision", default="double", help="of backends that have a choice: single")
     group.addoption("--shards", default="auto", help="of GeNN: groups of a source population")
+    group.addoption("--coupling", default="auto", help="of GeNN: host, waves, dense")
     group.addoption("--loop", default="native", help="of GeNN: python")
     group.addoption("--poisson", default="table", help="of GeNN: product")
 
@@ -110,7 +111,7 @@ def results(tmp_path_factory):
 @pytest.fixture(scope="session")
 def asked(backend, request):
     """Give the options of the command line that the backend has."""
-    names = ("device", "precision", "shards", "loop", "poisson")
+    names = ("device", "precision", "shards", "coupling", "loop", "poisson")
     given = {name: request.config.getoption(name) for name in names}
     return {name: value for name, value in given.items() if name in get_backend(backend).options}
 

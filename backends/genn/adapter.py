@@ -24,13 +24,16 @@ from netspec.backends.genn.synapses import (
     is_native,
     longest_delay,
 )
+from netspec.backends.genn.waves import Waves, waves_of
 from netspec.errors import BackendMissing, SimulationFailed
+from netspec.kernels import FEW
 from netspec.machine import free_memory
 from netspec.network import PoissonInput, Projection
 from netspec.realisation import current_changes
 from netspec.serialization import spec_hash
 
 BACKENDS = {"cpu": "single_threaded_cpu", "cuda": "cuda"}  # ours, GeNN's
+PRECISIONS = {"single": "float", "double": "double"}
 PAGE = "https://genn-team.github.io/installation.html"
 BASE_MEMORY = 150e6  # Python, NumPy and GeNN
 BATCH = {"cpu": 16, "cuda": 256}  # runs that share a model
@@ -55,9 +58,10 @@ class GennBackend(Backend):
         "precision": Option("double", ("double", "single"), "of states; single is approximate"),
         "coupling": Option(
             "auto",
-            ("auto", "host", "dense"),
-            "continuous coupling: by NumPy between steps (cpu only), or a dense product on the "
-            "device; auto: host on cpu, dense on cuda",
+            ("auto", "host", "waves", "dense"),
+            "continuous coupling: by NumPy between steps (cpu only); on the device by the waves of "
+            f"a kernel, or, where they go beyond number {FEW}, by a dense product; always by that; "
+            "auto: host on cpu, waves on cuda",
         ),
         "loop": Option(
             "native", ("native", "python"), "steps in a compiled loop, or one call from Python each"
@@ -84,12 +88,21 @@ class GennBackend(Backend):
         compiler = "" if shutil.which("g++") else "; no C++ compiler (g++) found"
         return {"devices": (", ".join(built) or "none") + compiler}
 
-    def couples_on_host(self, request: RunRequest) -> bool:
-        """Return whether NumPy computes continuous coupling, between steps."""
-        coupling = self.option(request, "coupling")
-        return coupling == "host" or (
-            coupling == "auto" and self.option(request, "device") == "cpu"
-        )
+    def coupling(self, request: RunRequest) -> str:
+        """Return what computes continuous coupling: ``host``, ``waves``, or ``dense``."""
+        choice = self.option(request, "coupling")
+        if choice == "auto":
+            return "waves" if self._on_gpu(request) else "host"
+        return choice
+
+    def by_waves(self, request: RunRequest) -> dict[str, Waves]:
+        """Return the waves of every coupling that the device computes by its waves."""
+        if self.coupling(request) != "waves":
+            return {}
+        precision = PRECISIONS[self.option(request, "precision")]
+        couplings = request.network.continuous_projections
+        found = {c.name: waves_of(request.network, c, precision) for c in couplings}
+        return {name: waves for name, waves in found.items() if waves.few}
 
     def parts(self, request: RunRequest, run: str = "") -> shards.Divided:
         """Return the groups of neurons that each population becomes."""
@@ -122,12 +135,19 @@ class GennBackend(Backend):
             split = len(parts[projection.pre]) * len(parts[projection.post]) > 1
             reason = self.how_drawn(request, projection, split)
             entries.append(Entry(thing=f"projections.{projection.name}", reason=reason))
-        host = self.couples_on_host(request)
+        host, waves = self.coupling(request) == "host", self.by_waves(request)
         for coupling in network.continuous_projections:
+            reason = "dense product on the device, at every step"
+            if coupling.name in waves:
+                number = len(waves[coupling.name].frequencies)
+                reason = f"sums of {number} waves on the device" if number > 1 else "one sum"
+            elif host:
+                ring = coupling.kernel.kind == "ring"
+                reason = "circulant product in Fourier space" if ring else "one sum"
             entries.append(
                 Entry(
                     thing=f"continuous_projections.{coupling.name}",
-                    reason=self.how_coupled(coupling.kernel.kind, host),
+                    reason=reason,
                     status="unsupported" if host and self._on_gpu(request) else "exact",
                 )
             )
@@ -149,12 +169,6 @@ class GennBackend(Backend):
 
     def _on_gpu(self, request: RunRequest) -> bool:
         return self.option(request, "device") == "cuda"
-
-    def how_coupled(self, kind: str, host: bool) -> str:
-        """Say how a continuous coupling is computed."""
-        if not host:
-            return "dense product on the device, at every step"
-        return "circulant product in Fourier space" if kind == "ring" else "one sum"
 
     def how_driven(self, request: RunRequest, poisson: PoissonInput) -> Entry:
         """Say how Poisson numbers are drawn."""
@@ -207,10 +221,11 @@ class GennBackend(Backend):
             total += row * each
         for (post_name, _), count in slots.items():
             total += network.population(post_name).size * (count + 1) * scalar
-        if not self.couples_on_host(request):
-            for coupling in network.continuous_projections:
-                pre, post = network.population(coupling.pre), network.population(coupling.post)
-                total += pre.size * post.size * scalar if coupling.kernel.kind == "ring" else 0
+        waves = self.by_waves(request)
+        for coupling in network.continuous_projections:
+            dense = self.coupling(request) != "host" and coupling.name not in waves
+            if dense and coupling.kernel.kind == "ring":
+                total += network.population(coupling.pre).size ** 2 * scalar
         for population in network.populations:
             states = len(network.model_of(population).dynamics.states)
             total += population.size * (states * scalar + 150)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from netspec import connectivity as rules
 from netspec.backend import Execution, Progress, RunRequest
-from netspec.backends.genn import inputs, shards, synapses
-from netspec.backends.genn.adapter import BACKENDS, GennBackend
+from netspec.backends.genn import inputs, shards, synapses, waves
+from netspec.backends.genn.adapter import BACKENDS, PRECISIONS, GennBackend
 from netspec.backends.genn.neurons import NeuronCode, neuron_code
-from netspec.backends.genn.plan import Connections, Plan, Source
+from netspec.backends.genn.plan import Connections, Plan, Source, Sums
 from netspec.network import ContinuousProjection, Projection
 from netspec.realisation import current_changes
 from netspec.streams import stream
@@ -27,9 +27,10 @@ class GennBuilding(Execution):
         super().__init__(request, progress)
         self.backend = backend
         self.device = backend.option(request, "device")
-        precision = backend.option(request, "precision")
-        self.precision = {"single": "float", "double": "double"}[precision]
-        self.on_host = backend.couples_on_host(request)
+        self.precision = PRECISIONS[backend.option(request, "precision")]
+        self.on_host = backend.coupling(request) == "host"
+        self.waves = backend.by_waves(request)
+        self.sums: list[Sums] = []
         self.by_product = backend.option(request, "poisson") == "product"
         self.parts = backend.parts(request, run)
         self.codes: dict[str, NeuronCode] = {}
@@ -60,12 +61,25 @@ class GennBuilding(Execution):
             self.codes[name] = neuron_code(
                 self.network, name, self.simulation, frozenset(ports[name])
             )
+        self._sum_waves()
         self.sources += [
             inputs.poisson_code(self.network, p, self.simulation, self.by_product)
             for p in self.poisson
         ]
         places = {(s.target, inputs.state_of(self.network, s)) for s in self.network.spike_inputs}
         self.sources += [inputs.given_code(self.network, *place) for place in sorted(places)]
+
+    def _sum_waves(self) -> None:
+        """Give neurons angles and sums, where couplings are computed by their waves."""
+        couplings = self.network.continuous_projections
+        found = [(c, self.waves[c.name]) for c in couplings if c.name in self.waves]
+        ring = {end for c, w in found if w.frequencies[-1] for end in (c.pre, c.post)}
+        for name in sorted(ring):
+            self.codes[name] = waves.with_angles(self.codes[name])
+        for summed in waves.summed(found):
+            self.codes[summed.population] = waves.with_sums(self.codes[summed.population], summed)
+            (part,) = self.parts[summed.population]
+            self.sums.append(waves.sums_code(part.name, summed))
 
     def connect(self) -> None:
         """Say what projections and couplings are, and count synapses where netspec does."""
@@ -87,10 +101,13 @@ class GennBuilding(Execution):
                     self.lengths.get(piece.name),
                     "dense" if dense else way,
                 )
-        if not self.on_host:
-            for coupling in self.network.continuous_projections:
-                piece = self.whole(coupling)
-                self.planned[piece.name] = synapses.coupling_code(self.network, coupling, piece)
+        for coupling in () if self.on_host else self.network.continuous_projections:
+            piece = self.whole(coupling)
+            self.planned[piece.name] = (
+                waves.coupling_code(coupling, piece, self.waves[coupling.name])
+                if coupling.name in self.waves
+                else synapses.coupling_code(self.network, coupling, piece)
+            )
 
     def pieces(self, projection: Projection | ContinuousProjection) -> list[shards.Piece]:
         """Return the groups of a projection's synapses."""
@@ -139,4 +156,5 @@ class GennBuilding(Execution):
                 for part in self.parts[source.population]
             ),
             tuple(self.planned.values()),
+            tuple(self.sums),
         )

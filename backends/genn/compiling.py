@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from netspec.backends.genn import host
-from netspec.backends.genn.plan import Code, Connections, Plan
+from netspec.backends.genn.plan import Code, Connections, Plan, Sums
 from netspec.errors import SimulationFailed
 
 NAME = "network"  # of the model in generated code
+SUMS = "sums"  # what GeNN calls all sums before a step together
 # GeNN's own optimisation is -ffast-math, which would not keep the step program as it is
 FLAGS = "-O3 -march=native -ffp-contract=off"
 NVCC_FLAGS = "-O3 --fmad=false"
@@ -172,10 +173,14 @@ def model_of(plan: Plan) -> Any:
     arrive = pygenn.init_postsynaptic(arrival)
     for connections in plan.connections:
         _add_connections(pygenn, model, groups, connections, arrive)
+    for sums in plan.sums:
+        _add_sums(pygenn, model, groups[sums.population], sums)
     return model
 
 
 def _access(pygenn: Any, code: Code, name: str) -> Any:
+    if name in code.shared:
+        return pygenn.VarAccess.READ_ONLY_SHARED_NEURON
     read_only = name in code.read_only
     return pygenn.VarAccess.READ_ONLY if read_only else pygenn.VarAccess.READ_WRITE
 
@@ -217,9 +222,8 @@ def _add_connections(
         code.name,
         params=list(code.params),
         vars=_variables(pygenn, code),
-        pre_neuron_var_refs=[
-            (name, "scalar", pygenn.VarAccessMode.READ_ONLY) for name in code.presynaptic
-        ],
+        pre_neuron_var_refs=_read(pygenn, code.presynaptic),
+        post_neuron_var_refs=_read(pygenn, code.postsynaptic),
         **code.texts,
     )
     initial: dict[str, Any] = {name: pygenn.init_var("Uninitialised") for name, _ in code.variables}
@@ -234,9 +238,14 @@ def _add_connections(
             )
         )
         initial[name] = pygenn.init_var(made[-1], params)
-    pre = groups[plan.pre]
-    references = {name: pygenn.create_var_ref(pre, name) for name in code.presynaptic}
-    update = pygenn.init_weight_update(weight_update, plan.params, initial, pre_var_refs=references)
+    pre, post = groups[plan.pre], groups[plan.post]
+    update = pygenn.init_weight_update(
+        weight_update,
+        plan.params,
+        initial,
+        pre_var_refs={name: pygenn.create_var_ref(pre, name) for name in code.presynaptic},
+        post_var_refs={name: pygenn.create_var_ref(post, name) for name in code.postsynaptic},
+    )
     connect = None
     if plan.builder is not None:
         made.append(
@@ -248,15 +257,27 @@ def _add_connections(
             )
         )
         connect = pygenn.init_sparse_connectivity(made[-1], plan.builder_params)
-    added = model.add_synapse_population(
-        plan.name, plan.matrix, pre, groups[plan.post], update, arrive, connect
-    )
+    added = model.add_synapse_population(plan.name, plan.matrix, pre, post, update, arrive, connect)
     added.code_objects = made  # GeNN does not own them
     added.post_target_var = plan.target
     if plan.slots:
         added.max_dendritic_delay_timesteps = plan.slots
     if plan.row:
         added.max_connections = plan.row
+
+
+def _read(pygenn: Any, names: Iterable[str]) -> list[tuple[Any, ...]]:
+    return [(name, "scalar", pygenn.VarAccessMode.READ_ONLY) for name in names]
+
+
+def _add_sums(pygenn: Any, model: Any, group: Any, plan: Sums) -> None:
+    written = [(name, "scalar", pygenn.VarAccessMode.REDUCE_SUM) for name in plan.written]
+    update = pygenn.create_custom_update_model(
+        plan.code.name, var_refs=[*_read(pygenn, plan.read), *written], **plan.code.texts
+    )
+    references = {name: pygenn.create_var_ref(group, name) for name in plan.read + plan.written}
+    added = model.add_custom_update(plan.name, SUMS, update, {}, {}, references)
+    added.code_object = update  # GeNN does not own it
 
 
 # a group of synapses, the name of a table of the code that connects them, its values

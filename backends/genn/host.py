@@ -46,12 +46,16 @@ struct FlushToZero {  // else what decays ends as denormal numbers, which are sl
 };
 
 extern "C" int many_steps(
+    void (*before)(unsigned long long),  // a step; it may be null
     void (*step)(unsigned long long, unsigned long long),
     uint64_t first, uint64_t count, uint64_t recorded)
 {
     const FlushToZero now;
     try {
         for(uint64_t i = first; i != first + count; i++) {
+            if(before != nullptr) {
+                before(i);
+            }
             step(i, recorded);
         }
     }
@@ -108,17 +112,21 @@ def compile_host(folder: Path) -> None:
     subprocess.run(command, check=True)
 
 
-def python_steps(model: Any) -> Steps:
-    """Return a function that makes steps one by one through PyGeNN."""
+def python_steps(model: Any, before: str | None) -> Steps:
+    """Return a function that makes steps one by one through PyGeNN, see `native_steps`."""
 
     def advance(count: int) -> None:
         for _ in range(count):
+            if before is not None:
+                model.custom_update(before)
             model.step_time()
 
     return advance
 
 
-def native_steps(model: Any, library: Path, folder: Path, recorded: int) -> Steps:
+def native_steps(
+    model: Any, library: Path, folder: Path, recorded: int, before: str | None
+) -> Steps:
     """Return a function that makes steps in a compiled loop.
 
     Parameters
@@ -131,19 +139,23 @@ def native_steps(model: Any, library: Path, folder: Path, recorded: int) -> Step
         Where `compile_host` left its result.
     recorded : int
         Steps of spikes that the device records; 0 if no spikes are recorded.
+    before : str or None
+        The custom updates that are made before each step.
 
     Raises
     ------
     SimulationFailed
         By the function, if a step fails.
     """
-    step = ctypes.cast(ctypes.CDLL(str(library)).stepTime, ctypes.c_void_p)
+    generated = ctypes.CDLL(str(library))
+    step = ctypes.cast(generated.stepTime, ctypes.c_void_p)
+    update = None if before is None else ctypes.cast(generated[f"update{before}"], ctypes.c_void_p)
     loop = ctypes.CDLL(str(folder / LIBRARY)).many_steps
-    loop.argtypes, loop.restype = [ctypes.c_void_p, *[ctypes.c_uint64] * 3], ctypes.c_int
+    loop.argtypes, loop.restype = [*[ctypes.c_void_p] * 2, *[ctypes.c_uint64] * 3], ctypes.c_int
 
     def advance(count: int) -> None:
         first = model.timestep
-        if loop(step, first, count, recorded):
+        if loop(update, step, first, count, recorded):
             raise SimulationFailed(f"GeNN's generated code failed after step {first}, see above")
         model.timestep = first + count
 

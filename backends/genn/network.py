@@ -50,8 +50,7 @@ class GennNetwork(GennBuilding):
                 if not self.by_product:
                     source.extra_global_params["table"].set_init_values(table)
                     source.extra_global_params["guide"].set_init_values(guide)
-        if not self.on_host:
-            self._set_profiles()
+        self._set_profiles()
         for projection in self.network.projections:
             yield from self._tables(projection)
 
@@ -76,8 +75,8 @@ class GennNetwork(GennBuilding):
 
     def _set_profiles(self) -> None:
         """Give dense couplings their weights, as a function of distance."""
-        for coupling in self.network.continuous_projections:
-            if coupling.kernel.kind != "uniform":
+        for coupling in () if self.on_host else self.network.continuous_projections:
+            if coupling.kernel.kind != "uniform" and coupling.name not in self.waves:
                 group = self.model.synapse_populations[self.whole(coupling).name]
                 size = self.network.population(coupling.pre).size
                 table = group.vars["weight"].extra_global_params["profile"]
@@ -144,6 +143,7 @@ class GennNetwork(GennBuilding):
             Of the compiled model.
         """
         self.place = place
+        self._send_sums()
         if self.request.readback:
             self._read_back()
         self.before: dict[int, list[Callable[[], None]]] = {}
@@ -164,6 +164,24 @@ class GennNetwork(GennBuilding):
             for name in self.collected
             for part in self.parts[name]
         }
+
+    def _send_sums(self) -> None:
+        """Leave the events in GeNN's queues that a step before the first one would have left.
+
+        Each is of a population's first neuron, number 0, and takes the sums to the first step.
+        """
+        from pygenn import types
+
+        for coupling in self.network.continuous_projections:
+            if coupling.name not in self.waves:
+                continue
+            group = self.model.synapse_populations[self.whole(coupling).name]
+            try:
+                queued = group._get_array("srcSpkCntEvent", types.Uint32)
+            except IndexError:  # GeNN has given it the queue of another coupling
+                continue
+            queued.view[:] = 1
+            queued.push_to_device()
 
     def _recording(self, part: Part, chunk: int) -> NDArray[np.uint32]:
         """Return what the host holds of a group's recorded spikes, shape (chunk, words)."""

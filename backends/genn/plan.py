@@ -26,12 +26,14 @@ class Code:
         Name and type.
     read_only : tuple of str
         Variables that the code never writes.
+    shared : tuple of str
+        Variables that have one value for all neurons of a group; the code never writes them.
     tables : tuple of (str, str)
         Arrays for the whole group, name and pointer type (extra global parameters).
     inputs : tuple of str
         Additional input variables of a neuron, zero before every step.
-    presynaptic : tuple of str
-        Variables of the presynaptic neuron that the code reads.
+    presynaptic, postsynaptic : tuple of str
+        Variables of the presynaptic and the postsynaptic neuron that the code reads.
     """
 
     name: str
@@ -39,9 +41,11 @@ class Code:
     params: tuple[tuple[str, str], ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
     read_only: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
     tables: tuple[tuple[str, str], ...] = ()
     inputs: tuple[str, ...] = ()
     presynaptic: tuple[str, ...] = ()
+    postsynaptic: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,27 @@ class Connections:
 
 
 @dataclass(frozen=True)
+class Sums:
+    """What is added up over the neurons of a group before every step.
+
+    Attributes
+    ----------
+    name, population : str
+    code : Code
+    read : tuple of str
+        Variables of the neurons.
+    written : tuple of str
+        Variables of the group.
+    """
+
+    name: str
+    population: str
+    code: Code
+    read: tuple[str, ...]
+    written: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """The whole model.
 
@@ -123,6 +148,7 @@ class Plan:
     neurons: tuple[Neurons, ...]
     sources: tuple[Source, ...]
     connections: tuple[Connections, ...]
+    sums: tuple[Sums, ...]
 
     def digest(self, environment: dict[str, str]) -> str:
         """Return a hash of the plan and of what compiles it (hexadecimal).

@@ -11,7 +11,7 @@ import numpy as np
 from netspec.backend import Execution, Outcome, Progress, RunRequest
 from netspec.backends.genn import host
 from netspec.backends.genn.adapter import GennBackend
-from netspec.backends.genn.compiling import compiled, library, load
+from netspec.backends.genn.compiling import SUMS, compiled, library, load
 from netspec.backends.genn.couplings import together
 from netspec.backends.genn.network import GennNetwork
 from netspec.backends.genn.neurons import LEFT
@@ -88,7 +88,7 @@ class GennSimulation(Execution):
             *(getattr(plans[0], name) for name in ("dt", "precision", "backend")),
             *(
                 tuple(entry for plan in plans for entry in getattr(plan, name))
-                for name in ("neurons", "sources", "connections")
+                for name in ("neurons", "sources", "connections", "sums")
             ),
         )
         self.model, self.place = compiled(plan, self.result.seconds)
@@ -98,12 +98,13 @@ class GennSimulation(Execution):
         self.recorded = any(neurons.recorded for neurons in plan.neurons)
         tables = [t for network in self.networks for t in network.give_values(self.model)]
         load(self.model, self.chunk if self.recorded else None, tables, self.result.seconds)
+        before = SUMS if plan.sums else None
         if self.backend.option(self.request, "loop") == "python":
-            self.make_steps = host.python_steps(self.model)
+            self.make_steps = host.python_steps(self.model, before)
         else:
             recorded = self.chunk if self.recorded else 0
             generated = library(self.place)
-            self.make_steps = host.native_steps(self.model, generated, self.place, recorded)
+            self.make_steps = host.native_steps(self.model, generated, self.place, recorded, before)
 
     def _prepare(self) -> None:
         """Collect what the host does between steps, over all networks."""

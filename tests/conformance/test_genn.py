@@ -90,15 +90,51 @@ def test_chunks_of_recording_lose_no_spike_and_add_none(tmp_path, steps):
     np.testing.assert_array_equal(found.neurons, expected.neurons)
 
 
-def test_a_dense_product_on_the_device_is_the_product_of_the_host(tmp_path):
+def cued(size=64):
     cue = netspec.circuits.Cue(angle=90, strength=300, width=60, start=1, duration=40)
-    ring = netspec.circuits.working_memory(size=64, cues=[cue])
-    found = [
-        run(ring, tmp_path, duration=50.0, options={"coupling": coupling})
-        for coupling in ("host", "dense")
+    return netspec.circuits.working_memory(size=size, cues=[cue])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"coupling": "dense"}, {"coupling": "waves"}, {"coupling": "waves", "loop": "python"}],
+)
+def test_coupling_on_the_device_is_that_of_the_host(tmp_path, options):
+    host, device = (
+        run(cued(), tmp_path, duration=50.0, options=o) for o in ({"coupling": "host"}, options)
+    )
+    assert columns(host) == columns(device)
+    assert len(host.spikes("E", warmup=True)) > 10
+
+
+def test_many_waves_are_a_dense_product_and_the_ledger_says_so(tmp_path):
+    """A kernel of 3 degrees on 128 neurons has 65 waves; the circuit's, of 20 degrees, has 24."""
+    couplings = cued(128).continuous_projections
+    narrow = [
+        c.model_copy(update={"kernel": c.kernel.model_copy(update={"sigma": 3.0})})
+        if c.kernel.kind == "ring"
+        else c
+        for c in couplings
     ]
-    assert columns(found[0]) == columns(found[1])
-    assert len(found[0].spikes("E", warmup=True)) > 10
+    for described, words in (
+        (cued(1024), "sums of 24 waves on the device"),
+        (cued(128).model_copy(update={"continuous_projections": tuple(narrow)}), "dense product"),
+    ):
+        request = RunRequest(
+            network=described,
+            backend="genn",
+            simulation=Simulation(duration=10.0),
+            options={"coupling": "waves"},
+        )
+        reasons = [entry.reason for entry in get_backend("genn").ledger(request).entries]
+        assert any(words in reason for reason in reasons)
+        assert "one sum" in reasons
+    host, device = (
+        run(described, tmp_path, duration=50.0, options={"coupling": coupling})
+        for coupling in ("host", "waves")
+    )
+    assert columns(host) == columns(device)
+    assert len(host.spikes("E", warmup=True)) > 10
 
 
 def test_single_precision_has_to_be_named_and_draws_the_same_synapses(tmp_path):

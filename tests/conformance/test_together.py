@@ -84,6 +84,19 @@ def test_runs_in_one_process_are_those_alone(request_of, backend, tmp_path, netw
     assert not np.array_equal(trains[0], trains[1])  # another seed
 
 
+def test_rings_coupled_on_the_device_are_shared_as_well(request_of, backend, tmp_path):
+    if "coupling" not in get_backend(backend).options:
+        pytest.skip("one way of coupling")
+    requests = [
+        request_of(described, seed, options={"coupling": "waves"})
+        for seed, described in enumerate(around(ring(), 3), start=7)
+    ]
+    together = execute_together(requests, tmp_path / "together")
+    assert [run.batch for run in together] == [3] * 3
+    for request, found in zip(requests, together, strict=True):
+        assert_same(execute(request, tmp_path / "alone"), found)
+
+
 def test_parts_of_populations_are_shared_as_well(request_of, backend, tmp_path):
     if "shards" not in get_backend(backend).options:
         pytest.skip("no populations in parts")

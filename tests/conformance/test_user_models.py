@@ -16,7 +16,9 @@ from netspec import (
     Population,
     Projection,
     Recorder,
+    Simulation,
     SpikeInput,
+    realisation,
 )
 from netspec.errors import SimulationFailed
 from netspec.validation import oracle
@@ -128,13 +130,17 @@ def test_a_state_that_is_no_number_any_more_is_an_error_and_no_silence(simulate)
 @pytest.mark.notimpl(["nest"], NESTML)
 @pytest.mark.parametrize("size", [11, 12])
 def test_continuous_coupling_is_a_dense_matrix_product_at_every_step(simulate, tolerance, size):
+    sizes = {"A": size, "B": 4, "C": size}
     populations = [
-        Population(name="A", size=size, model=ADDER),
-        Population(name="B", size=4, model=ADDER),
-    ]
+        Population(name="A", size=size, model=ADDER,
+                   initial={"s": {"kind": "normal", "mean": 1.0, "sd": 0.5}}),
+        Population(name="B", size=4, model=ADDER, initial={"s": 0.7}),
+        Population(name="C", size=size, model=ADDER),
+    ]  # fmt: skip
     kernels = {
         "ring": ("A", "A", {"kind": "ring", "weight": 0.5, "J_plus": 1.6, "sigma": 20.0}),
         "more": ("A", "A", {"kind": "ring", "weight": 0.2, "J_plus": 0.4, "sigma": 60.0}),
+        "across": ("A", "C", {"kind": "ring", "weight": 0.3, "J_plus": 1.3, "sigma": 30.0}),
         "all": ("A", "B", {"kind": "uniform", "weight": 0.25}),
         "back": ("B", "A", {"kind": "uniform", "weight": -0.125}),
     }
@@ -152,15 +158,21 @@ def test_continuous_coupling_is_a_dense_matrix_product_at_every_step(simulate, t
                        times=np.sort(rng.integers(2, 190, len(neurons))) * 0.1, neurons=neurons)
             for target, weight, neurons in events
         ],
-        recorders=[Recorder(name=f"of_{n}", target=n, variables=["s", "y"]) for n in "AB"],
+        recorders=[Recorder(name=f"of_{n}", target=n, variables=["s", "y"]) for n in sizes],
     )  # fmt: skip
     run = simulate(described, 20.0)
-    s = {name: sampled(run, name, "s") for name in "AB"}
-    y = {name: sampled(run, name, "y") for name in "AB"}
-    got = {name: np.diff(y[name], axis=0) / 0.1 for name in "AB"}
+
+    def course(name, variable):
+        start = realisation.initial_values(described, name, Simulation(seed=1))[variable]
+        start = np.broadcast_to(start, (1, sizes[name]))
+        return np.concatenate([start, sampled(run, name, variable)])
+
+    s = {name: course(name, "s") for name in sizes}
+    y = {name: course(name, "y") for name in sizes}
+    got = {name: np.diff(y[name], axis=0) / 0.1 for name in sizes}
     angle = 360 / size * np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
     angle = np.minimum(angle, 360 - angle)
-    wanted = {"A": np.zeros((199, size)), "B": np.zeros((199, 4))}
+    wanted = {name: np.zeros((200, number)) for name, number in sizes.items()}
     for pre, post, kernel in kernels.values():
         dense = np.full((wanted[post].shape[1], s[pre].shape[1]), kernel["weight"])
         if kernel["kind"] == "ring":
@@ -171,7 +183,8 @@ def test_continuous_coupling_is_a_dense_matrix_product_at_every_step(simulate, t
             bump = np.exp(-(angle**2) / (2 * kernel["sigma"] ** 2))
             dense = kernel["weight"] * (low + (kernel["J_plus"] - low) * bump)
         wanted[post] += s[pre][:-1] @ dense.T
-    for name in "AB":
+    for name in sizes:
+        assert np.abs(wanted[name][0]).max() > 0.1  # from the first step on
         assert np.abs(wanted[name]).max() > 1
         # every sum is rounded to a float, the larger the coarser
         rounding = np.spacing(np.float32(np.abs(y[name]).max())) / 0.1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from netspec.connectivity import RingKernel, UniformKernel
-from netspec.kernels import FEW, product
+from netspec.kernels import FEW, product, waves
 
 
 @pytest.mark.parametrize("size", [5, 64, 1024, 1025])
@@ -20,11 +20,28 @@ def test_ring_product(size, sigma):
 
 
 def test_ring_product_takes_both_ways():
-    def waves(sigma):
-        spectrum = np.abs(np.fft.rfft(RingKernel(weight=1, J_plus=1.6, sigma=sigma).values(1024)))
-        return np.sum(spectrum > 1e-16 * spectrum.max())
+    def number(sigma):
+        return len(waves(RingKernel(weight=1, J_plus=1.6, sigma=sigma), 1024)[0])
 
-    assert waves(20.0) <= FEW < waves(0.5)
+    assert number(20.0) <= FEW < number(0.5)
+
+
+@pytest.mark.parametrize("size", [5, 64, 1024])
+@pytest.mark.parametrize("rounding", [1e-16, 1e-6])
+def test_waves_add_up_to_the_kernel(size, rounding):
+    kernel = RingKernel(weight=1.5, J_plus=1.6, sigma=20.0)
+    frequencies, factors = waves(kernel, size, rounding)
+    distance = 2 * np.pi / size * np.arange(size)
+    found = sum(f * np.cos(k * distance) for k, f in zip(frequencies, factors, strict=True))
+    expected = kernel.values(size)
+    assert np.abs(found - expected).max() < 30 * max(rounding, 1e-16) * np.abs(expected).sum()
+    if size > 5:
+        assert len(waves(kernel, size, 1e-6)[0]) < len(waves(kernel, size, 1e-16)[0]) < size
+
+
+def test_a_uniform_kernel_is_one_wave():
+    frequencies, factors = waves(UniformKernel(weight=0.25), 11)
+    assert (frequencies.tolist(), factors.tolist()) == ([0], [0.25])
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 5])
