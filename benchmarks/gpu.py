@@ -26,7 +26,7 @@ import common
 import energy
 import microcircuit_genn as example
 
-PLAIN = {"loop": "python", "shards": "none", "poisson": "product"}
+PLAIN = {"loop": "python", "shards": "none", "poisson": "product", "weights": "32-bit"}
 DEVICES: dict[str, common.Result] = {
     # bytes/s that are reached: H100 SXM (HBM3); two channels of a server's memory
     "cuda": {"precision": "single", "shards": "auto", "warmup": 500.0, "duration": 5000.0,
@@ -53,6 +53,7 @@ def variants(options: argparse.Namespace) -> dict[str, common.Result]:
         "loop + shards": {"loop": "native", "shards": shards},
         "all three": best,
         f"all three, {other}": best | {"precision": other},
+        "all three, 16-bit weights": best | {"weights": "16-bit"},
         "all three, DC": best | {"drive": "dc"},
         "all three, not recorded": best | {"record": False},
     }
@@ -86,7 +87,7 @@ def request_of(settings: common.Result) -> Any:
         simulation=simulation,
         backend="genn",
         options=options,
-        approximations=("single-precision",),
+        approximations=("single-precision", "16-bit-weights"),
     )
 
 

@@ -19,12 +19,12 @@ from netspec.backends.genn.sampling import LARGEST_PRODUCT_MEAN
 from netspec.backends.genn.synapses import (
     expected_row,
     fixed_delay,
-    fixed_weight,
     is_dense,
     is_native,
     longest_delay,
 )
 from netspec.backends.genn.waves import Waves, waves_of
+from netspec.backends.genn.weights import Grid, fixed_weight, grid
 from netspec.errors import BackendMissing, SimulationFailed
 from netspec.kernels import FEW
 from netspec.machine import free_memory
@@ -36,6 +36,14 @@ BACKENDS = {"cpu": "single_threaded_cpu", "cuda": "cuda"}  # ours, GeNN's
 PRECISIONS = {"single": "float", "double": "double"}
 PAGE = "https://genn-team.github.io/installation.html"
 BASE_MEMORY = 150e6  # Python, NumPy and GeNN
+COARSE = Entry(
+    thing="",
+    status="approximate",
+    name="16-bit-weights",
+    reason="each weight is the nearest of 65,536 between the smallest and the largest",
+    error="at most 1.3e-4 standard deviations of normally distributed weights; drawn from the same "
+    "numbers",
+)
 BATCH = {"cpu": 16, "cuda": 256}  # runs that share a model
 
 
@@ -80,6 +88,11 @@ class GennBackend(Backend):
             pattern=shards.PATTERN,
             form=shards.FORM,
         ),
+        "weights": Option(
+            "32-bit",
+            ("32-bit", "16-bit"),
+            "of synapses that have weights of their own; 16-bit is approximate",
+        ),
     }
 
     def details(self) -> dict[str, str]:
@@ -109,6 +122,13 @@ class GennBackend(Backend):
         choice, gpu = self.option(request, "shards"), self._on_gpu(request)
         return shards.divided(request.network, request.simulation, choice, gpu, run)
 
+    def grids(self, request: RunRequest) -> dict[str, Grid]:
+        """Return the grids of all weights that are kept in 16 bits, by projection."""
+        if self.option(request, "weights") == "32-bit":
+            return {}
+        found = {p.name: grid(p) for p in request.network.projections}
+        return {name: one for name, one in found.items() if one is not None}
+
     def batch(self, request: RunRequest, number: int) -> int:
         """Return how many runs share a model best: on the CPU, every processor gets a batch."""
         most = BATCH[self.option(request, "device")]
@@ -130,11 +150,14 @@ class GennBackend(Backend):
     def entries(self, request: RunRequest) -> list[Entry]:
         """Everything is exact in double precision; code is lowered from the equations."""
         network, entries = request.network, answers.of_populations(request)
-        parts = self.parts(request)
+        parts, grids = self.parts(request), self.grids(request)
         for projection in network.projections:
             split = len(parts[projection.pre]) * len(parts[projection.post]) > 1
             reason = self.how_drawn(request, projection, split)
-            entries.append(Entry(thing=f"projections.{projection.name}", reason=reason))
+            thing = f"projections.{projection.name}"
+            entries.append(Entry(thing=thing, reason=reason))
+            if projection.name in grids:
+                entries.append(COARSE.model_copy(update={"thing": thing}))
         host, waves = self.coupling(request) == "host", self.by_waves(request)
         for coupling in network.continuous_projections:
             reason = "dense product on the device, at every step"
@@ -200,7 +223,7 @@ class GennBackend(Backend):
         scalar = 8 if self.option(request, "precision") == "double" else 4
         total = 0.0 if self._on_gpu(request) else BASE_MEMORY
         slots: dict[tuple[str, str], int] = {}
-        parts = self.parts(request)
+        parts, grids = self.parts(request), self.grids(request)
         for projection in network.projections:
             pre, post = network.population(projection.pre), network.population(projection.post)
             key = post.name, projection.receptor
@@ -210,7 +233,8 @@ class GennBackend(Backend):
                 continue
             largest = max(part.size for part in parts[post.name])
             index = 1 if largest <= 2**8 else 2 if largest <= 2**16 else 4
-            each = index + (4 if fixed_weight(projection) is None else 0)
+            own = 2 if projection.name in grids else 4
+            each = index + (own if fixed_weight(projection) is None else 0)
             each += 0 if fixed_delay(projection, simulation) is not None else 1 + (longest > 256)
             row = (
                 len(projection.rule.pre)

@@ -31,6 +31,7 @@ class GennBuilding(Execution):
         self.on_host = backend.coupling(request) == "host"
         self.waves = backend.by_waves(request)
         self.sums: list[Sums] = []
+        self.grids = backend.grids(request)
         self.by_product = backend.option(request, "poisson") == "product"
         self.parts = backend.parts(request, run)
         self.codes: dict[str, NeuronCode] = {}
@@ -100,6 +101,7 @@ class GennBuilding(Execution):
                     piece,
                     self.lengths.get(piece.name),
                     "dense" if dense else way,
+                    self.grids.get(projection.name),
                 )
         for coupling in () if self.on_host else self.network.continuous_projections:
             piece = self.whole(coupling)

@@ -17,6 +17,7 @@ from netspec.backends.genn.compiling import ConnectionTable
 from netspec.backends.genn.couplings import Coupled
 from netspec.backends.genn.neurons import own
 from netspec.backends.genn.shards import Part, Piece, Spread, selection
+from netspec.backends.genn.weights import Grid
 from netspec.network import ContinuousProjection, Projection
 
 
@@ -102,14 +103,14 @@ class GennNetwork(GennBuilding):
                 self._rows(piece.name)[1][:] = self.lengths[piece.name]
             for block in self.synapse_blocks(projection):
                 for piece in pieces:
-                    self._write(piece, block)
+                    self._write(piece, block, self.grids.get(projection.name))
             for piece in pieces:
                 group, *_ = self._rows(piece.name)
                 group.push_connectivity_to_device()
                 for variable in group.vars.values():
                     variable.push_to_device()
 
-    def _write(self, piece: Piece, block: realisation.Synapses) -> None:
+    def _write(self, piece: Piece, block: realisation.Synapses, grid: Grid | None) -> None:
         """Write those synapses of a block that are a piece's into its rows."""
         group, lengths, targets, variables = self._rows(piece.name)
         chosen = selection(block, piece)
@@ -120,7 +121,8 @@ class GennNetwork(GennBuilding):
         filled = np.arange(targets.shape[1]) < lengths[rows, None]
         targets[rows][filled] = post - piece.post.first
         if "weight" in variables:
-            variables["weight"][rows][filled] = block.weights()[chosen]
+            weights = block.weights()[chosen]
+            variables["weight"][rows][filled] = weights if grid is None else grid.steps(weights)
         if "later" in variables:
             later = block.delays()[chosen] - 1
             slots = group.max_dendritic_delay_timesteps
@@ -338,13 +340,14 @@ class GennNetwork(GennBuilding):
             for state in self.network.model_of(name).dynamics.states:
                 found[f"initial/{name}/{state.name}"] = self.variable(name, state.name).values()
         for projection in self.network.projections:
-            parts = [self._columns(piece) for piece in self.pieces(projection)]
+            grid = self.grids.get(projection.name)
+            parts = [self._columns(piece, grid) for piece in self.pieces(projection)]
             columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
             order = np.lexsort([columns[key] for key in ("delay", "weight", "post", "pre")])
             for key, values in columns.items():
                 found[f"projections/{projection.name}/{key}"] = values[order]
 
-    def _columns(self, piece: Piece) -> dict[str, NDArray[Any]]:
+    def _columns(self, piece: Piece, grid: Grid | None) -> dict[str, NDArray[Any]]:
         """Read the synapses of a piece, in the population's indices."""
         group, lengths, targets, variables = self._rows(piece.name)
         group.pull_connectivity_from_device()
@@ -364,4 +367,6 @@ class GennNetwork(GennBuilding):
                 else np.full(len(columns["pre"]), given[theirs])
             )
             columns[ours] = values.astype(np.int64) + 1 if ours == "delay" else values
+        if grid is not None:
+            columns["weight"] = grid.weights(columns["weight"])
         return columns

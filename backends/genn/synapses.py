@@ -15,12 +15,12 @@ from netspec.backends.genn import sampling
 from netspec.backends.genn.neurons import arriving, coupled, own
 from netspec.backends.genn.plan import Code, Connections
 from netspec.backends.genn.shards import Part, Piece
+from netspec.backends.genn.weights import STEPS, TAIL, Grid, fixed_weight
 from netspec.network import ContinuousProjection, Network, Projection
 from netspec.realisation import expected_synapses
 from netspec.simulation import Simulation
 
 Way = Literal["native", "given", "dense"]
-TAIL = 8.0  # standard deviations; beyond lies less than 1e-15 of a normal distribution
 
 
 def is_dense(projection: Projection, readback: bool) -> bool:
@@ -73,13 +73,6 @@ def bounded(delay: dist.Distribution) -> dist.Distribution:
     return delay
 
 
-def fixed_weight(projection: Projection) -> float | None:
-    """Return the weight of all synapses, or None if each has its own."""
-    if isinstance(projection.rule, rules.Explicit) and projection.rule.weight is not None:
-        return None
-    return dist.fixed(projection.weight)
-
-
 def fixed_delay(projection: Projection, simulation: Simulation) -> int | None:
     """Return the delay of all synapses in steps, or None if each has its own."""
     if isinstance(projection.rule, rules.Explicit) and projection.rule.delay is not None:
@@ -115,14 +108,19 @@ def expected_row(network: Network, projection: Projection, post: Part) -> int:
     return row_that_fits(longest)
 
 
-def _delivery(weight: float | None, delay: int | None, wide: bool, skip_self: bool) -> Code:
+def _delivery(
+    weight: float | None, grid: Grid | None, delay: int | None, wide: bool, skip_self: bool
+) -> Code:
     """Return the code of a presynaptic spike; it runs one step late, with one step less to wait."""
-    variables: tuple[tuple[str, str], ...] = (("weight", "float"),) if weight is None else ()
+    kind = "float" if grid is None else "uint16_t"
+    variables: tuple[tuple[str, str], ...] = (("weight", kind),) if weight is None else ()
     if delay is None:
         variables += (("later", "uint16_t" if wide else "uint8_t"),)
     params: tuple[tuple[str, str], ...] = (("weight", "scalar"),) if weight is not None else ()
     params += (("later", "unsigned int"),) if delay is not None else ()
-    add = "addToPostDelay(weight, later);"
+    params += (("lowest", "scalar"), ("unit", "scalar")) if grid is not None else ()
+    size = "weight" if grid is None else "lowest + unit * (scalar)weight"
+    add = f"addToPostDelay({size}, later);"
     return Code(
         name="delivery",
         texts={"pre_spike_syn_code": f"if(id_pre != id_post) {{ {add} }}" if skip_self else add},
@@ -204,7 +202,7 @@ def _builder(projection: Projection, piece: Piece) -> tuple[Code, dict[str, floa
 
 
 def _initial(
-    projection: Projection, code: Code, simulation: Simulation
+    projection: Projection, code: Code, simulation: Simulation, grid: Grid | None
 ) -> dict[str, tuple[Code, dict[str, float]]]:
     """Return how weights and delays of single synapses are drawn when the model is loaded."""
     drawn = {}
@@ -212,8 +210,12 @@ def _initial(
         distribution = projection.weight if name == "weight" else bounded(projection.delay)  # type: ignore[arg-type]
         text, params = sampling.draw(distribution)
         text = sampling.own_state("seed[0]", "id_syn") + text
-        if name == "weight":
+        if name == "weight" and grid is None:
             text += "value = (float)drawn;\n"
+        elif name == "weight" and grid is not None:
+            text += "double steps = (drawn - lowest) / unit + 0.5d;\n"
+            text += f"value = ({kind})fmin(fmax(steps, 0.0d), {STEPS}.0d);\n"
+            params = {**params, "lowest": grid.lowest, "unit": grid.unit}
         else:
             # to the nearest step, halves up as in `realisation.to_steps`, at least one
             text += "double steps = floor(drawn * per_step + 0.500001d);\n"
@@ -232,6 +234,7 @@ def projection_code(
     piece: Piece,
     lengths: NDArray[np.uint32] | None,
     way: Way,
+    grid: Grid | None = None,
 ) -> Connections:
     """Say what the synapses of a projection between two parts are in GeNN.
 
@@ -241,6 +244,8 @@ def projection_code(
         Synapses of each source neuron, if netspec draws them, or their number.
     way : {"native", "given", "dense"}
         Drawn by generated code, written by netspec, or not stored (see `is_dense`).
+    grid : Grid or None
+        Of weights that are kept in 16 bits.
     """
     state = network.model_of(projection.post).receptors[projection.receptor]
     slots = max(
@@ -252,10 +257,12 @@ def projection_code(
     weight, delay = fixed_weight(projection), fixed_delay(projection, simulation)
     dense = way == "dense"
     skip_self = dense and piece.pre == piece.post and not projection.rule.allow_autapses  # type: ignore[union-attr]
-    code = _delivery(weight, delay, slots > 256, skip_self)
+    code = _delivery(weight, grid, delay, slots > 256, skip_self)
     params: dict[str, float | int] = {} if weight is None else {"weight": weight}
     if delay is not None:
         params["later"] = delay - 1
+    if grid is not None:
+        params |= {"lowest": grid.lowest, "unit": grid.unit}
     shared: dict[str, Any] = {
         "name": piece.name, "pre": piece.pre.name, "post": piece.post.name,
         "code": code, "params": params, "target": arriving(state), "slots": slots,
@@ -271,7 +278,7 @@ def projection_code(
         row=max(drawn, expected_row(network, projection, piece.post)),
         builder=builder,
         builder_params=builder_params,
-        initial=_initial(projection, code, simulation),
+        initial=_initial(projection, code, simulation, grid),
         **shared,
     )
 

@@ -152,6 +152,36 @@ def test_single_precision_has_to_be_named_and_draws_the_same_synapses(tmp_path):
     assert counts[0] == pytest.approx(counts[1], rel=0.1)
 
 
+@pytest.mark.parametrize("connectivity", ["native", "shared"])
+def test_weights_of_16_bits_are_the_nearest_of_a_grid(tmp_path, connectivity):
+    options = {"weights": "16-bit"}
+    with pytest.raises(netspec.errors.UnsupportedError, match="16-bit-weights"):
+        run(noisy(), tmp_path, options=options)
+    more = {"readback": True, "connectivity": connectivity, "approximations": ["16-bit-weights"]}
+    wide, narrow = (run(noisy(), tmp_path, options=o, **more) for o in ({}, options))
+    order = [
+        np.lexsort(
+            [one.readback(f"projections/A_B/{c}") for c in ("weight", "delay", "post", "pre")]
+        )
+        for one in (wide, narrow)
+    ]
+    columns = {
+        c: [
+            one.readback(f"projections/A_B/{c}")[o]
+            for one, o in zip((wide, narrow), order, strict=True)
+        ]
+        for c in ("pre", "post", "delay", "weight")
+    }
+    for name in ("pre", "post", "delay"):
+        np.testing.assert_array_equal(*columns[name])
+    exact, found = columns["weight"]
+    unit = (300.0 + 8 * 30.0 - max(0.0, 300.0 - 8 * 30.0)) / 65535
+    assert len(exact) == 900 and np.abs(found - exact).max() <= 0.51 * unit
+    assert np.abs(found - exact).max() > 0.4 * unit
+    steps = (found - 60.0) / unit
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-6)
+
+
 def test_too_little_memory_is_said_before_anything_is_built(tmp_path):
     rule = {"kind": "fixed_total_number", "number": 20_000_000_000}
     described = network(
