@@ -27,7 +27,7 @@ def document(summary: Summary) -> str:
     """
     root = ET.Element("testsuites", name="netspec")
     network = summary.network.name
-    for comparison in summary.comparisons:
+    for comparison in summary.decisive:
         pair = f"{comparison.reference}-{comparison.other}"
         suite = ET.SubElement(root, "testsuite", name=f"{network}.{pair}")
         if comparison.verdict is None:

@@ -17,7 +17,7 @@ from netspec.results import Run
 from netspec.validation import figures, junit, sections, tables
 from netspec.validation.ladder.report import LEVELS, broke_first
 from netspec.validation.margins import Margin
-from netspec.validation.summary import ComparisonEntry, Summary, write_text
+from netspec.validation.summary import PUBLISHED, ComparisonEntry, Summary, write_text
 
 SIGNS = {
     "equivalent": ("good", "\N{CHECK MARK}", "Every difference lies within its margin."),
@@ -172,10 +172,13 @@ def _compared(summary: Summary, entry: ComparisonEntry, verdict: dict[str, Any])
         for name in (entry.reference, entry.other)
     ]
     simulation = summary.request["simulation"]
+    sides = f"{seeds[0]} and {seeds[1]} seeds"
+    if entry.other == PUBLISHED:
+        sides = f"{seeds[0]} seeds and published values"
     outcomes = [test["outcome"] for test in tests]
     counts = ", ".join(f"{outcomes.count(o)} {o}" for o in sorted(set(outcomes)))
     text = (
-        f"{len(tests)} tests: {counts}. {seeds[0]} and {seeds[1]} seeds, "
+        f"{len(tests)} tests: {counts}. {sides}, "
         f"{simulation['duration']:g} ms counted after {simulation['warmup']:g} ms of warm-up, time "
         f"step {simulation['dt']:g} ms."
     )

@@ -59,6 +59,9 @@ class StatisticRow(_Part):
     values: dict[str, float | None]
 
 
+PUBLISHED = "published"  # as the other side of a comparison: one value a population
+
+
 class ComparisonEntry(_Part):
     """A verdict (`Verdict.to_dict`), or the reason why there can be none.
 
@@ -105,7 +108,8 @@ class Summary(_Part):
     published : dict
         Population -> published rate in spikes/s.
     comparisons : tuple of ComparisonEntry
-        The reference against each of the others.
+        The reference against each of the others; then published values, if there are any,
+        against each backend.
     ring : RingEntry or None
     ledger, versions : dict
         Backend -> entries of its ledger; names -> versions.
@@ -129,9 +133,18 @@ class Summary(_Part):
     cite: tuple[str, ...] = ()
 
     @property
+    def decisive(self) -> tuple[ComparisonEntry, ...]:
+        """Comparisons between backends; if there are none, those with published values.
+
+        A network that was changed may well leave the published values, on all backends.
+        """
+        between = tuple(entry for entry in self.comparisons if entry.other != PUBLISHED)
+        return between or self.comparisons
+
+    @property
     def outcome(self) -> str:
-        """The worst of all comparisons."""
-        found = [entry.outcome for entry in self.comparisons]
+        """The worst of the decisive comparisons."""
+        found = [entry.outcome for entry in self.decisive]
         order = ["impossible", *(o.value for o in WORST_FIRST)]
         return min(found, key=order.index) if found else Outcome.INCONCLUSIVE.value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 from netspec.backend import Progress, backend_names, get_backend
 from netspec.circuits import CIRCUITS
+from netspec.network import Network
 from netspec.results import Run
 from netspec.running import result_path
 from netspec.validation.comparing import Measured, compare, measure, ring_summary
@@ -19,12 +21,23 @@ from netspec.validation.ensemble import Finished, Room, published_rates, run_all
 from netspec.validation.ladder import Ladder, climb
 from netspec.validation.margins import Margins
 from netspec.validation.request import ValidationRequest
-from netspec.validation.summary import ComparisonEntry, NetworkEntry, RunEntry, Summary
+from netspec.validation.summary import (
+    PUBLISHED,
+    ComparisonEntry,
+    NetworkEntry,
+    RunEntry,
+    Summary,
+)
 
 OTHER_NETWORK = "The runs are of different descriptions (spec hashes differ)."
 MATCHED = (
     "Both sides have the same seeds and the same synapses (shared connectivity): they are judged "
     "in pairs, seed by seed, so that what differs between networks cancels."
+)
+
+AS_ONE_RUN = (
+    "Published are mean rates, one number a population. Each is asked to lie where one more run of "
+    "the backend would; longer recordings than ours scatter less than that."
 )
 
 
@@ -97,6 +110,7 @@ def judge_runs(
     runs = [entry.run for entry in done if entry.run is not None]
     first = {run.manifest["backend"]: run for run in reversed(runs)}
     sizes = {name: network.population(name).size for name in network.recorded()}
+    rates = published(network)
     content = request.content()
     return Summary(
         request={**content, "hash": request.content_hash()},
@@ -109,14 +123,21 @@ def judge_runs(
         backends=request.names,
         runs=tuple(_entry(finished) for finished in done),
         statistics=tuple(row for m in measured for row in m.rows()),
-        published=published_rates(network.name, sizes),
-        comparisons=_comparisons(sides, request.margins, shared),
+        published=rates,
+        comparisons=_comparisons(sides, request.margins, shared)
+        + _with_published(sides, rates, request.margins),
         ring=ring_summary(network.name, measured),
         ledger={n: first[n].manifest["ledger"] if n in first else [] for n in request.names},
         versions={n: first[n].manifest["versions"] if n in first else {} for n in request.names},
         ladder=None if climbed is None else climbed.to_dict(),
         cite=_citations(network.name, request.names),
     )
+
+
+def published(network: Network) -> dict[str, float]:
+    """Return published rates of the recorded populations (spikes/s), if there are any."""
+    sizes = {name: network.population(name).size for name in network.recorded()}
+    return published_rates(network.name, sizes)
 
 
 def judge_existing(
@@ -145,6 +166,7 @@ def judge_existing(
         for name, manifest in first.items()
     }
     every = [m for found in measured.values() for m in found]
+    rates = published_rates(reference["name"], reference["sizes"])
     runs = tuple(
         RunEntry(
             backend=m.backend,
@@ -172,10 +194,11 @@ def judge_existing(
         backends=tuple(sides),
         runs=runs,
         statistics=tuple(row for m in every for row in m.rows()),
-        published=published_rates(reference["name"], reference["sizes"]),
+        published=rates,
         comparisons=_comparisons(
             measured, margins, shared, (OTHER_NETWORK,) if len(known) > 1 else ()
-        ),
+        )
+        + _with_published(measured, rates, margins),
         ring=ring_summary(reference["name"], every),
         ledger={name: manifest["ledger"] for name, manifest in first.items()},
         versions={name: manifest["versions"] for name, manifest in first.items()},
@@ -220,27 +243,55 @@ def _comparisons(
     reference, *others = sides
     entries = []
     for other in others:
-        empty = [name for name in (reference, other) if not sides[name]]
-        if empty:
-            why = f"no run of {' and '.join(empty)} succeeded"
-            entries.append(
-                ComparisonEntry(reference=reference, other=other, verdict=None, error=why)
-            )
-            continue
         seeds = [[(m.seed, m.cue_angle) for m in sides[name]] for name in (reference, other)]
         matched = shared[reference] and shared[other] and seeds[0] == seeds[1]
         said = (*notes, MATCHED) if matched else notes
-        found = compare(sides[reference], sides[other], margins, said, matched)
-        entries.append(
-            ComparisonEntry(
-                reference=reference,
-                other=other,
-                verdict=found.verdict.to_dict(),
-                left_out=found.left_out,
-                notes=found.notes,
-            )
-        )
+        pair = {name: sides[name] for name in (reference, other)}
+        entries.append(_comparison(pair, margins, said, matched))
     return tuple(entries)
+
+
+def _with_published(
+    sides: Mapping[str, Sequence[Measured]], rates: Mapping[str, float], margins: Margins
+) -> tuple[ComparisonEntry, ...]:
+    """Ask of every backend whether the published rates lie where one more run of it would."""
+    if not rates or "rate" not in margins.statistics:
+        return ()
+    values = {population: {"rate": rate} for population, rate in rates.items()}
+    row = Measured(PUBLISHED, 0, None, values, {}, None)
+    entries = []
+    for name, runs in sides.items():
+        reduced = [
+            dataclasses.replace(
+                run,
+                statistics={p: {"rate": run.statistics[p]["rate"]} for p in rates},
+                samples={},
+            )
+            for run in runs
+        ]
+        entries.append(_comparison({name: reduced, PUBLISHED: [row]}, margins, (AS_ONE_RUN,)))
+    return tuple(entries)
+
+
+def _comparison(
+    pair: Mapping[str, Sequence[Measured]],
+    margins: Margins,
+    notes: tuple[str, ...],
+    matched: bool = False,
+) -> ComparisonEntry:
+    """Judge two sides, the reference first."""
+    (reference, ours), (other, theirs) = pair.items()
+    if empty := [name for name, runs in pair.items() if not runs]:
+        why = f"no run of {' and '.join(empty)} succeeded"
+        return ComparisonEntry(reference=reference, other=other, verdict=None, error=why)
+    found = compare(ours, theirs, margins, notes, matched)
+    return ComparisonEntry(
+        reference=reference,
+        other=other,
+        verdict=found.verdict.to_dict(),
+        left_out=found.left_out,
+        notes=found.notes,
+    )
 
 
 def _citations(network: str, backends: Sequence[str]) -> tuple[str, ...]:

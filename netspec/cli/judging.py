@@ -210,8 +210,11 @@ def validate(
             rebuild=rebuild, force=force, time_limit=time_limit, room=room,
         )  # fmt: skip
         raise typer.Exit(code)
-    if len(declared.backends) < 2:
-        raise UsageError(f"backends {', '.join(declared.names)}: expected two or more to compare")
+    if len(declared.backends) < 2 and not validating.published(declared.network):
+        raise UsageError(
+            f"backends {', '.join(declared.names)}: expected two or more to compare; one is enough "
+            "for a network with published values, the microcircuit at full scale"
+        )
     name = declared.network.name
     with progress_bar(name, quiet=as_json) as progress:
         done = validating.validate(

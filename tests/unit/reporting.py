@@ -43,13 +43,13 @@ def manifest(name, sizes, backend, seed, duration=DURATION):
     }
 
 
-def microcircuit(folder, backends, seeds, populations=8, factors=None, **changes):
-    """Write Poisson spikes of a microcircuit at scale 0.1; return the summary and the runs.
+def microcircuit(folder, backends, seeds, populations=8, factors=None, scale=0.1, **changes):
+    """Write Poisson spikes of a microcircuit; return the summary and the runs.
 
     `factors` multiplies the rates of a backend, `changes` replace fields of the manifest.
     """
     published = dict(zip(POPULATIONS, FULL_SCALE_RATES, strict=True))
-    sizes = {n: round(s / 10) for n, s in zip(POPULATIONS[:populations], SIZES, strict=False)}
+    sizes = {n: round(s * scale) for n, s in zip(POPULATIONS[:populations], SIZES, strict=False)}
     rng = np.random.default_rng(1)
     total = round((WARMUP + DURATION) / DT)
     runs = {}

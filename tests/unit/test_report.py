@@ -281,6 +281,35 @@ def test_one_run_on_a_side_is_compared_with_its_prediction(tmp_path):
     assert "prediction interval" in page.text
 
 
+@pytest.mark.parametrize(
+    ("factor", "outcome", "code"), [(1.0, "consistent", 6), (1.2, "inconsistent", 1)]
+)
+def test_one_backend_at_full_scale_is_judged_against_published_rates(
+    tmp_path, factor, outcome, code
+):
+    summary, runs = reporting.microcircuit(tmp_path, ["nest"], 4, scale=1, factors={"nest": factor})
+    (entry,) = summary.comparisons
+    assert (entry.reference, entry.other) == ("nest", "published")
+    tests = {t["population"]: t for t in entry.verdict["tests"]}
+    assert {t["statistic"] for t in tests.values()} == {"rate"} and len(tests) == 8
+    assert tests["L5I"]["comparison"]["value"] == 8.633
+    assert (summary.outcome, summary.exit_code) == (outcome, code)
+    page = Page(report.render(summary, runs))
+    assert "published against nest" in page.text and "4 seeds and published values" in page.text
+    found = ET.fromstring(junit.document(summary))
+    assert len(found.findall("testsuite[@name='microcircuit.nest-published']/testcase")) == 8
+
+
+def test_published_rates_do_not_decide_between_backends(tmp_path):
+    """A network of full size with other parameters may leave them, on all backends alike."""
+    summary, _ = reporting.microcircuit(
+        tmp_path, ["nest", "brian2"], 3, scale=1, factors={"nest": 1.2, "brian2": 1.2}
+    )
+    assert [entry.other for entry in summary.comparisons] == ["brian2", "published", "published"]
+    assert [entry.outcome for entry in summary.comparisons[1:]] == ["inconsistent"] * 2
+    assert summary.outcome == summary.comparisons[0].outcome != "inconsistent"
+
+
 # -- in a browser -----------------------------------------------------------------------------
 
 
