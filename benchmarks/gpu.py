@@ -36,7 +36,7 @@ DEVICES: dict[str, common.Result] = {
 }  # fmt: skip
 # round(neurons * rate * 0.1 ms) of the published full-scale rates
 BY_RATES = "L23E:2,L23I:2,L4E:10,L4I:3,L5E:4,L6E:2,L6I:2"
-BYTES_PER_EVENT = 7  # target index, weight, delay
+BYTES_PER_EVENT = 7  # target index, weight, delay; with 16-bit weights 5
 GROWTH = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 

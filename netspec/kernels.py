@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from netspec.connectivity import Kernel, RingKernel, UniformKernel
 
 ROUNDING = 1e-16  # relative size of Fourier coefficients that are left out
-FEW = 32  # Fourier terms, up to which a ring is coupled through them instead of by FFT
+FEW = 32  # waves, up to which a ring is coupled through them instead of by FFT
 
 Product = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -53,18 +53,21 @@ def waves(
     size : int
         Neurons of the ring.
     rounding : float
-        Waves whose factor is smaller than this, relative to the largest, are left out.
+        Waves whose factor is smaller than this, relative to the largest, are left out, but never
+        the mean.
 
     Returns
     -------
     waves : ndarray of int, shape (n,)
-        Frequencies k, ascending, from 0 to half the size.
+        Frequencies k, ascending, 0 the first, up to half the size.
     factors : ndarray of float64, shape (n,)
     """
     if isinstance(kernel, UniformKernel):
         return np.zeros(1, np.intp), np.array([kernel.weight])
     spectrum = _spectrum(kernel, size)
-    found = np.flatnonzero(np.abs(spectrum) > rounding * np.abs(spectrum).max())
+    large = np.abs(spectrum) > rounding * np.abs(spectrum).max()
+    large[0] = True
+    found = np.flatnonzero(large)
     # all but the mean and the shortest stand for their negative frequency too
     return found, spectrum[found] * np.where(2 * found % size, 2, 1) / size
 

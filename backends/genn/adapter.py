@@ -23,10 +23,9 @@ from netspec.backends.genn.synapses import (
     is_native,
     longest_delay,
 )
-from netspec.backends.genn.waves import Waves, waves_of
+from netspec.backends.genn.waves import HIGHEST, Waves, waves_of
 from netspec.backends.genn.weights import Grid, fixed_weight, grid
 from netspec.errors import BackendMissing, SimulationFailed
-from netspec.kernels import FEW
 from netspec.machine import free_memory
 from netspec.network import PoissonInput, Projection
 from netspec.realisation import current_changes
@@ -36,14 +35,6 @@ BACKENDS = {"cpu": "single_threaded_cpu", "cuda": "cuda"}  # ours, GeNN's
 PRECISIONS = {"single": "float", "double": "double"}
 PAGE = "https://genn-team.github.io/installation.html"
 BASE_MEMORY = 150e6  # Python, NumPy and GeNN
-COARSE = Entry(
-    thing="",
-    status="approximate",
-    name="16-bit-weights",
-    reason="each weight is the nearest of 65,536 between the smallest and the largest",
-    error="at most 1.3e-4 standard deviations of normally distributed weights; drawn from the same "
-    "numbers",
-)
 BATCH = {"cpu": 16, "cuda": 256}  # runs that share a model
 
 
@@ -67,9 +58,9 @@ class GennBackend(Backend):
         "coupling": Option(
             "auto",
             ("auto", "host", "waves", "dense"),
-            "continuous coupling: by NumPy between steps (cpu only); on the device by the waves of "
-            f"a kernel, or, where they go beyond number {FEW}, by a dense product; always by that; "
-            "auto: host on cpu, waves on cuda",
+            "continuous coupling: host, by NumPy between steps (cpu only); waves, by those of the "
+            f"kernel on the device (where they go beyond number {HIGHEST}: dense); dense, by a "
+            "product on the device; auto: host on cpu, waves on cuda",
         ),
         "loop": Option(
             "native", ("native", "python"), "steps in a compiled loop, or one call from Python each"
@@ -157,7 +148,7 @@ class GennBackend(Backend):
             thing = f"projections.{projection.name}"
             entries.append(Entry(thing=thing, reason=reason))
             if projection.name in grids:
-                entries.append(COARSE.model_copy(update={"thing": thing}))
+                entries.append(_on_grid(thing))
         host, waves = self.coupling(request) == "host", self.by_waves(request)
         for coupling in network.continuous_projections:
             reason = "dense product on the device, at every step"
@@ -293,6 +284,16 @@ class GennBackend(Backend):
 
         for _, alike in groupby(requests, _structure):
             yield from GennSimulation(self, list(alike), progress).outcomes()
+
+
+def _on_grid(thing: str) -> Entry:
+    return Entry(
+        thing=thing,
+        status="approximate",
+        name="16-bit-weights",
+        reason="each weight is the nearest of 65,536 between the smallest and the largest",
+        error="at most 1.3e-4 standard deviations of normally distributed weights",
+    )
 
 
 def _structure(request: RunRequest) -> object:

@@ -77,10 +77,11 @@ class GennBuilding(Execution):
         ring = {end for c, w in found if w.frequencies[-1] for end in (c.pre, c.post)}
         for name in sorted(ring):
             self.codes[name] = waves.with_angles(self.codes[name])
-        for summed in waves.summed(found):
+        for number, summed in enumerate(waves.summed(found)):
             self.codes[summed.population] = waves.with_sums(self.codes[summed.population], summed)
             (part,) = self.parts[summed.population]
-            self.sums.append(waves.sums_code(part.name, summed))
+            name = part.named(f"sums{number}")
+            self.sums.append(waves.sums_code(name, part.name, summed))
 
     def connect(self) -> None:
         """Say what projections and couplings are, and count synapses where netspec does."""

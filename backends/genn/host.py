@@ -1,8 +1,8 @@
 """What the host does at every step and with every recorded word, in compiled code.
 
 GeNN's generated library exports ``stepTime``, which PyGeNN calls once a step and then counts the
-step. A function of a few lines, compiled beside it, makes the same calls in a loop; GeNN's counter
-is set afterwards. This is all that PyGeNN does in a step as long as no synapse group has an axonal
+step, and functions for custom updates, which are called before it where there are any. A function
+of a few lines, compiled beside it, makes the same calls in a loop; GeNN's counter is set afterwards. This is all that PyGeNN does in a step as long as no synapse group has an axonal
 delay, and ours have dendritic ones, whose place in the ring generated code counts itself. While the
 loop runs, numbers below 2.2e-308 are zero: the currents of a silent network would else make each of
 its steps several times as slow.
@@ -46,7 +46,7 @@ struct FlushToZero {  // else what decays ends as denormal numbers, which are sl
 };
 
 extern "C" int many_steps(
-    void (*before)(unsigned long long),  // a step; it may be null
+    void (*before)(unsigned long long),  // what is called before a step, or null
     void (*step)(unsigned long long, unsigned long long),
     uint64_t first, uint64_t count, uint64_t recorded)
 {

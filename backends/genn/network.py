@@ -174,9 +174,9 @@ class GennNetwork(GennBuilding):
         """
         from pygenn import types
 
-        for coupling in self.network.continuous_projections:
-            if coupling.name not in self.waves:
-                continue
+        couplings = [c for c in self.network.continuous_projections if c.name in self.waves]
+        sent = set()
+        for coupling in couplings:
             group = self.model.synapse_populations[self.whole(coupling).name]
             try:
                 queued = group._get_array("srcSpkCntEvent", types.Uint32)
@@ -184,6 +184,9 @@ class GennNetwork(GennBuilding):
                 continue
             queued.view[:] = 1
             queued.push_to_device()
+            sent.add(coupling.pre)
+        if lost := {coupling.pre for coupling in couplings} - sent:
+            raise RuntimeError(f"GeNN has no queue of events of {', '.join(sorted(lost))}")
 
     def _recording(self, part: Part, chunk: int) -> NDArray[np.uint32]:
         """Return what the host holds of a group's recorded spikes, shape (chunk, words)."""

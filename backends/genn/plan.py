@@ -137,7 +137,7 @@ class Plan:
     dt : float
         In ms.
     precision : {"float", "double"}
-        Of states and inputs. Weights of single synapses are always float.
+        Of states and inputs. Weights of single synapses are float, or 16 bits of a grid.
     backend : str
         GeNN's name of it.
     """

@@ -1,8 +1,9 @@
 """Continuous coupling by waves: sums over the sources before a step, and few terms for each target.
 
-A smooth kernel on a ring is a sum of few waves, S_i = sum_k f_k (C_k cos k a_i + D_k sin k a_i)
-with C_k = sum_j s_j cos k a_j and D_k = sum_j s_j sin k a_j. A custom update of GeNN's, a launch
-for all populations and runs of a model, makes the sums C and D between two steps. An event of each
+A kernel on a ring is a sum of waves, S_i = sum_k f_k (C_k cos k a_i + D_k sin k a_i)
+with C_k = sum_j s_j cos k a_j and D_k = sum_j s_j sin k a_j; of few waves if it is neither narrow nor
+so wide that it has a kink on the other side of the ring. A custom update of GeNN's, a launch for all
+populations and runs of a model, makes the sums C and D between two steps. An event of each
 population's first neuron takes them to the targets in the next step, whatever their number. A dense
 matrix would be read, or added up atomically, pair by pair.
 """
@@ -20,7 +21,9 @@ from netspec.backends.genn.plan import Code, Connections, Sums
 from netspec.backends.genn.shards import Piece
 from netspec.network import ContinuousProjection, Network
 
-ROUNDING = {"double": kernels.ROUNDING, "float": 1e-8}  # relative size of waves that are left out
+# relative size of waves that are left out; what a Fourier transform leaves of none is about 1e-16
+ROUNDING = {"double": 1e-15, "float": 1e-8}
+HIGHEST = 32  # frequency, up to which sums are less work than a dense product
 COS, SIN = "ring_cos", "ring_sin"  # of a neuron's angle, read-only
 
 
@@ -33,8 +36,8 @@ class Waves:
 
     @property
     def few(self) -> bool:
-        """Whether sums of them are less work than a dense product."""
-        return self.frequencies[-1] <= kernels.FEW
+        """Whether they are few enough; all up to the highest count, sines and cosines of each."""
+        return self.frequencies[-1] <= HIGHEST
 
 
 def waves_of(network: Network, coupling: ContinuousProjection, precision: str) -> Waves:
@@ -122,16 +125,16 @@ def _factors(k: int) -> tuple[str, ...]:
     return (f"cos_{k}", f"sin_{k}") if k else ("1.0",)
 
 
-def sums_code(group: str, summed: Summed) -> Sums:
-    """Return the custom update that makes the sums over a group of neurons."""
+def sums_code(name: str, group: str, summed: Summed) -> Sums:
+    """Return the custom update, of this name, that makes the sums over a group of neurons."""
     state = own(summed.source)
     lines = _turns(summed.frequencies[-1])
     for k in summed.frequencies:
-        for name, factor in zip(_sums(summed.source, k), _factors(k), strict=True):
-            lines.append(f"{name} = {state} * {factor};")
+        for sum_of, factor in zip(_sums(summed.source, k), _factors(k), strict=True):
+            lines.append(f"{sum_of} = {state} * {factor};")
     angles = (COS, SIN) if summed.frequencies[-1] else ()
     code = Code("waves", {"update_code": "\n".join(lines)})
-    return Sums(f"{group}_{summed.source}", group, code, (state, *angles), summed.names)
+    return Sums(name, group, code, (state, *angles), summed.names)
 
 
 def coupling_code(coupling: ContinuousProjection, piece: Piece, waves: Waves) -> Connections:
