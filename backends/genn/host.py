@@ -1,9 +1,9 @@
 """What the host does at every step and with every recorded word, in compiled code.
 
 GeNN's generated library exports ``stepTime``, which PyGeNN calls once a step and then counts the
-step, and functions for custom updates, which are called before it where there are any. A function
-of a few lines, compiled beside it, makes the same calls in a loop; GeNN's counter is set afterwards.
-This is all that PyGeNN does in a step as long as no synapse group has an axonal delay, and ours have
+step, and functions for custom updates, called before it where there are any. A function of a few
+lines, compiled beside it, makes the same calls in a loop; GeNN's counter is set afterwards. This is
+all that PyGeNN does in a step as long as no synapse group has an axonal delay, and ours have
 dendritic ones, whose place in the ring generated code counts itself. While the loop runs, numbers
 below 2.2e-308 are zero: the currents of a silent network would else make each of its steps several
 times as slow.
