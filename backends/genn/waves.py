@@ -1,9 +1,9 @@
 """Continuous coupling by waves: sums over the sources before a step, and few terms for each target.
 
 A kernel on a ring is a sum of waves, S_i = sum_k f_k (C_k cos k a_i + D_k sin k a_i)
-with C_k = sum_j s_j cos k a_j and D_k = sum_j s_j sin k a_j; of few waves if it is neither narrow nor
-so wide that it has a kink on the other side of the ring. A custom update of GeNN's, a launch for all
-populations and runs of a model, makes the sums C and D between two steps. An event of each
+with C_k = sum_j s_j cos k a_j and D_k = sum_j s_j sin k a_j; of few waves if it is neither narrow
+nor so wide that it has a kink on the other side of the ring. A custom update of GeNN's, a launch
+for all populations and runs of a model, makes the sums C and D between two steps. An event of each
 population's first neuron takes them to the targets in the next step, whatever their number. A dense
 matrix would be read, or added up atomically, pair by pair.
 """
