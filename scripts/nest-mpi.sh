@@ -2,7 +2,7 @@
 # NEST with MPI into a virtual environment: builds a wheel from NEST's source distribution, once,
 # and keeps it where pip looks for wheels (find-links), or in .wheels/.
 #   sh scripts/nest-mpi.sh .venv/bin/python
-# Takes 10 to 20 minutes on 2 cores. The registry's wheel has no MPI.
+# Takes about half an hour on 2 cores (46 minutes of processor time). The registry's wheel has no MPI.
 set -eu
 python=$1
 version=$("$python" -c 'from importlib.metadata import version as v; print(v("nest-simulator"))')
