@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # the interpreter of a reference need not have netspec
 
 def judged(summary: Summary) -> common.Result:
     """Return the verdict test by test, and the rates (spikes/s) of every seed."""
-    (entry,) = summary.comparisons
+    (entry,) = summary.decisive
     if entry.verdict is None:
         raise SystemExit(str(entry.error))
     kept = ("estimate", "interval", "margin", "ratio", "upper", "limit", "p_difference", "matched")
