@@ -2,9 +2,10 @@
 
 python benchmarks/record_verdict.py NAME REFERENCE OTHER [OTHER ...] --command "what made the runs"
 python benchmarks/record_verdict.py NAME FOLDER --splits 200 --command "..."
+python benchmarks/record_verdict.py NAME FOLDER --published --command "..."
 
 One folder alone is judged against itself: the first half of its seeds against the second, and
-random halves, whose share of "different" is the rate of false alarms.
+random halves, whose share of "different" is the rate of false alarms; or against published rates.
 """
 
 from __future__ import annotations
@@ -76,6 +77,14 @@ def against_itself(runs: list[Run], margins: Margins, number: int) -> common.Res
     }
 
 
+def against_published(runs: list[Run], margins: Margins) -> common.Result:
+    """Judge runs at full scale by the published rates."""
+    from netspec.validation.validating import judge_existing
+
+    backend = str(runs[0].manifest["backend"])
+    return judged(judge_existing({backend: runs}, [backend], margins))
+
+
 def main() -> None:
     """Judge, print and write the point."""
     from netspec.validation.existing import judge_sides, load_runs, load_sides
@@ -88,6 +97,7 @@ def main() -> None:
     add("--command", required=True, help="what made the runs")
     add("--margin", action="append", default=[], help="as of netspec compare")
     add("--splits", type=common.positive, default=200, help="of one folder alone (default 200)")
+    add("--published", action="store_true", help="judge one folder by published rates")
     add("--note", action="append", default=[])
     add("--folder", type=Path, default=common.ROOT / "docs" / "benchmarks", help="of the point")
     given = parser.parse_args()
@@ -98,7 +108,11 @@ def main() -> None:
     sides = [side for pair in pairs for side in pair.values()]
     if not others:
         sides = [load_runs(reference)]
-        verdicts = [against_itself(sides[0], margins, given.splits)]
+        verdicts = [
+            against_published(sides[0], margins)
+            if given.published
+            else against_itself(sides[0], margins, given.splits)
+        ]
     for verdict in verdicts:
         print(counts(verdict))
         for test in verdict["tests"]:

@@ -83,7 +83,7 @@ class Connections:
     target : str
         Input of the postsynaptic neuron.
     slots : int
-        Steps of delay that fit, the present one included.
+        Steps of delay that fit, the present one included; 0 if none is longer than one step.
     row : int
         Longest row that fits; 0 if dense.
     builder : Code or None

@@ -109,18 +109,21 @@ def expected_row(network: Network, projection: Projection, post: Part) -> int:
 
 
 def _delivery(
-    weight: float | None, grid: Grid | None, delay: int | None, wide: bool, skip_self: bool
+    weight: float | None, grid: Grid | None, delay: int | None, slots: int, skip_self: bool
 ) -> Code:
-    """Return the code of a presynaptic spike; it runs one step late, with one step less to wait."""
+    """Return the code of a presynaptic spike; it runs one step late, with one step less to wait.
+
+    With a single slot there is nothing to wait for: no ring buffer, and a launch less on a GPU.
+    """
     kind = "float" if grid is None else "uint16_t"
     variables: tuple[tuple[str, str], ...] = (("weight", kind),) if weight is None else ()
     if delay is None:
-        variables += (("later", "uint16_t" if wide else "uint8_t"),)
+        variables += (("later", "uint16_t" if slots > 256 else "uint8_t"),)
     params: tuple[tuple[str, str], ...] = (("weight", "scalar"),) if weight is not None else ()
-    params += (("later", "unsigned int"),) if delay is not None else ()
+    params += (("later", "unsigned int"),) if delay is not None and slots > 1 else ()
     params += (("lowest", "scalar"), ("unit", "scalar")) if grid is not None else ()
     size = "weight" if grid is None else "lowest + unit * (scalar)weight"
-    add = f"addToPostDelay({size}, later);"
+    add = f"addToPostDelay({size}, later);" if slots > 1 else f"addToPost({size});"
     return Code(
         name="delivery",
         texts={"pre_spike_syn_code": f"if(id_pre != id_post) {{ {add} }}" if skip_self else add},
@@ -254,18 +257,20 @@ def projection_code(
         if other.post == projection.post
         and network.model_of(other.post).receptors[other.receptor] == state
     )  # the same for all that share the input: GeNN then keeps one ring for them
-    weight, delay = fixed_weight(projection), fixed_delay(projection, simulation)
+    weight = fixed_weight(projection)
+    delay = fixed_delay(projection, simulation) if slots > 1 else 1
     dense = way == "dense"
     skip_self = dense and piece.pre == piece.post and not projection.rule.allow_autapses  # type: ignore[union-attr]
-    code = _delivery(weight, grid, delay, slots > 256, skip_self)
+    code = _delivery(weight, grid, delay, slots, skip_self)
     params: dict[str, float | int] = {} if weight is None else {"weight": weight}
-    if delay is not None:
+    if delay is not None and slots > 1:
         params["later"] = delay - 1
     if grid is not None:
         params |= {"lowest": grid.lowest, "unit": grid.unit}
     shared: dict[str, Any] = {
         "name": piece.name, "pre": piece.pre.name, "post": piece.post.name,
-        "code": code, "params": params, "target": arriving(state), "slots": slots,
+        "code": code, "params": params, "target": arriving(state),
+        "slots": slots if slots > 1 else 0,
     }  # fmt: skip
     if dense:
         return Connections(matrix="DENSE", **shared)
