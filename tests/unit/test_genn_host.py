@@ -31,14 +31,23 @@ def test_every_bit_is_a_spike(folder, neurons, share):
 
 
 def test_what_decays_becomes_zero_while_steps_are_made(folder):
+    """And what comes before a step is called before it."""
     small, found = (1e-200, 1e-120), []
+
+    @ctypes.CFUNCTYPE(None, ctypes.c_ulonglong)
+    def before(number):
+        found.append(number)
 
     @ctypes.CFUNCTYPE(None, ctypes.c_ulonglong, ctypes.c_ulonglong)
     def step(number, recorded):
         found.append((number, recorded, small[0] * small[1]))
 
     loop = ctypes.CDLL(str(folder / host.LIBRARY)).many_steps
-    loop.argtypes = [ctypes.c_void_p, *[ctypes.c_uint64] * 3]
-    assert loop(ctypes.cast(step, ctypes.c_void_p), 7, 3, 5) == 0
+    loop.argtypes = [*[ctypes.c_void_p] * 2, *[ctypes.c_uint64] * 3]
+    calls = [ctypes.cast(function, ctypes.c_void_p) for function in (before, step)]
+    assert loop(None, calls[1], 7, 3, 5) == 0
     assert found == [(7, 5, 0.0), (8, 5, 0.0), (9, 5, 0.0)]
+    found.clear()
+    assert loop(*calls, 7, 2, 5) == 0
+    assert found == [7, (7, 5, 0.0), 8, (8, 5, 0.0)]
     assert small[0] * small[1] > 0
