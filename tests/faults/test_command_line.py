@@ -165,3 +165,10 @@ def test_the_module_is_the_command(tmp_path):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("error: bad.toml has 1 fault:\n  - populations: given 3")
+
+
+def test_one_simulator_alone_needs_published_values(netspec):
+    code, _, err = netspec("validate", "microcircuit", "--scale", "0.1", "--backends", "brian2")
+    assert code == 2
+    assert "backends brian2: expected two or more to compare" in err
+    assert "microcircuit at full scale" in err
