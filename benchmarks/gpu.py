@@ -289,7 +289,7 @@ def grow(options: argparse.Namespace) -> list[common.Result]:
     from netspec.backends.genn.adapter import free_memory_mib
 
     free, rows = free_memory_mib(options.device == "cuda"), []
-    best = {"loop": "native", "shards": options.shards, "poisson": "table"}
+    best = {"loop": "native", "shards": "auto", "poisson": "table"}  # what the adapter chooses
     started = time.monotonic()
     for scale in GROWTH:
         given = settings_of(options) | best | {"scale": scale, "warmup": 0.1, "duration": 100.0}
