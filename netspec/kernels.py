@@ -64,7 +64,13 @@ def waves(
     """
     if isinstance(kernel, UniformKernel):
         return np.zeros(1, np.intp), np.array([kernel.weight])
-    spectrum = _spectrum(kernel, size)
+    return _largest(_spectrum(kernel, size), size, rounding)
+
+
+def _largest(
+    spectrum: NDArray[np.float64], size: int, rounding: float
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return frequencies and factors as `waves`, of the real Fourier coefficients of a ring."""
     large = np.abs(spectrum) > rounding * np.abs(spectrum).max()
     large[0] = True
     found = np.flatnonzero(large)
@@ -85,7 +91,7 @@ def _circulant(kernel: RingKernel, size: int) -> Product:
     from scipy.fft import irfft, rfft
 
     spectrum = _spectrum(kernel, size)
-    frequencies, factors = waves(kernel, size)
+    frequencies, factors = _largest(spectrum, size, ROUNDING)
 
     def by_transform(source: NDArray[np.float64]) -> NDArray[np.float64]:
         found: NDArray[np.float64] = irfft(rfft(source) * spectrum, size)

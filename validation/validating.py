@@ -109,8 +109,8 @@ def judge_runs(
     shared = {backend.name: backend.connectivity == "shared" for backend in request.backends}
     runs = [entry.run for entry in done if entry.run is not None]
     first = {run.manifest["backend"]: run for run in reversed(runs)}
-    sizes = {name: network.population(name).size for name in network.recorded()}
-    rates = published(network)
+    sizes = _sizes(network)
+    rates = published_rates(network.name, sizes)
     content = request.content()
     return Summary(
         request={**content, "hash": request.content_hash()},
@@ -136,8 +136,11 @@ def judge_runs(
 
 def published(network: Network) -> dict[str, float]:
     """Return published rates of the recorded populations (spikes/s), if there are any."""
-    sizes = {name: network.population(name).size for name in network.recorded()}
-    return published_rates(network.name, sizes)
+    return published_rates(network.name, _sizes(network))
+
+
+def _sizes(network: Network) -> dict[str, int]:
+    return {name: network.population(name).size for name in network.recorded()}
 
 
 def judge_existing(

@@ -260,8 +260,7 @@ def _add_connections(
     added = model.add_synapse_population(plan.name, plan.matrix, pre, post, update, arrive, connect)
     added.code_objects = made  # GeNN does not own them
     added.post_target_var = plan.target
-    if plan.slots:
-        added.max_dendritic_delay_timesteps = plan.slots
+    added.max_dendritic_delay_timesteps = plan.slots
     if plan.row:
         added.max_connections = plan.row
 

@@ -362,7 +362,7 @@ class GennNetwork(GennBuilding):
             "post": targets[filled].astype(np.int64) + piece.post.first,
         }
         # one value for all is a literal of the code, which GeNN does not give back
-        given = {"later": 0} | self.planned[piece.name].params
+        given = self.planned[piece.name].params
         for ours, theirs in (("weight", "weight"), ("delay", "later")):
             values = (
                 variables[theirs][filled]

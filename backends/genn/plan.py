@@ -83,7 +83,7 @@ class Connections:
     target : str
         Input of the postsynaptic neuron.
     slots : int
-        Steps of delay that fit, the present one included; 0 if none is longer than one step.
+        Steps of delay that fit, the present one included.
     row : int
         Longest row that fits; 0 if dense.
     builder : Code or None
@@ -100,7 +100,7 @@ class Connections:
     code: Code
     params: dict[str, float | int]
     target: str
-    slots: int
+    slots: int = 1
     row: int = 0
     builder: Code | None = None
     builder_params: dict[str, float | int] = field(default_factory=dict)

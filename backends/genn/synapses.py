@@ -120,7 +120,7 @@ def _delivery(
     if delay is None:
         variables += (("later", "uint16_t" if slots > 256 else "uint8_t"),)
     params: tuple[tuple[str, str], ...] = (("weight", "scalar"),) if weight is not None else ()
-    params += (("later", "unsigned int"),) if delay is not None and slots > 1 else ()
+    params += (("later", "unsigned int"),) if delay is not None else ()
     params += (("lowest", "scalar"), ("unit", "scalar")) if grid is not None else ()
     size = "weight" if grid is None else "lowest + unit * (scalar)weight"
     add = f"addToPostDelay({size}, later);" if slots > 1 else f"addToPost({size});"
@@ -213,12 +213,12 @@ def _initial(
         distribution = projection.weight if name == "weight" else bounded(projection.delay)  # type: ignore[arg-type]
         text, params = sampling.draw(distribution)
         text = sampling.own_state("seed[0]", "id_syn") + text
-        if name == "weight" and grid is None:
-            text += "value = (float)drawn;\n"
-        elif name == "weight" and grid is not None:
+        if name == "weight" and grid is not None:
             text += "double steps = (drawn - lowest) / unit + 0.5d;\n"
             text += f"value = ({kind})fmin(fmax(steps, 0.0d), {STEPS}.0d);\n"
             params = {**params, "lowest": grid.lowest, "unit": grid.unit}
+        elif name == "weight":
+            text += "value = (float)drawn;\n"
         else:
             # to the nearest step, halves up as in `realisation.to_steps`, at least one
             text += "double steps = floor(drawn * per_step + 0.500001d);\n"
@@ -257,20 +257,18 @@ def projection_code(
         if other.post == projection.post
         and network.model_of(other.post).receptors[other.receptor] == state
     )  # the same for all that share the input: GeNN then keeps one ring for them
-    weight = fixed_weight(projection)
-    delay = fixed_delay(projection, simulation) if slots > 1 else 1
+    weight, delay = fixed_weight(projection), fixed_delay(projection, simulation)
     dense = way == "dense"
     skip_self = dense and piece.pre == piece.post and not projection.rule.allow_autapses  # type: ignore[union-attr]
     code = _delivery(weight, grid, delay, slots, skip_self)
     params: dict[str, float | int] = {} if weight is None else {"weight": weight}
-    if delay is not None and slots > 1:
+    if delay is not None:
         params["later"] = delay - 1
     if grid is not None:
         params |= {"lowest": grid.lowest, "unit": grid.unit}
     shared: dict[str, Any] = {
         "name": piece.name, "pre": piece.pre.name, "post": piece.post.name,
-        "code": code, "params": params, "target": arriving(state),
-        "slots": slots if slots > 1 else 0,
+        "code": code, "params": params, "target": arriving(state), "slots": slots,
     }  # fmt: skip
     if dense:
         return Connections(matrix="DENSE", **shared)
@@ -306,14 +304,26 @@ def coupling_code(network: Network, coupling: ContinuousProjection, piece: Piece
         params=(("size", "unsigned int"),),
         tables=(("profile", "double*"),),
     )
+    if uniform:
+        return coupling_with(code, {"weight": coupling.kernel.weight}, coupling, piece)
+    return coupling_with(code, {}, coupling, piece, {"weight": (profile, {"size": n_pre})})
+
+
+def coupling_with(
+    code: Code,
+    params: dict[str, float | int],
+    coupling: ContinuousProjection,
+    piece: Piece,
+    initial: dict[str, tuple[Code, dict[str, float]]] | None = None,
+) -> Connections:
+    """Return a continuous coupling that this code computes, at every step and for every target."""
     return Connections(
         name=piece.name,
         pre=piece.pre.name,
         post=piece.post.name,
         matrix="DENSE",
         code=code,
-        params={"weight": coupling.kernel.weight} if uniform else {},
+        params=params,
         target=coupled(coupling.target),
-        slots=0,
-        initial={} if uniform else {"weight": (profile, {"size": n_pre})},
+        initial=initial or {},
     )

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from netspec import kernels
-from netspec.backends.genn.neurons import NeuronCode, coupled, own
+from netspec.backends.genn.neurons import NeuronCode, own
 from netspec.backends.genn.plan import Code, Connections, Sums
 from netspec.backends.genn.shards import Piece
+from netspec.backends.genn.synapses import coupling_with
 from netspec.network import ContinuousProjection, Network
 
 # relative size of waves that are left out; what a Fourier transform leaves of none is about 1e-16
@@ -165,13 +166,5 @@ def coupling_code(coupling: ContinuousProjection, piece: Piece, waves: Waves) ->
         presynaptic=tuple(n for k in waves.frequencies for n in _sums(coupling.source, k)),
         postsynaptic=(COS, SIN) if ring else (),
     )
-    return Connections(
-        name=piece.name,
-        pre=piece.pre.name,
-        post=piece.post.name,
-        matrix="DENSE",
-        code=code,
-        params={f"factor_{k}": f for k, f in zip(waves.frequencies, waves.factors, strict=True)},
-        target=coupled(coupling.target),
-        slots=0,
-    )
+    params = {f"factor_{k}": f for k, f in zip(waves.frequencies, waves.factors, strict=True)}
+    return coupling_with(code, params, coupling, piece)
