@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from netspec import distributions as dist
 from netspec.backend import RunRequest, backend_names, get_backend
-from netspec.connectivity import Explicit, expected_count
+from netspec.connectivity import expected_count
+from netspec.grid import misfits
 from netspec.network import Network, Projection
-from netspec.realisation import share_lifted
 from netspec.simulation import Simulation
 
 # NEST: connections per virtual process and synapse model (27 bits of a local index)
@@ -94,7 +94,12 @@ def audit(network: Network, simulation: Simulation, threads: int = 1, ranks: int
                 count, count / post.size, count / pre.size,
             )
         )  # fmt: skip
-        findings += _projection_findings(projection, count, simulation)
+        findings += _projection_findings(projection, count)
+    findings += [
+        Finding("warning", misfit.path, misfit.text)
+        for misfit in misfits(network, simulation)
+        if not misfit.usual
+    ]
     findings += _population_findings(network, simulation)
     findings += _drive_findings(network)
     findings += _nest_limit(network, rows, threads * ranks)
@@ -115,9 +120,7 @@ def audit(network: Network, simulation: Simulation, threads: int = 1, ranks: int
     return Audit(neurons, total, tuple(rows), tuple(findings), memory)
 
 
-def _projection_findings(
-    projection: Projection, count: float, simulation: Simulation
-) -> list[Finding]:
+def _projection_findings(projection: Projection, count: float) -> list[Finding]:
     path, found = f"projections.{projection.name}", []
     if count == 0:
         found.append(
@@ -127,21 +130,6 @@ def _projection_findings(
                 f"no synapse at all: {projection.pre} -> {projection.post} is dropped",
             )
         )
-    delay, dt = projection.delay, simulation.dt
-    values: list[float] = []
-    if isinstance(delay, dist.Constant):
-        values = [delay.value]
-    if isinstance(projection.rule, Explicit) and projection.rule.delay:
-        values = list(projection.rule.delay)
-    off = [v for v in values if abs(v / dt - round(v / dt)) > 1e-6 or v < dt / 2]
-    if off:
-        became = simulation.steps(off[0], minimum=1) * dt
-        text = f"{len(off)} delay(s) off the grid of {dt:g} ms: {off[0]:g} ms becomes {became:g} ms"
-        found.append(Finding("warning", f"{path}.delay", text))
-    share = 0.0 if off else share_lifted(projection, dt)
-    if share > 1e-6:
-        text = f"{share:.2%} of the delays round to no step and become one step ({dt:g} ms)"
-        found.append(Finding("warning", f"{path}.delay", text))
     if isinstance(projection.weight, dist.Normal) and projection.weight.sd > 0:
         share = dist.share_below(projection.weight, 0.0)
         share = share if projection.weight.mean > 0 else 1 - share
@@ -158,11 +146,6 @@ def _population_findings(network: Network, simulation: Simulation) -> list[Findi
         model = network.model_of(population)
         values = {**model.defaults()}
         values |= {name: dist.typical(value) for name, value in population.parameters.items()}
-        if model.refractory is not None:
-            steps = values[model.refractory] / simulation.dt
-            if abs(steps - round(steps)) > 1e-6:
-                text = f"{values[model.refractory]:g} ms becomes {round(steps)} steps"
-                found.append(Finding("warning", f"{path}.parameters.{model.refractory}", text))
         if "V_reset" in values and "V_th" in values and values["V_reset"] >= values["V_th"]:
             found.append(Finding("warning", f"{path}.parameters.V_reset", "not below V_th"))
         for name, value in values.items():

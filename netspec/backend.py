@@ -27,6 +27,7 @@ from pydantic import Field, StrictBool, StrictStr
 from netspec import realisation
 from netspec.errors import BackendMissing, UnsupportedError, UsageError, choices, nearest, unknown
 from netspec.fields import Described, Identifier
+from netspec.grid import misfits
 from netspec.machine import memory_mib
 from netspec.network import Network, Projection
 from netspec.realisation import Synapses
@@ -339,7 +340,11 @@ class Backend(ABC):
 
     def ledger(self, request: RunRequest) -> Ledger:
         """Answer for everything that the network needs, without building it."""
-        entries = [*self.entries(request), *_canonical_delays(request)]
+        entries = [*self.entries(request)]
+        # times are rounded by netspec, the same on every backend
+        for misfit in misfits(request.network, request.simulation):
+            status: Literal["exact", "unsupported"] = "unsupported" if misfit.lost else "exact"
+            entries.append(Entry(thing=misfit.path, status=status, reason=misfit.text))
         return Ledger(backend=self.name, entries=tuple(entries))
 
     @abstractmethod
@@ -372,21 +377,6 @@ class Backend(ABC):
         """
         for request in requests:
             yield self.execute(request, progress)
-
-
-def _canonical_delays(request: RunRequest) -> list[Entry]:
-    """Name the delays that the canonical form lifts to one step, the same on every backend."""
-    entries, dt = [], request.simulation.dt
-    for projection in request.network.projections:
-        share = realisation.share_lifted(projection, dt)
-        if projection.delay is None:
-            reason = f"the smallest delay there is, one step of {dt:g} ms"
-        elif share > 0:
-            reason = f"{share:.2%} of the delays round to 0 steps and are one step of {dt:g} ms"
-        else:
-            continue
-        entries.append(Entry(thing=f"projections.{projection.name}.delay", reason=reason))
-    return entries
 
 
 def backend_names() -> list[str]:

@@ -59,6 +59,13 @@ class Call:
 
 Expr = Number | Name | Operation | Call
 
+
+def exprel(x: Any) -> Any:
+    """Return ``(exp(x) - 1)/x``, which is 1 at zero."""
+    other = np.where(x == 0, 1.0, x)
+    return np.where(x == 0, 1.0, np.expm1(other) / other)[()]
+
+
 # name: (number of arguments, NumPy function, C name); all of them exist in Brian2 or are inlined
 FUNCTIONS: dict[str, tuple[int, Callable[..., Any], str]] = {
     "exp": (1, np.exp, "exp"),
@@ -77,6 +84,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any], str]] = {
     "floor": (1, np.floor, "floor"),
     "ceil": (1, np.ceil, "ceil"),
     "clip": (3, np.clip, ""),
+    "exprel": (1, exprel, ""),  # where a rate of Hodgkin and Huxley's is 0/0
 }
 _SAME_DIMENSION = {"abs", "clip"}
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
@@ -429,6 +437,9 @@ def _print(tree: Expr, language: str, outer: int) -> str:
         if tree.function == "clip" and language == "c":
             value, low, high = (_print(a, language, 0) for a in tree.args)
             return f"fmin(fmax({value}, {low}), {high})"
+        if tree.function == "exprel" and language == "c":
+            equal, value, below = (_print(tree.args[0], language, level) for level in (5, 0, 7))
+            return f"(({equal} == 0.0) ? 1.0 : expm1({value}) / {below})"
         args = ", ".join(_print(a, language, 0) for a in tree.args)
         name = FUNCTIONS[tree.function][2] if language == "c" else tree.function
         return f"{name}({args})"

@@ -11,9 +11,9 @@ Inputs are constant within a step. Held states do not move while ``active`` is 0
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,15 @@ from netspec.neurons import NeuronModel, State
 
 ACTIVE = Name("active")
 CONSTANT = "1"  # the column of what does not depend on any variable; no identifier
+
+
+def own(name: str) -> str:
+    """Return what a name of a description is called in generated code.
+
+    No word of a language or simulator begins and ends so. A name on its own might be one (`range`,
+    `gain`, `order`) or end as one (Brian2 takes ``_pre`` and ``_post`` for the ends of a synapse).
+    """
+    return f"x_{name}_x"
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,19 @@ class StepProgram:
     constant_names: tuple[str, ...]
     hoisted: tuple[tuple[str, Expr], ...] = ()
 
+    @cached_property
+    def code_names(self) -> dict[str, Expr]:
+        """What stands in generated code for every name of the description, constant and unit.
+
+        Names of the program's own temporaries are not in it, and stay as they are.
+        """
+        model = self.model
+        states = (state.name for state in model.dynamics.states)
+        constants = (*self.constant_names, *(name for name, _ in self.hoisted))
+        names = (*model.parameters, *model.inputs, *states, *constants)
+        units = {name: Number(size) for name, size in ex.UNIT_NAMES.items()}
+        return {**{name: Name(own(name)) for name in names}, **units}
+
     @property
     def parameter_names(self) -> tuple[str, ...]:
         """Parameters that statements, threshold or reset still mention."""
@@ -90,57 +112,109 @@ class StepProgram:
         return found | self._all_propagators(parameters)
 
     def _all_propagators(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        rows = {k: np.atleast_1d(np.asarray(v, float)) for k, v in parameters.items()}
+        values = {k: np.atleast_1d(np.asarray(v, float)) for k, v in parameters.items()}
+        factors, rest = _coefficients(self.model, self.linear)
+        inside, outside = (
+            sorted(k for k, v in values.items() if v.size > 1 and k in used)
+            for used in (_names_in(factors.values()), _names_in(rest))
+        )
+        one = {k: v[:1] for k, v in values.items()}
+        if not inside:
+            found = {name: float(value[0]) for name, value in self._propagators(one).items()}
+            return found | (self._driven(one, {k: values[k] for k in outside}) if outside else {})
         # one matrix exponential for each combination of values that the linear states see
-        rhs = {state.name: state.rhs for state in self.model.dynamics.states}
-        used = frozenset().union(*(ex.names(rhs[name]) for name in self.linear))
-        varying = [k for k, v in rows.items() if v.size > 1 and k in used]
-        if not varying:
-            return self._propagators({k: float(v[0]) for k, v in rows.items()})
-        table = np.stack([rows[k] for k in varying], axis=1)
+        varying = sorted({*inside, *outside})
+        table = np.stack([values[k] for k in varying], axis=1)
         unique, back = np.unique(table, axis=0, return_inverse=True)
-        fixed = {k: float(v[0]) for k, v in rows.items() if k not in varying}  # or unused
-        each = [
-            self._propagators({**fixed, **dict(zip(varying, row, strict=True))}) for row in unique
-        ]
-        return {
-            name: np.array([found[name] for found in each])[back.ravel()]
-            for name in self.constant_names
-        }
+        rows = self._propagators(one | dict(zip(varying, unique.T, strict=True)))
+        return {name: found[back.ravel()] for name, found in rows.items()}
 
-    def _propagators(self, parameters: dict[str, float]) -> dict[str, float]:
-        from scipy.linalg import expm
+    def _driven(
+        self, one: dict[str, NDArray[np.float64]], outside: dict[str, NDArray[np.float64]]
+    ) -> dict[str, Any]:
+        """Return the constant terms where nothing but the drive differs: they are linear in it."""
+        drive = _drive(self.model, self.linear, one | outside)
+        size, found = len(self.linear), {}
+        matrix = _matrix(self.model, self.linear, one)[0, :size, :-1]
+        wide = np.zeros((matrix.shape[1] + size,) * 2)
+        wide[:size] = np.hstack([matrix, np.eye(size)])
+        for prefix, span in self._spans():
+            response = _expm(wide * span)[:size, -size:]
+            for i, column in enumerate((drive @ response.T).T):
+                found[f"{prefix}_{i}_{matrix.shape[1]}"] = column
+        return {name: column for name, column in found.items() if name in self.constant_names}
 
-        matrix = _matrix(self.model, self.linear, parameters)
-        found: dict[str, float] = {}
-        for prefix, span in (("full", self.dt), ("half", self.dt / 2)):
-            if any(name.startswith(prefix) for name in self.constant_names):
-                propagator = expm(matrix * span)
-                columns = _columns(self.model, self.linear)
-                for i in range(len(self.linear)):
-                    for j in range(len(columns)):
-                        found[f"{prefix}_{i}_{j}"] = float(propagator[i, j])
+    def _spans(self) -> list[tuple[str, float]]:
+        spans = (("full", self.dt), ("half", self.dt / 2))
+        return [s for s in spans if any(name.startswith(s[0]) for name in self.constant_names)]
+
+    def _propagators(
+        self, values: dict[str, NDArray[np.float64]]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return every propagator, shape (rows,), of parameters that are one value or one a row."""
+        matrix, found = _matrix(self.model, self.linear, values), {}
+        for prefix, span in self._spans():
+            propagator = _expm(matrix * span)
+            for i in range(len(self.linear)):
+                for j in range(matrix.shape[1]):
+                    found[f"{prefix}_{i}_{j}"] = propagator[:, i, j]
         return {name: found[name] for name in self.constant_names}
+
+
+def _expm(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.linalg import expm
+
+    found: NDArray[np.float64] = expm(matrices)
+    return found
 
 
 def _columns(model: NeuronModel, linear: tuple[str, ...]) -> list[str]:
     return [*linear, *model.inputs, CONSTANT]
 
 
-def _matrix(
-    model: NeuronModel, linear: tuple[str, ...], parameters: Mapping[str, float]
-) -> NDArray[np.float64]:
-    """Return d/dt of (linear states, inputs, 1) as a matrix."""
-    columns = _columns(model, linear)
-    matrix = np.zeros((len(columns), len(columns)))
+def _names_in(trees: Iterable[Expr]) -> frozenset[str]:
+    return frozenset().union(*map(ex.names, trees))
+
+
+def _coefficients(
+    model: NeuronModel, linear: tuple[str, ...]
+) -> tuple[dict[tuple[int, int], Expr], list[Expr]]:
+    """Return (row, column) -> coefficient of d/dt of the linear states, and the right sides."""
     rhs = {state.name: state.rhs for state in model.dynamics.states}
-    variables = {name: 0.0 for name in columns}
+    found = {}
     for i, name in enumerate(linear):
-        for j, column in enumerate(columns[:-1]):
+        for j, column in enumerate(_columns(model, linear)[:-1]):
             factor = ex.coefficient(rhs[name], column)
             if factor is not None:
-                matrix[i, j] = ex.evaluate(factor, {**variables, **parameters})
-        matrix[i, -1] = ex.evaluate(rhs[name], {**variables, **parameters})
+                found[i, j] = factor
+    return found, [rhs[name] for name in linear]
+
+
+def _drive(
+    model: NeuronModel, linear: tuple[str, ...], values: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return what is left of d/dt where all states and inputs are zero, shape (rows, states)."""
+    nothing = {name: 0.0 for name in _columns(model, linear)}
+    sides = [ex.evaluate(tree, {**nothing, **values}) for tree in _coefficients(model, linear)[1]]
+    return np.stack(np.broadcast_arrays(np.zeros(1), *sides)[1:], axis=-1)
+
+
+def _matrix(
+    model: NeuronModel, linear: tuple[str, ...], values: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return d/dt of (linear states, inputs, 1) as matrices, shape (rows, columns, columns).
+
+    `values` are of one row, or of all.
+    """
+    columns = _columns(model, linear)
+    nothing = {name: 0.0 for name in columns}
+    factors, _ = _coefficients(model, linear)
+    rows = max((len(v) for v in values.values()), default=1)
+    matrix = np.zeros((rows, len(columns), len(columns)))
+    for (i, j), factor in factors.items():
+        matrix[:, i, j] = ex.evaluate(factor, {**nothing, **values})
+    if linear:
+        matrix[:, : len(linear), -1] = _drive(model, linear, values)
     return matrix
 
 

@@ -160,6 +160,10 @@ class Dynamics:
     reset: tuple[tuple[str, ex.Expr], ...]
     shortcuts: tuple[tuple[str, ex.Expr], ...]
 
+    def held(self, state: str) -> bool:
+        """Return whether a state is held, and discards events, while the neuron is refractory."""
+        return any(s.held for s in self.states if s.name == state)
+
 
 class NeuronModel(Described):
     """A point neuron: equations, threshold, reset, receptors, parameters.
@@ -430,6 +434,29 @@ iaf_psc_exp = NeuronModel(
     ),
 )
 
+iaf_psc_delta = NeuronModel(
+    name="iaf_psc_delta",
+    description="Leaky integrate-and-fire neuron whose V_m jumps by the weight (mV) of an event "
+    "(NEST's iaf_psc_delta; Brunel 2000, J Comput Neurosci 8:183). Both receptors are V_m, with "
+    "weights of either sign; while the neuron is refractory V_m is held, and events are discarded.",
+    equations="dV_m/dt = -(V_m - E_L)/tau_m + (I_e + I_stim)/C_m : mV (unless refractory)",
+    threshold="V_m >= V_th",
+    reset={"V_m": "V_reset"},
+    refractory="t_ref",
+    receptors={"excitatory": "V_m", "inhibitory": "V_m"},
+    inputs={"I_stim": "pA"},
+    initial={"V_m": "E_L"},
+    parameters=_parameters(
+        C_m=(250.0, "pF", 1.0, 20000.0),
+        tau_m=(10.0, "ms", 0.5, 1000.0),
+        t_ref=(2.0, "ms", 0.0, 100.0),
+        E_L=(-70.0, "mV", -200.0, 100.0),
+        V_reset=(-70.0, "mV", -200.0, 100.0),
+        V_th=(-55.0, "mV", -200.0, 100.0),
+        I_e=(0.0, "pA", -1e5, 1e5),
+    ),
+)
+
 iaf_cond_nmda = NeuronModel(
     name="iaf_cond_nmda",
     description="Leaky integrate-and-fire neuron with AMPA and GABA conductances and saturating "
@@ -474,4 +501,4 @@ iaf_cond_nmda = NeuronModel(
     ),
 )
 
-LIBRARY: dict[str, NeuronModel] = {m.name: m for m in (iaf_psc_exp, iaf_cond_nmda)}
+LIBRARY: dict[str, NeuronModel] = {m.name: m for m in (iaf_psc_exp, iaf_psc_delta, iaf_cond_nmda)}

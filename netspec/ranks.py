@@ -155,6 +155,8 @@ def _joined(parts: Sequence[dict[str, NDArray[Any]]], manifest: dict[str, Any]) 
 def _placed(parts: Sequence[dict[str, NDArray[Any]]], name: str, local: str) -> NDArray[Any]:
     """Put the neurons of all ranks side by side; the last axis is that of neurons."""
     held = [(p[name], p[f"local/{local}"]) for p in parts if len(p.get(f"local/{local}", ()))]
+    if not held:  # nobody was asked for
+        return parts[0][name]
     size = sum(len(positions) for _, positions in held)
     whole = np.empty((*held[0][0].shape[:-1], size), held[0][0].dtype)
     for values, positions in held:

@@ -30,12 +30,12 @@ from netspec.connectivity import (
     expected_count,
 )
 from netspec.errors import DescriptionError, Fault
+from netspec.grid import MAX_DELAY_STEPS
 from netspec.network import CurrentInput, Network, Projection, StepCurrent
 from netspec.simulation import Simulation
 from netspec.streams import stream
 
 BLOCK = 2_000_000  # synapses per block, about
-MAX_DELAY_STEPS = 2**16 - 1
 Drawn = TypeVar("Drawn")
 
 
@@ -274,16 +274,6 @@ def _distinct_counts(
     dropped = _distinct(int(counts.sum()), int(counts.sum()) - number, generator, np.int64)
     blocks = np.searchsorted(np.cumsum(counts), dropped, side="right")
     return counts - np.bincount(blocks, minlength=len(sizes))
-
-
-def share_lifted(projection: Projection, dt: float) -> float:
-    """Return the share of a projection's delays that round to no step, and so become one."""
-    rule = projection.rule
-    if isinstance(rule, Explicit) and rule.delay:
-        return float(np.mean(np.asarray(rule.delay) < dt / 2))
-    if projection.delay is None:
-        return 0.0
-    return dist.share_below(projection.delay, dt / 2)
 
 
 def _bernoulli(p: float, space: int, generator: np.random.Generator) -> NDArray[np.int64]:

@@ -61,7 +61,8 @@ _SPECIAL = {"Hz": (Fraction(1), _dim(-1, 0, 0)), "deg": (Fraction(1), NONE)}
 _SI = (Fraction(1, 10**3), Fraction(1, 10**3), Fraction(1, 10**12))  # of ms, mV, pA
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
-_QUANTITY = re.compile(rf"\s*({_NUMBER})\s*([A-Za-zµμΩ%1°][\w µμΩ°*/^().-]{{0,60}})?\s*")
+# the number is taken whole: else the last digit of "0.1/ms" would be the 1 of a unit "1/ms"
+_QUANTITY = re.compile(rf"\s*((?>{_NUMBER}))\s*([A-Za-zµμΩ%1°/][\w µμΩ°*/^().-]{{0,60}})?\s*")
 _FACTOR = re.compile(r"\s*([*/]?)\s*(?:(1)|([A-Za-zµμΩ°]+)(?:(?:\^|\*\*)(-?\d))?)\s*")
 
 
@@ -175,7 +176,8 @@ def _split(text: str) -> tuple[Fraction, str]:
     match = _QUANTITY.fullmatch(text)
     if match is None or len(text) > 100:
         raise UnitError(f"given {shown(text)}, expected a number with a unit, such as '250 pF'")
-    return Fraction(Decimal(match[1])), (match[2] or "").strip()
+    written = (match[2] or "").strip()
+    return Fraction(Decimal(match[1])), f"1{written}" if written.startswith("/") else written
 
 
 def _to_float(value: Fraction) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,8 @@ from netspec import realisation
 from netspec.backend import Execution, Progress, RunRequest
 from netspec.backends.brian2.adapter import Brian2Backend, native_condition, plain_pairs
 from netspec.backends.brian2.functions import namespace
-from netspec.backends.brian2.groups import Group
+from netspec.backends.brian2.groups import ACTIVE, Group
+from netspec.lowering import own
 from netspec.network import Projection
 from netspec.streams import simulator_seed
 
@@ -38,6 +40,7 @@ class Brian2Building(Execution):
         self.b2, self.backend = brian2, backend
         self.groups: dict[str, Group] = {}
         self.objects: list[Any] = []
+        self.numbers = itertools.count()  # of Synapses objects
         # functions of the step that add events to state variables, in the synapses slot
         self.deliveries: list[Callable[[int], None]] = []
         # currents into inputs that a continuous coupling sets
@@ -71,10 +74,10 @@ class Brian2Building(Execution):
                 reset=group.reset(),
                 method="euler",  # there is no differential equation left to integrate
                 namespace=group.shared | functions,
-                name=f"group_{name}",
+                name=f"group_{len(self.groups)}",
             )
             for variable, values in group.varying.items():
-                group.array(variable)[:] = values
+                group.memory(variable)[:] = values
             for population in group.members:
                 where = group.slices[population.name]
                 initial = realisation.initial_values(self.network, population.name, self.simulation)
@@ -122,8 +125,8 @@ class Brian2Building(Execution):
     def _sum(self, projection: Projection) -> Callable[[int], None]:
         """Return a function that gives every target the number of spikes times the weight."""
         (pre, source), (post, where) = self.group(projection.pre), self.group(projection.post)
-        target = post.array(post.model.receptors[projection.receptor])[where]
-        space = pre.array("_spikespace")  # spikes of the step before, their number at the end
+        target = post.receiving(post.model.receptors[projection.receptor], where)
+        space = pre.memory("_spikespace")  # spikes of the step before, their number at the end
         weight = projection.weight.value  # type: ignore[union-attr]
         delay = 1
         if projection.delay is not None:
@@ -131,7 +134,8 @@ class Brian2Building(Execution):
         same = projection.pre == projection.post
         skip_self = same and not projection.rule.allow_autapses  # type: ignore[union-attr]
         waiting: list[NDArray[np.int64] | None] = [None] * delay
-        pairs = rules.expected_count(projection.rule, source.stop - source.start, len(target), same)
+        sizes = source.stop - source.start, where.stop - where.start
+        pairs = rules.expected_count(projection.rule, *sizes, same)
         self.result.synapses[projection.name] = int(pairs)
 
         def deliver(step: int) -> None:
@@ -142,9 +146,9 @@ class Brian2Building(Execution):
                     waiting[(step + delay - 1) % delay] = spikes[low:high] - source.start
             due, waiting[step % delay] = waiting[step % delay], None
             if due is not None:
-                np.add(target, weight * len(due), out=target)
+                target.add(weight * len(due))
                 if skip_self:
-                    target[due] -= weight
+                    target.add_at(due, -weight)
 
         return deliver
 
@@ -169,16 +173,22 @@ class Brian2Building(Execution):
         delay = dist.sample(projection.delay, count, self.generator)
         return weight, realisation.to_steps(delay, self.dt, projection.name)
 
-    def _synapses(self, pre: Any, post: Any, state: str, name: str) -> Any:
+    def _synapses(self, pre: Any, post: Any, group: Group, state: str) -> Any:
+        """Return an empty Synapses object between (parts of) groups, onto a state of `group`."""
+        passed = f"weight*{ACTIVE}_post" if group.model.dynamics.held(state) else "weight"
         synapses = self.b2.Synapses(
-            pre, post, "w : 1", on_pre={"arrive": f"{state}_post += w"}, name=name
+            pre,
+            post,
+            "weight : 1",
+            on_pre={"arrive": f"{own(state)}_post += {passed}"},
+            name=f"synapses{next(self.numbers)}",
         )
         synapses.arrive.when = "synapses"
         self.objects.append(synapses)
         return synapses
 
     def _set(self, synapses: Any, weight: Any, delay: Any) -> None:
-        synapses.w = weight
+        synapses.weight = weight
         # handed to the queue one step after the spike, see the module's text
         synapses.arrive.delay = (np.asarray(delay, float) - 1) * self.dt * self.b2.ms
 
@@ -192,11 +202,9 @@ class Brian2Building(Execution):
         total = sum(len(drawn) for _, drawn in parts)
         for projection, drawn in parts:
             self.result.synapses[projection.name] = len(drawn)
-        if not total:
+        if not total:  # Brian2 takes no Synapses object without a synapse
             return
-        synapses = self._synapses(
-            pre.neurons, post.neurons, state, f"synapses_{pre.model.name}_{post.model.name}_{state}"
-        )
+        synapses = self._synapses(pre.neurons, post.neurons, post, state)
         i, j = np.empty(total, np.int32), np.empty(total, np.int32)
         weight, delay = np.empty(total), np.empty(total, np.int64)
         position = 0
@@ -218,9 +226,7 @@ class Brian2Building(Execution):
             self.group(projection.pre), self.group(projection.post)
         )  # fmt: skip
         state = post.model.receptors[projection.receptor]
-        synapses = self._synapses(
-            pre.neurons[pre_slice], post.neurons[post_slice], state, f"synapses_{projection.name}"
-        )
+        synapses = self._synapses(pre.neurons[pre_slice], post.neurons[post_slice], post, state)
         synapses.connect(**arguments)
         count = len(synapses)
         if count:

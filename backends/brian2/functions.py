@@ -54,6 +54,11 @@ static inline double netspec_exp(double x) {
     return p * netspec_power_of_two(half) * netspec_power_of_two(n - half);
 }
 """
+EXPREL = """
+#include <math.h>
+static inline double netspec_exprel(double x) { return x == 0.0 ? 1.0 : expm1(x) / x; }
+"""
+OWN = {"exp": "netspec_exp", "exprel": "netspec_exprel"}  # in place of Brian2's
 QUOTIENT = "static inline double netspec_quotient(double a, double b) { return a / b; }"
 
 
@@ -67,6 +72,7 @@ def namespace() -> dict[str, Any]:
     found = {}
     for name, plain, source, arguments in (
         ("netspec_exp", np.exp, EXP, ["double x"]),
+        ("netspec_exprel", ex.exprel, EXPREL, ["double x"]),
         ("netspec_quotient", np.divide, QUOTIENT, ["double a", "double b"]),
     ):
         function = found[name] = Function(plain, arg_units=[1] * len(arguments), return_unit=1)
@@ -82,5 +88,5 @@ def vectorisable(tree: ex.Expr) -> ex.Expr:
         return tree
     args = tuple(map(vectorisable, tree.args))
     if isinstance(tree, ex.Call):
-        return ex.Call("netspec_exp" if tree.function == "exp" else tree.function, args)
+        return ex.Call(OWN.get(tree.function, tree.function), args)
     return ex.Call("netspec_quotient", args) if tree.op == "/" else ex.Operation(tree.op, args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,11 @@ from numpy.typing import NDArray
 from netspec import expressions as ex
 from netspec import realisation
 from netspec.backends.brian2.functions import vectorisable
-from netspec.lowering import lower
+from netspec.lowering import lower, own
 from netspec.network import Network
 
-# Brian2 would take the name of a unit for its own quantity
-_UNITS = {name: ex.Number(size) for name, size in ex.UNIT_NAMES.items()}
-
-
-def _source(tree: ex.Expr) -> str:
-    return ex.to_source(vectorisable(ex.substitute(tree, _UNITS)))
+# names of the adapter's own, which no name of a description can meet (`lowering.own`)
+ACTIVE, LEFT, REST = "active", "refractory_left", "refractory_steps"
 
 
 class Group:
@@ -36,14 +33,14 @@ class Group:
         given = {p.name: realisation.parameters(network, p.name, simulation) for p in self.members}
         values: dict[str, list[Any]] = {}
         for population in self.members:
-            own = given[population.name]
+            drawn = given[population.name]
             numbers = {
-                **{name: own[name] for name in self.program.parameter_names},
-                **self.program.constants(own),
-                "refractory_steps": self.program.refractory_steps(own),
+                **{name: drawn[name] for name in self.program.parameter_names},
+                **self.program.constants(drawn),
             }
             for name, value in numbers.items():
-                values.setdefault(name, []).append(value)
+                values.setdefault(own(name), []).append(value)
+            values.setdefault(REST, []).append(self.program.refractory_steps(drawn))
         # a value that is the same for all stays a constant of the generated code
         self.shared: dict[str, float | int] = {}
         self.varying: dict[str, NDArray[Any]] = {}
@@ -56,11 +53,14 @@ class Group:
                 )
         self.neurons: Any = None
 
+    def _source(self, tree: ex.Expr) -> str:
+        return ex.to_source(vectorisable(ex.substitute(tree, self.program.code_names)))
+
     def equations(self) -> str:
         """Return Brian2 equations: variables only, since the step program does the rest."""
         names = [*(state.name for state in self.model.dynamics.states), *self.model.inputs]
-        lines = [f"{name} : 1" for name in (*names, "active")]
-        lines.append("refractory_left : integer")
+        lines = [f"{name} : 1" for name in (*map(own, names), ACTIVE)]
+        lines.append(f"{LEFT} : integer")
         for name, values in self.varying.items():
             kind = "integer" if values.dtype.kind == "i" else "1"
             lines.append(f"{name} : {kind} (constant)")
@@ -68,25 +68,61 @@ class Group:
 
     def step(self) -> str:
         """Return the code of the groups slot."""
-        lines = ["active = 1.0*int(refractory_left == 0)"]
-        lines += [f"{s.target} = {_source(s.value)}" for s in self.program.statements]
-        lines.append("refractory_left = refractory_left - int(refractory_left > 0)")
+        lines = [f"{ACTIVE} = 1.0*int({LEFT} == 0)"]
+        for statement in self.program.statements:
+            target = statement.target if statement.local else own(statement.target)
+            lines.append(f"{target} = {self._source(statement.value)}")
+        lines.append(f"{LEFT} = {LEFT} - int({LEFT} > 0)")
         return "\n".join(lines)
 
     def threshold(self) -> str:
         """Return the condition of the thresholds slot."""
-        condition = _source(self.model.dynamics.threshold)
-        return f"({condition}) and active > 0.5"
+        condition = self._source(self.model.dynamics.threshold)
+        return f"({condition}) and {ACTIVE} > 0.5"
 
     def reset(self) -> str:
         """Return the code of the resets slot."""
         # all expressions see the values before the spike
         reset = self.model.dynamics.reset
-        lines = [f"reset_{name} = {_source(tree)}" for name, tree in reset]
-        lines += [f"{name} = reset_{name}" for name, _ in reset]
-        return "\n".join([*lines, "refractory_left = refractory_steps"])
+        lines = [f"reset_{name} = {self._source(tree)}" for name, tree in reset]
+        lines += [f"{own(name)} = reset_{name}" for name, _ in reset]
+        return "\n".join([*lines, f"{LEFT} = {REST}"])
 
     def array(self, name: str) -> NDArray[Any]:
-        """Return the memory of a variable, to be read and written in place."""
-        values: NDArray[Any] = self.neurons.variables[name].get_value()
+        """Return the memory of what a description names, to be read and written in place."""
+        return self.memory(own(name))
+
+    def memory(self, variable: str) -> NDArray[Any]:
+        """Return the memory of a variable of Brian2's."""
+        values: NDArray[Any] = self.neurons.variables[variable].get_value()
         return values
+
+    def receiving(self, state: str, where: slice) -> Receiving:
+        """Return where events onto a state of some neurons are added."""
+        active = self.memory(ACTIVE)[where] if self.model.dynamics.held(state) else None
+        return Receiving(self.array(state)[where], active)
+
+
+@dataclass(frozen=True)
+class Receiving:
+    """A state that receives events, of the neurons of a population.
+
+    Attributes
+    ----------
+    values : ndarray, shape (size,)
+        Brian2's memory.
+    active : ndarray of 0.0 and 1.0, or None
+        Of a state that is held while a neuron is refractory, and discards events meanwhile.
+    """
+
+    values: NDArray[Any]
+    active: NDArray[Any] | None
+
+    def add(self, weight: float) -> None:
+        """Add a weight to all neurons."""
+        np.add(self.values, weight if self.active is None else weight * self.active, self.values)
+
+    def add_at(self, neurons: Any, weight: float) -> None:
+        """Add a weight to neurons, once for each time that they are named."""
+        passed = weight if self.active is None else weight * self.active[neurons]
+        np.add.at(self.values, neurons, passed)

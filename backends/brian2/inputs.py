@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from netspec import realisation
 from netspec.backends.brian2.building import Brian2Building
+from netspec.backends.brian2.groups import ACTIVE, Receiving
 from netspec.kernels import product
+from netspec.lowering import own
 
 RARE = 0.3  # Poisson events per neuron and step, below which events are drawn, not numbers
 
@@ -102,7 +104,7 @@ class Brian2Inputs(Brian2Building):
             mean = poisson.rate * poisson.number * self.dt * 1e-3
             if mean < RARE:
                 self.deliveries.append(
-                    self._rare_events(group.array(state)[where], mean, poisson.weight, start)
+                    self._rare_events(group.receiving(state, where), mean, poisson.weight, start)
                 )
                 continue
             layer = 0  # a second input to the same neurons draws numbers of its own
@@ -114,7 +116,8 @@ class Brian2Inputs(Brian2Building):
             found = kinds.setdefault(key, zeros)
             found["mean"][where], found["weight"][where] = mean, poisson.weight
         for index, ((model, state, start, _), values) in enumerate(kinds.items()):
-            neurons = self.groups[model].neurons
+            group = self.groups[model]
+            neurons = group.neurons
             names = {}
             for kind, array in values.items():
                 names[kind] = f"poisson_{kind}_{index}"
@@ -123,22 +126,24 @@ class Brian2Inputs(Brian2Building):
                 else:
                     neurons.variables.add_array(names[kind], size=len(array), values=array,
                                                 constant=True, index="_idx")  # fmt: skip
-            begun = f"*int(t/dt > {start} - 0.5)" if start else ""
-            code = f"{state} = {state} + {names['weight']}*poisson({names['mean']}){begun}"
+            when = f"*int(t/dt > {start} - 0.5)" if start else ""
+            when += f"*{ACTIVE}" if group.model.dynamics.held(state) else ""
+            code = f"{own(state)} += {names['weight']}*poisson({names['mean']}){when}"
             operation = neurons.run_regularly(
                 code, when="synapses", order=1, name=f"poisson_{index}"
             )
             self.objects.append(operation)
 
     def _rare_events(
-        self, values: NDArray[Any], mean: float, weight: float, start: int
+        self, target: Receiving, mean: float, weight: float, start: int
     ) -> Callable[[int], None]:
         """Return a function that adds Poisson events of `mean` per neuron and step.
 
         The events of a population are a Poisson number of events at neurons chosen uniformly,
         which is the same as independent numbers for all neurons, and far fewer draws.
         """
-        size, block = len(values), max(1, int(1e5 / max(mean * len(values), 1)))
+        size = len(target.values)
+        block = max(1, int(1e5 / max(mean * size, 1)))
         generator = self.generator.spawn(1)[0]
         targets, bounds = np.empty(0, np.int64), [0] * (block + 1)
 
@@ -151,24 +156,24 @@ class Brian2Inputs(Brian2Building):
                 counts = generator.poisson(mean * size, block)
                 targets = generator.integers(0, size, counts.sum())
                 bounds = [0, *np.cumsum(counts).tolist()]
-            np.add.at(values, targets[bounds[at] : bounds[at + 1]], weight)
+            target.add_at(targets[bounds[at] : bounds[at + 1]], weight)
 
         return deliver
 
     def _given_spikes(self) -> None:
         """Add the events of `SpikeInput` at the end of the step that they are due in."""
-        due: dict[int, list[tuple[NDArray[Any], int, float]]] = {}
+        due: dict[int, list[tuple[Receiving, int, float]]] = {}
         for source in self.network.spike_inputs:
             group, where = self.group(source.target)
-            values = group.array(group.model.receptors[source.receptor])[where]
+            target = group.receiving(group.model.receptors[source.receptor], where)
             for t, neuron in zip(source.times, source.neurons, strict=True):
                 step = self.simulation.steps(t)
-                due.setdefault(step - 1, []).append((values, neuron, source.weight))
+                due.setdefault(step - 1, []).append((target, neuron, source.weight))
         if due:
 
             def deliver(step: int) -> None:
-                for values, neuron, weight in due.get(step, ()):
-                    values[neuron] += weight
+                for target, neuron, weight in due.get(step, ()):
+                    target.add_at(neuron, weight)
 
             self.deliveries.append(deliver)
 

@@ -13,6 +13,7 @@ from netspec.backend import Outcome, Progress, RunRequest
 from netspec.backends.brian2.adapter import Brian2Backend
 from netspec.backends.brian2.groups import Group
 from netspec.backends.brian2.inputs import Brian2Inputs
+from netspec.lowering import own
 
 SCHEDULE = ["start", "groups", "synapses", "thresholds", "resets", "end"]
 
@@ -40,6 +41,7 @@ class Brian2Simulation(Brian2Inputs):
     def __init__(self, backend: Brian2Backend, request: RunRequest, progress: Progress) -> None:
         super().__init__(backend, request, progress)
         self.spikes: dict[str, Spikes] = {}  # by neuron model
+        self.counted_from = 0.0
 
     def outcome(self) -> Outcome:
         """Run all phases."""
@@ -51,13 +53,26 @@ class Brian2Simulation(Brian2Inputs):
         with self.phase("prepare"):
             self.inputs()
             self._record()
+            if self.simulation.warmup_steps:
+                self._end_of_warmup()
             brian_network = self.b2.Network(self.objects)
             brian_network.schedule = SCHEDULE
             brian_network.run(0 * self.b2.ms)
+            self._check_compiled(brian_network)
         self._simulate(brian_network)
         with self.phase("read"):
             self._read()
         return self.result
+
+    @staticmethod
+    def _check_compiled(brian_network: Any) -> None:
+        """Raise if code did not compile: Brian2 prints Cython's errors, and leaves the code out."""
+        for thing in brian_network.sorted_objects:
+            code = getattr(thing, "codeobj", None)
+            compiled = getattr(code, "compiled_code", {})
+            source = getattr(getattr(code, "code", None), "run", "")
+            if "run" in compiled and compiled["run"] is None and "EMPTY_CODE_BLOCK" not in source:
+                raise RuntimeError(f"Brian2 could not compile {thing.name}, see above")
 
     # -- recording, time, reading -------------------------------------------------------
 
@@ -77,8 +92,8 @@ class Brian2Simulation(Brian2Inputs):
             every = self.simulation.steps(recorder.interval or self.dt, minimum=1)
             self.samplers[recorder.name] = b2.StateMonitor(
                 group.neurons,
-                recorder.variables,
-                record=np.array(sorted(set(chosen))) + where.start,
+                list(map(own, recorder.variables)),
+                record=np.array(chosen, np.int64) + where.start,
                 dt=every * self.dt * b2.ms,
                 when="start",  # the state at t, before the step that begins there
             )
@@ -86,7 +101,7 @@ class Brian2Simulation(Brian2Inputs):
 
     def _record_spikes(self, name: str, group: Group) -> None:
         """Keep the spikes of a group; SpikeMonitor does the same in several times the time."""
-        space, now = group.array("_spikespace"), self._timestep()
+        space, now = group.memory("_spikespace"), self._timestep()
         found = self.spikes[name] = Spikes()
 
         def record() -> None:
@@ -99,26 +114,33 @@ class Brian2Simulation(Brian2Inputs):
             self.b2.NetworkOperation(record, when="thresholds", order=1, clock=self.b2.defaultclock)
         )
 
+    def _end_of_warmup(self) -> None:
+        """Note the time at which the warm-up ends; the run itself is one to Brian2.
+
+        Brian2 clears its spikes when a run begins. They are handed over in the step after, so those
+        of the last step before a second run would be lost.
+        """
+        now, end = self._timestep(), self.simulation.warmup_steps
+
+        def look() -> None:
+            if now[0] == end:
+                self.counted_from = time.perf_counter()
+
+        clock = self.b2.defaultclock
+        self.objects.append(self.b2.NetworkOperation(look, when="start", order=-1, clock=clock))
+
     def _simulate(self, brian_network: Any) -> None:
         b2, simulation = self.b2, self.simulation
-        spans = {
-            "warmup": simulation.warmup_steps,
-            "simulate": simulation.total_steps - simulation.warmup_steps,
-        }
-        done = 0
-        for phase, steps in spans.items():
 
-            def report(elapsed: Any, completed: float, start: Any, duration: Any,
-                       begin: int = done, span: int = steps) -> None:  # fmt: skip
-                self.progress("simulate", (begin + completed * span) / simulation.total_steps)
+        def report(elapsed: Any, completed: float, start: Any, duration: Any) -> None:
+            self.progress("simulate", completed)
 
-            started = time.perf_counter()
-            if steps:
-                brian_network.run(
-                    steps * self.dt * b2.ms, report=report, report_period=1 * b2.second
-                )
-            self.result.seconds[phase] = time.perf_counter() - started
-            done += steps
+        started = self.counted_from = time.perf_counter()
+        brian_network.run(
+            simulation.total_steps * self.dt * b2.ms, report=report, report_period=1 * b2.second
+        )
+        self.result.seconds["warmup"] = self.counted_from - started
+        self.result.seconds["simulate"] = time.perf_counter() - self.counted_from
         if self._timestep()[0] != simulation.total_steps:
             raise RuntimeError("Brian2 made another number of steps than asked for")
         for group in self.groups.values():
@@ -143,15 +165,15 @@ class Brian2Simulation(Brian2Inputs):
             )
             for population, where in self.groups[name].slices.items():
                 if population in self.network.recorded():
-                    own = (neurons >= where.start) & (neurons < where.stop)
-                    found = (neurons[own] - where.start).astype(np.uint32)
-                    self.result.spikes[population] = (steps[own], found)
+                    inside = (neurons >= where.start) & (neurons < where.stop)
+                    found = (neurons[inside] - where.start).astype(np.uint32)
+                    self.result.spikes[population] = (steps[inside], found)
         for recorder in self.network.recorders:
             if recorder.variables:
                 sampler = self.samplers[recorder.name]
                 times = np.asarray(sampler.t / self.b2.ms) / self.dt
                 for variable in recorder.variables:
-                    values = np.asarray(getattr(sampler, variable)).T
+                    values = np.asarray(getattr(sampler, own(variable))).T
                     # the initial state is no sample at the end of a step
                     self.result.samples[recorder.name, variable] = (
                         np.rint(times[1:]).astype(np.int64),
@@ -166,12 +188,14 @@ class Brian2Simulation(Brian2Inputs):
             for population, where in group.slices.items():
                 for name in group.program.parameter_names:
                     found[f"parameters/{population}/{name}"] = (
-                        np.atleast_1d(group.shared[name])
-                        if name in group.shared
+                        np.atleast_1d(group.shared[own(name)])
+                        if own(name) in group.shared
                         else np.asarray(group.array(name)[where])
                     )
         for projection in self.network.projections:
-            if projection.name not in self.parts:
+            if projection.name not in self.parts:  # it has no synapse
+                for key, kind in (("pre", int), ("post", int), ("weight", float), ("delay", int)):
+                    found[f"projections/{projection.name}/{key}"] = np.empty(0, kind)
                 continue
             synapses, where = self.parts[projection.name]
             (_, pre), (_, post) = self.group(projection.pre), self.group(projection.post)
@@ -181,7 +205,7 @@ class Brian2Simulation(Brian2Inputs):
             )
             i = np.asarray(synapses.i[:])[where] - (pre.start if merged else 0)
             j = np.asarray(synapses.j[:])[where] - (post.start if merged else 0)
-            weight = np.asarray(synapses.w[:])[where]
+            weight = np.asarray(synapses.weight[:])[where]
             delay = np.asarray(synapses.arrive.delay / self.b2.ms)[where] / self.dt + 1
             steps = np.rint(delay).astype(np.int64)
             order = np.lexsort((steps, weight, j, i))

@@ -15,17 +15,17 @@ from netspec import connectivity as rules
 from netspec.backend import Backend, Entry, Option, Outcome, Progress, RunRequest
 from netspec.backends.genn import shards
 from netspec.backends.genn.inputs import poisson_mean
-from netspec.backends.genn.sampling import LARGEST_PRODUCT_MEAN
+from netspec.backends.genn.sampling import LARGEST_PRODUCT_MEAN, LARGEST_TABLE_MEAN
 from netspec.backends.genn.synapses import (
     expected_row,
     fixed_delay,
     is_dense,
     is_native,
-    longest_delay,
 )
 from netspec.backends.genn.waves import HIGHEST, Waves, waves_of
 from netspec.backends.genn.weights import Grid, fixed_weight, grid
 from netspec.errors import BackendMissing, SimulationFailed
+from netspec.grid import longest_delay
 from netspec.machine import free_memory
 from netspec.network import PoissonInput, Projection
 from netspec.realisation import current_changes
@@ -187,12 +187,15 @@ class GennBackend(Backend):
     def how_driven(self, request: RunRequest, poisson: PoissonInput) -> Entry:
         """Say how Poisson numbers are drawn."""
         thing, way = f"poisson_inputs.{poisson.name}", "an inverse table"
+        mean = poisson_mean(poisson, request.simulation.dt)
         if self.option(request, "poisson") == "product":
             way = "multiplying uniform numbers"
-            mean = poisson_mean(poisson, request.simulation.dt)
             if mean > LARGEST_PRODUCT_MEAN:
                 reason = f"option poisson=product: exp(-{mean:.0f}) is too small, use table"
                 return Entry(thing=thing, status="unsupported", reason=reason)
+        elif mean > LARGEST_TABLE_MEAN:
+            reason = f"{mean:.0f} events a step; at most {LARGEST_TABLE_MEAN:.0f} by a table"
+            return Entry(thing=thing, status="unsupported", reason=reason)
         return Entry(thing=thing, reason=f"one Poisson number a neuron and step, by {way}")
 
     def how_drawn(self, request: RunRequest, projection: Projection, split: bool) -> str:

@@ -56,7 +56,10 @@ _BUFFER = Code(
 
 def given_code(network: Network, target: str, state: str) -> Source:
     """Return a source that hands over what the host left in ``pending``, once."""
-    return Source(f"given_{target}_{state}", target, _BUFFER, {}, arriving(state))
+    states = [s.name for s in network.model_of(target).dynamics.states]
+    # by number: two names with "_" between might be those of another population and state
+    name = f"given{states.index(state)}_{target}"
+    return Source(name, target, _BUFFER, {}, arriving(state))
 
 
 def given_events(

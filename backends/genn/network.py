@@ -15,9 +15,9 @@ from netspec.backends.genn import host, inputs, sampling
 from netspec.backends.genn.building import GennBuilding
 from netspec.backends.genn.compiling import ConnectionTable
 from netspec.backends.genn.couplings import Coupled
-from netspec.backends.genn.neurons import own
 from netspec.backends.genn.shards import Part, Piece, Spread, selection
 from netspec.backends.genn.weights import Grid
+from netspec.lowering import own
 from netspec.network import ContinuousProjection, Projection
 
 
@@ -262,7 +262,7 @@ class GennNetwork(GennBuilding):
         """Return the interval of a recorder in steps, and a function that takes a sample."""
         every = self.simulation.steps(recorder.interval or self.dt, minimum=1)
         size = self.network.population(recorder.target).size
-        chosen = np.arange(size) if recorder.neurons is None else np.array(recorder.neurons)
+        chosen = np.arange(size) if recorder.neurons is None else np.array(recorder.neurons, int)
         count = self.simulation.total_steps // every
         taken: dict[str, Samples] = {}
         for variable in recorder.variables:

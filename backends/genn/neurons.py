@@ -11,16 +11,11 @@ from numpy.typing import NDArray
 from netspec import expressions as ex
 from netspec import realisation
 from netspec.backends.genn.plan import Code, Neurons
-from netspec.lowering import lower
+from netspec.lowering import StepProgram, lower, own
 from netspec.network import Network
 from netspec.simulation import Simulation
 
 LEFT, REST = "refractory_left", "refractory_steps"
-
-
-def own(name: str) -> str:
-    """Return the name in generated code of what a description names, apart from GeNN's names."""
-    return f"x_{name}"
 
 
 def arriving(state: str) -> str:
@@ -94,10 +89,10 @@ def neuron_code(
     code = Code(
         name=f"neuron_{model.name}",
         texts={
-            "sim_code": _step(program, model, targets, couplings),
-            "threshold_condition_code": f"({_source(model.dynamics.threshold, model)})"
+            "sim_code": _step(program, targets, couplings),
+            "threshold_condition_code": f"({_source(model.dynamics.threshold, program.code_names)})"
             f" && {LEFT} == 0",
-            "reset_code": _reset(model),
+            "reset_code": _reset(program),
         },
         params=tuple((name, "int" if name == REST else "scalar") for name in constants),
         variables=tuple(types.items()),
@@ -120,22 +115,13 @@ def base_levels(network: Network, population: str, simulation: Simulation) -> di
     }
 
 
-def _names(model: Any) -> dict[str, ex.Expr]:
-    """Return how names of the description appear in code; local names stay as they are."""
-    described = [*model.parameters, *model.inputs, *(s.name for s in model.dynamics.states)]
-    units = {name: ex.Number(size) for name, size in ex.UNIT_NAMES.items()}
-    return {**{name: ex.Name(own(name)) for name in described}, **units}
+def _source(tree: ex.Expr, names: dict[str, ex.Expr]) -> str:
+    return ex.to_source(ex.substitute(tree, names), "c")
 
 
-def _source(tree: ex.Expr, model: Any, more: dict[str, ex.Expr] | None = None) -> str:
-    return ex.to_source(ex.substitute(tree, {**_names(model), **(more or {})}), "c")
-
-
-def _step(program: Any, model: Any, targets: list[str], couplings: list[str]) -> str:
+def _step(program: StepProgram, targets: list[str], couplings: list[str]) -> str:
     """Return the code of one step: integrate, then add what is due at the end of the step."""
-    constants = {*program.constant_names, *(name for name, _ in program.hoisted)}
-    names: dict[str, ex.Expr] = {name: ex.Name(own(name)) for name in constants}
-    names |= {
+    names = program.code_names | {
         port: ex.Operation("+", (ex.Name(own(port)), ex.Name(coupled(port)))) for port in couplings
     }
     # the counter was set to one more than the steps to rest, when the spike was found
@@ -144,18 +130,21 @@ def _step(program: Any, model: Any, targets: list[str], couplings: list[str]) ->
         f"const scalar active = ({LEFT} == 0) ? 1.0 : 0.0;",
     ]
     for statement in program.statements:
-        value = _source(statement.value, model, names)
+        value = _source(statement.value, names)
         target = f"const scalar {statement.target}" if statement.local else own(statement.target)
         lines.append(f"{target} = {value};")
-    lines += [f"{own(state)} += {arriving(state)};" for state in targets]
+    for state in targets:
+        # a held state discards what arrives
+        passed = "active * " if program.model.dynamics.held(state) else ""
+        lines.append(f"{own(state)} += {passed}{arriving(state)};")
     return "\n".join(lines)
 
 
-def _reset(model: Any) -> str:
+def _reset(program: StepProgram) -> str:
     """Return the code after a spike; all expressions see the values before it."""
+    reset = program.model.dynamics.reset
     lines = [
-        f"const scalar reset_{name} = {_source(tree, model)};"
-        for name, tree in model.dynamics.reset
+        f"const scalar reset_{name} = {_source(tree, program.code_names)};" for name, tree in reset
     ]
-    lines += [f"{own(name)} = reset_{name};" for name, _ in model.dynamics.reset]
+    lines += [f"{own(name)} = reset_{name};" for name, _ in reset]
     return "\n".join([*lines, f"{LEFT} = {REST} + 1;"])

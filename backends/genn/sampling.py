@@ -16,6 +16,7 @@ from scipy.stats import poisson
 from netspec import distributions as dist
 
 LARGEST_PRODUCT_MEAN = 500.0  # of Poisson numbers by products; exp(-745) is zero
+LARGEST_TABLE_MEAN = 6e4  # by a table, whose guide holds numbers below 2**16
 GUIDE = 256  # entries of the guide table, by the highest 8 bits of the number
 # GeNN reads integer literals of 32 bits only; the compiler joins the halves. And its scanner
 # does not know ">>" (5.4.0): a division by a power of two is the same for unsigned numbers.

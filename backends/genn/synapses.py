@@ -12,10 +12,12 @@ from scipy.stats import poisson
 from netspec import connectivity as rules
 from netspec import distributions as dist
 from netspec.backends.genn import sampling
-from netspec.backends.genn.neurons import arriving, coupled, own
+from netspec.backends.genn.neurons import arriving, coupled
 from netspec.backends.genn.plan import Code, Connections
 from netspec.backends.genn.shards import Part, Piece
-from netspec.backends.genn.weights import STEPS, TAIL, Grid, fixed_weight
+from netspec.backends.genn.weights import STEPS, Grid, fixed_weight
+from netspec.grid import bounded, longest_delay
+from netspec.lowering import own
 from netspec.network import ContinuousProjection, Network, Projection
 from netspec.realisation import expected_synapses
 from netspec.simulation import Simulation
@@ -51,26 +53,6 @@ def is_native(projection: Projection, split: bool = False) -> bool:
     if isinstance(rule, rules.PairwiseBernoulli):
         return 0 < rule.p < 1  # else nothing is left to chance
     return isinstance(rule, rules.OneToOne) and not split
-
-
-def longest_delay(projection: Projection, simulation: Simulation) -> int:
-    """Return the steps of the longest delay that a projection can have."""
-    rule = projection.rule
-    if isinstance(rule, rules.Explicit) and rule.delay:
-        return max(simulation.steps(delay, minimum=1) for delay in rule.delay)
-    if projection.delay is None:
-        return 1
-    _, high = dist.extremes(bounded(projection.delay))
-    return simulation.steps(high, minimum=1)
-
-
-def bounded(delay: dist.Distribution) -> dist.Distribution:
-    """Return a distribution of delays with a longest one, since a ring buffer has an end."""
-    if isinstance(delay, dist.Normal) and delay.sd > 0:
-        high = delay.mean + TAIL * delay.sd
-        if delay.high is None or delay.high > high:
-            return delay.model_copy(update={"high": high})
-    return delay
 
 
 def fixed_delay(projection: Projection, simulation: Simulation) -> int | None:

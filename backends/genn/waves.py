@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from netspec import kernels
-from netspec.backends.genn.neurons import NeuronCode, own
+from netspec.backends.genn.neurons import NeuronCode
 from netspec.backends.genn.plan import Code, Connections, Sums
 from netspec.backends.genn.shards import Piece
 from netspec.backends.genn.synapses import coupling_with
+from netspec.lowering import own
 from netspec.network import ContinuousProjection, Network
 
 # relative size of waves that are left out; what a Fourier transform leaves of none is about 1e-16

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from netspec import connectivity as rules
 from netspec import distributions as dist
+from netspec.grid import TAIL
 from netspec.network import Projection
 
-TAIL = 8.0  # standard deviations; beyond lies less than 1e-15 of a normal distribution
 STEPS = 2**16 - 1
 
 

@@ -24,14 +24,17 @@ from netspec.backends.nest.models import (
     nmda_entries,
 )
 from netspec.errors import BackendMissing
-from netspec.network import ContinuousProjection, CurrentInput, Projection, StepCurrent
+from netspec.network import ContinuousProjection, CurrentInput, Network, Projection, StepCurrent
 
+FIRST_POISSON_STEP = 2  # the first step, from zero, at whose end a generator's events can be due
 FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current can act
 # At the peak, in Prepare: a straight line through the microcircuit at scales 0.1, 0.2 and 0.3
 # (benchmarks/nest_memory.py, docs/mpi.md)
 BYTES_PER_SYNAPSE = {"static_synapse_hpc": 24, "static_synapse": 40}  # 8 are the table of sources
 BYTES_PER_NEURON = 6_700  # mostly ring buffers
 BYTES_PER_RECORDED = 8_192  # NEST allocates 1024 synapses for one onto a recorder
+MAX_REDRAWS = 1000  # of one number of a distribution with bounds; then NEST raises an error
+UNLIKELY = 1e-9  # probability that a network is refused for it
 BYTES_PER_PROCESS = 108_000_000
 BYTES_OF_MODULES = {"matplotlib": 18_000_000, "pandas": 34_000_000}  # which nest imports if found
 BYTES_PER_THREAD = 1_000_000
@@ -95,7 +98,11 @@ class NestBackend(Backend):
             entries += self._coupling_entries(request, coupling)
         for poisson in network.poisson_inputs:
             thing = f"poisson_inputs.{poisson.name}"
-            reason = "one poisson_generator, a train for every neuron, from the second step on"
+            reason = "one poisson_generator, a train for every neuron"
+            early = FIRST_POISSON_STEP - request.simulation.steps(poisson.delay)
+            if early > 0:
+                reason += f"; its first events are {early} step{'s' if early > 1 else ''} late, "
+                reason += "since no device acts before the third step"
             wrong = self._wrong_sign(
                 request, poisson.target, poisson.receptor, (poisson.weight,) * 2
             )
@@ -220,12 +227,15 @@ class NestBackend(Backend):
         if native is not None and current.port != "I_stim":
             return [Entry(thing=thing, status="unsupported", reason=f"no input {current.port}")]
         if native is None or native.current_parameter:
-            return [Entry(thing=thing, reason="through I_e, set between two calls of Run")]
+            way = "through I_e"
+            if isinstance(current, StepCurrent):
+                way = "step_current_generator, a step early; through I_e in the first two steps"
+            return [Entry(thing=thing, reason=way)]
         first = min(current.times, default=1.0) if isinstance(current, StepCurrent) else 0.0
         step = request.simulation.steps(first)
         if step < FIRST_DC_STEP:
             return [self._late(thing, step)]
-        return [Entry(thing=thing, reason="dc_generator, started a step early")]
+        return [Entry(thing=thing, reason="step_current_generator, a step early")]
 
     def _projection_entry(self, request: RunRequest, projection: Projection) -> Entry:
         thing = f"projections.{projection.name}"
@@ -235,9 +245,31 @@ class NestBackend(Backend):
         wrong = self._wrong_sign(request, projection.post, projection.receptor, weights)
         if wrong:
             return Entry(thing=thing, status="unsupported", reason=wrong)
-        if request.connectivity == "shared" or not self.has_native_rule(projection.rule):
-            return Entry(thing=thing, reason="synapses drawn by netspec, handed over as arrays")
-        return Entry(thing=thing, reason=f"native rule {projection.rule.kind}")
+        if self.draws(request, projection):
+            return Entry(thing=thing, reason=f"native rule {projection.rule.kind}")
+        reason = "synapses drawn by netspec, handed over as arrays"
+        if request.connectivity == "native" and self.gives_up(request.network, projection):
+            reason += f": NEST would give up after drawing one {MAX_REDRAWS} times"
+        return Entry(thing=thing, reason=reason)
+
+    def draws(self, request: RunRequest, projection: Projection) -> bool:
+        """Return whether NEST draws the synapses of a projection itself."""
+        return (
+            request.connectivity == "native"
+            and self.has_native_rule(projection.rule)
+            and not self.gives_up(request.network, projection)
+        )
+
+    @staticmethod
+    def gives_up(network: Network, projection: Projection) -> bool:
+        """Return whether NEST might draw a weight or delay too often, and so refuse the network."""
+        count = realisation.expected_synapses(network, projection)
+        return any(
+            isinstance(drawn, dist.Normal)
+            and drawn.clip == "redraw"
+            and count * (1 - drawn.acceptance()) ** MAX_REDRAWS > UNLIKELY
+            for drawn in (projection.weight, projection.delay)
+        )
 
     @staticmethod
     def _wrong_sign(
@@ -293,7 +325,7 @@ class NestBackend(Backend):
         """Return the NEST synapse model that a projection is copied from."""
         native = native_model(request.network.model_of(projection.post))
         # the lean synapse cannot address a receptor port
-        lean = self.option(request, "synapse") == "lean" and native is IAF_PSC_EXP
+        lean = self.option(request, "synapse") == "lean" and native is not None and native.lean
         return "static_synapse_hpc" if lean else "static_synapse"
 
     # -- the run ------------------------------------------------------------------------

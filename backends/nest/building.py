@@ -2,8 +2,9 @@
 
 Time order: NEST's own is netspec's canonical one. A spike labelled t with a delay of d steps
 reaches the synaptic variable at t + d dt. Constant and stepped currents go through I_e, which
-is set between calls of ``Run``, so they act from the very step on; where a model has no I_e, a
-``dc_generator`` is used, whose current acts one step after its start.
+is set between calls of ``Run``, in the first two steps, in which no device can act. Later changes
+come from a ``step_current_generator``, whose current acts one step after its time. Where a model
+has no I_e, a ``dc_generator`` stands for it, as early as it can.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from netspec import connectivity as rules
 from netspec import distributions as dist
 from netspec import realisation
 from netspec.backend import Execution, Progress, RunRequest
-from netspec.backends.nest.adapter import NestBackend
+from netspec.backends.nest.adapter import FIRST_DC_STEP, FIRST_POISSON_STEP, NestBackend
 from netspec.backends.nest.models import (
     BLOCK,
     IAF_BW_2001,
@@ -51,7 +52,12 @@ class NestBuilding(Execution):
         self.nmda_factor: dict[str, float] = {}
         # every rank makes the same calls in the same order; only what is local differs
         self.rank, self.ranks = nest.Rank(), nest.NumProcesses()
-        self.changes = realisation.current_changes(request.network, request.simulation)
+        # what changes before any device can act; see `_inject_stepped` for the rest
+        self.changes = [
+            change
+            for change in realisation.current_changes(request.network, request.simulation)
+            if change.step < FIRST_DC_STEP
+        ]
 
     def setup(self) -> None:
         """Reset the kernel and set threads, resolution and seed."""
@@ -110,9 +116,12 @@ class NestBuilding(Execution):
                 population.name,
                 {native.recordables[ours]: initial[ours] for ours in native.settable},
             )
-            if self.request.readback:
+            if self.request.readback:  # now, since I_e will hold currents as well
                 found = self.get_local(population.name, native.settable, native.recordables)
                 self.keep_local(f"initial/{population.name}", population.name, found)
+                theirs_of = native.parameters
+                found = self.get_local(population.name, theirs_of, theirs_of)
+                self.keep_local(f"parameters/{population.name}", population.name, found)
 
     # -- what a rank holds --------------------------------------------------------------
 
@@ -187,8 +196,9 @@ class NestBuilding(Execution):
         for coupling in network.continuous_projections:
             self._couple(coupling)
         for poisson in network.poisson_inputs:
-            # what a generator sends arrives one step later; a long delay would cost memory
-            start = max(self.simulation.steps(poisson.delay) - 1, 0) * self.dt
+            # what a generator sends is first due three steps after its start, our own input a step
+            # after its delay; a delay of the synapse would cost memory
+            start = max(self.simulation.steps(poisson.delay) - FIRST_POISSON_STEP, 0) * self.dt
             generator = nest.Create(
                 "poisson_generator", params={"rate": poisson.rate * poisson.number, "start": start}
             )
@@ -196,14 +206,17 @@ class NestBuilding(Execution):
             nest.Connect(generator, self.populations[poisson.target], "all_to_all", spec)
         self._inject_spikes()
         self._inject_generators()
+        self._inject_stepped()
         for name, recorder in self.recorders.items():
             # NEST allocates 1024 synapses for every neuron that has one onto a device
             nest.Connect(self.populations[name], recorder, syn_spec=LEANEST_SYNAPSE)
         for recorder in network.recorders:
             if recorder.variables:
                 nodes = self.populations[recorder.target]
-                nodes = nodes if recorder.neurons is None else nodes[sorted(set(recorder.neurons))]
-                nest.Connect(self.meters[recorder.name], nodes)
+                if recorder.neurons is not None:
+                    nodes = self.chosen(recorder.target, recorder.neurons)
+                if nodes is not None:
+                    nest.Connect(self.meters[recorder.name], nodes)
 
     def synapse(
         self, post: str, receptor: str, weight: Any, delay: Any, model: str = "static_synapse"
@@ -225,14 +238,14 @@ class NestBuilding(Execution):
         projection, by which it is found again.
         """
         base = self.backend.synapse_model(self.request, projection)
-        name = f"{base}_{projection.name if self.request.readback else projection.receptor}"
+        # the prefix keeps clear of models that NEST has itself
+        name = f"netspec_{projection.name if self.request.readback else projection.receptor}_{base}"
         if name not in self.nest.synapse_models:
             self.nest.CopyModel(base, name)
         return name
 
     def _project(self, projection: Projection) -> None:
-        shared = self.request.connectivity == "shared"
-        if shared or not self.backend.has_native_rule(projection.rule):
+        if not self.backend.draws(self.request, projection):
             self._hand_over(projection)
             return
         rule = projection.rule
@@ -346,22 +359,48 @@ class NestBuilding(Execution):
 
     # -- currents -----------------------------------------------------------------------
 
+    def chosen(self, population: str, neurons: Iterable[int]) -> Any:
+        """Return the nodes of some neurons of a population, or None of none."""
+        indices = sorted({int(neuron) for neuron in neurons})
+        return self.populations[population][indices] if indices else None
+
     def _inject_generators(self) -> None:
-        """Give a dc_generator to what has no I_e; each change of a current is one."""
+        """Give a dc_generator to what has no I_e, as early as a device can act."""
         for change in self.changes:
             if self.natives[change.population].current_parameter is None and change.level:
-                # acts one step after its start
-                self._dc(change.population, change.neurons, change.level, max(change.step - 1, 0))
+                self._dc(change.population, change.neurons, change.level)
         for population in self.network.populations:
             given = realisation.parameters(self.network, population.name, self.simulation)
             if self.natives[population.name].current_parameter is None and np.any(given["I_e"]):
                 values = np.broadcast_to(np.asarray(given["I_e"]), population.size)
                 for level in np.unique(values):
-                    self._dc(population.name, np.flatnonzero(values == level), float(level), 0)
+                    self._dc(population.name, np.flatnonzero(values == level), float(level))
 
-    def _dc(self, population: str, neurons: NDArray[np.int64], level: float, step: int) -> None:
-        generator = self.nest.Create(
-            "dc_generator", params={"amplitude": level, "start": step * self.dt}
-        )
-        nodes = self.populations[population][[int(n) for n in neurons]]
-        self.nest.Connect(generator, nodes, syn_spec={"delay": self.dt})
+    def _dc(self, population: str, neurons: NDArray[np.int64], level: float) -> None:
+        nodes = self.chosen(population, neurons)
+        if nodes is not None:
+            generator = self.nest.Create("dc_generator", params={"amplitude": level})
+            self.nest.Connect(generator, nodes, syn_spec={"delay": self.dt})
+
+    def _inject_stepped(self) -> None:
+        """Give every stepped current a generator, on top of what it is in the first two steps."""
+        for stepped in self.network.step_currents:
+            steps = np.array([self.simulation.steps(time) for time in stepped.times], int)
+            levels = np.array(stepped.amplitudes, float)
+            before = levels[steps < FIRST_DC_STEP]
+            later = np.flatnonzero(steps >= FIRST_DC_STEP)
+            # of two in one step the last one counts
+            later = later[np.append(np.diff(steps[later]) > 0, True)[: later.size]]
+            size = self.network.population(stepped.target).size
+            nodes = self.chosen(
+                stepped.target, range(size) if stepped.neurons is None else stepped.neurons
+            )
+            if later.size and nodes is not None:
+                generator = self.nest.Create(
+                    "step_current_generator",
+                    params={
+                        "amplitude_times": (steps[later] - 1) * self.dt,
+                        "amplitude_values": levels[later] - (before[-1] if before.size else 0.0),
+                    },
+                )
+                self.nest.Connect(generator, nodes, syn_spec={"delay": self.dt})

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from netspec.backend import Entry
-from netspec.neurons import NeuronModel, iaf_cond_nmda, iaf_psc_exp
+from netspec.neurons import NeuronModel, iaf_cond_nmda, iaf_psc_delta, iaf_psc_exp
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class NativeModel:
     current_parameter: str | None
     settable: tuple[str, ...]
 
+    @property
+    def lean(self) -> bool:
+        """Whether events need no port, so that the leanest synapses reach this model."""
+        return all(port is None for port in self.receptors.values())
+
 
 def _same(*names: str) -> dict[str, str]:
     return {name: name for name in names}
@@ -54,6 +59,15 @@ IAF_PSC_EXP = NativeModel(
         "C_m", "tau_m", "tau_syn_ex", "tau_syn_in", "t_ref", "E_L", "V_reset", "V_th", "I_e"
     ),
     recordables=_same("V_m", "I_syn_ex", "I_syn_in"),
+    receptors={"excitatory": None, "inhibitory": None},
+    current_parameter="I_e",
+    settable=("V_m",),
+)
+IAF_PSC_DELTA = NativeModel(
+    ours=iaf_psc_delta,
+    theirs="iaf_psc_delta",
+    parameters=_same("C_m", "tau_m", "t_ref", "E_L", "V_reset", "V_th", "I_e"),
+    recordables=_same("V_m"),
     receptors={"excitatory": None, "inhibitory": None},
     current_parameter="I_e",
     settable=("V_m",),
@@ -75,7 +89,7 @@ IAF_BW_2001 = NativeModel(
     current_parameter=None,
     settable=("V_m", "g_AMPA", "g_GABA"),
 )
-NATIVE = (IAF_PSC_EXP, IAF_BW_2001)
+NATIVE = (IAF_PSC_EXP, IAF_PSC_DELTA, IAF_BW_2001)
 
 BLOCK = ("Mg", "Mg_slope", "E_L", "V_th")  # what the magnesium block is made of
 NATIVE_MG_SLOPE = 0.062  # 1/mV, fixed in NEST's source

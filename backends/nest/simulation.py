@@ -63,7 +63,7 @@ class NestSimulation(NestBuilding):
                 self.result.memory[phase] = memory_mib()
                 step = stop
                 self.progress("simulate", step / simulation.total_steps)
-            for change in (c for c in changes if c.step == stop):
+            for change in (c for c in changes if c.step == stop and len(c.neurons)):
                 own = current[change.population]
                 own[change.neurons] += change.level
                 self.set_local(change.population, {"I_e": own})
@@ -96,8 +96,11 @@ class NestSimulation(NestBuilding):
         own = self.local(recorder.target)[1]
         held = own if recorder.neurons is None else np.flatnonzero(np.isin(recorder.neurons, own))
         self.note_local(recorder.name, held)
-        shape = (-1, len(held)) if len(held) else (0, 1)
-        steps = np.asarray(events["times"])[order].reshape(shape)[:, 0]
+        every = self.simulation.steps(recorder.interval or self.dt, minimum=1)
+        steps = np.arange(every, self.simulation.total_steps + 1, every)
+        shape = len(steps), len(held)
+        if len(held) and not np.array_equal(np.unique(np.asarray(events["times"])[order]), steps):
+            raise RuntimeError(f"{recorder.name}: NEST sampled at other steps than it was asked to")
         for ours in recorder.variables:
             theirs = self.natives[recorder.target].recordables[ours]
             values = np.asarray(events[theirs])[order].reshape(shape)
@@ -105,9 +108,6 @@ class NestSimulation(NestBuilding):
 
     def _read_back(self) -> None:
         found = self.result.readback
-        for name in self.populations:
-            theirs = self.natives[name].parameters
-            self.keep_local(f"parameters/{name}", name, self.get_local(name, theirs, theirs))
         for projection in self.network.projections:
             pre, post = self.populations[projection.pre], self.populations[projection.post]
             found_synapses = self.nest.GetConnections(pre, post, self.copy(projection))

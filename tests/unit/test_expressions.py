@@ -102,7 +102,7 @@ def test_precedence_is_that_of_mathematics(text, value):
 
 def test_functions_are_those_of_the_mathematical_library():
     for name, (count, _, c_name) in ex.FUNCTIONS.items():
-        if count == 1:
+        if count == 1 and c_name:
             found = ex.evaluate(ex.parse(f"{name}(x)"), VALUES)
             assert found == pytest.approx(getattr(math, c_name)(0.75), rel=1e-15)
 
