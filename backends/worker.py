@@ -25,6 +25,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from netspec import ranks
+from netspec.audit import warnings
 from netspec.backend import Backend, Ledger, Outcome, RunRequest, get_backend, versions
 from netspec.errors import NetspecError
 from netspec.machine import memory_mib
@@ -134,6 +135,7 @@ def _manifest(
         "options": backend.resolved_options(request),
         "approximations": ledger.approximations(),
         "ledger": ledger.model_dump(mode="json")["entries"],
+        "warnings": warnings(network, simulation),
         "synapses": outcome.synapses,
         "versions": {**versions(backend), "python": platform.python_version()},
         "info": outcome.info,

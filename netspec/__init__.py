@@ -11,7 +11,7 @@ from __future__ import annotations
 __version__ = "0.1.0"
 
 from netspec import circuits, connectivity, distributions
-from netspec.errors import NetspecError
+from netspec.errors import NetspecError, NetspecWarning
 from netspec.network import (
     ContinuousProjection,
     CurrentInput,
@@ -33,6 +33,7 @@ __all__ = [
     "ContinuousProjection",
     "CurrentInput",
     "NetspecError",
+    "NetspecWarning",
     "Network",
     "NeuronModel",
     "Parameter",

@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 from netspec import distributions as dist
 from netspec.backend import RunRequest, backend_names, get_backend
-from netspec.connectivity import expected_count
+from netspec.checks import PLAUSIBLE_DELAY
+from netspec.connectivity import Explicit, expected_count
 from netspec.grid import misfits
 from netspec.network import Network, Projection
 from netspec.simulation import Simulation
+from netspec.stability import too_long
 
 # NEST: connections per virtual process and synapse model (27 bits of a local index)
 NEST_MAX_CONNECTIONS = 134_217_727
@@ -71,6 +73,38 @@ class Audit:
         return asdict(self)
 
 
+def findings(
+    network: Network, simulation: Simulation, threads: int = 1, ranks: int = 1
+) -> list[Finding]:
+    """Return what looks wrong in a network, warnings first (parameters: see `audit`)."""
+    rows = _rows(network)
+    found = [
+        finding
+        for row, projection in zip(rows, network.projections, strict=True)
+        for finding in _projection_findings(projection, row.synapses)
+    ]
+    found += [
+        Finding("warning", misfit.path, misfit.text)
+        for misfit in misfits(network, simulation)
+        if not misfit.usual
+    ]
+    found += _sign_findings(network)
+    found += _late_findings(network, simulation)
+    found += _population_findings(network, simulation)
+    found += _drive_findings(network)
+    found += _nest_limit(network, rows, threads * ranks)
+    return sorted(
+        found, key=lambda finding: (finding.level != "warning", "no synapse" not in finding.text)
+    )
+
+
+def warnings(network: Network, simulation: Simulation) -> list[str]:
+    """Return the warnings among `findings` that are of the network itself, as lines of text."""
+    # NEST's limit is one of a machine: whoever exceeds it is told by NEST
+    found = findings(network, simulation, threads=2**31)
+    return [f"{finding.path}: {finding.text}" for finding in found if finding.level == "warning"]
+
+
 def audit(network: Network, simulation: Simulation, threads: int = 1, ranks: int = 1) -> Audit:
     """Look at a network without building it.
 
@@ -82,30 +116,7 @@ def audit(network: Network, simulation: Simulation, threads: int = 1, ranks: int
     threads, ranks : int
         For NEST's limit of connections per virtual process, and for memory.
     """
-    rows, findings = [], []
-    for projection in network.projections:
-        pre, post = network.population(projection.pre), network.population(projection.post)
-        same = pre.name == post.name
-        count = expected_count(projection.rule, pre.size, post.size, same)
-        kind = projection.rule.kind
-        rows.append(
-            Row(
-                projection.name, pre.name, post.name, kind,
-                count, count / post.size, count / pre.size,
-            )
-        )  # fmt: skip
-        findings += _projection_findings(projection, count)
-    findings += [
-        Finding("warning", misfit.path, misfit.text)
-        for misfit in misfits(network, simulation)
-        if not misfit.usual
-    ]
-    findings += _population_findings(network, simulation)
-    findings += _drive_findings(network)
-    findings += _nest_limit(network, rows, threads * ranks)
-    findings.sort(
-        key=lambda finding: (finding.level != "warning", "no synapse" not in finding.text)
-    )
+    rows, found = _rows(network), findings(network, simulation, threads, ranks)
     memory = {}
     for name in backend_names():
         backend = get_backend(name)
@@ -117,7 +128,23 @@ def audit(network: Network, simulation: Simulation, threads: int = 1, ranks: int
         memory[name] = round(backend.memory(request) / 2**20, 1)
     neurons = sum(population.size for population in network.populations)
     total = sum(row.synapses for row in rows)
-    return Audit(neurons, total, tuple(rows), tuple(findings), memory)
+    return Audit(neurons, total, tuple(rows), tuple(found), memory)
+
+
+def _rows(network: Network) -> list[Row]:
+    rows = []
+    for projection in network.projections:
+        pre, post = network.population(projection.pre), network.population(projection.post)
+        same = pre.name == post.name
+        count = expected_count(projection.rule, pre.size, post.size, same)
+        kind = projection.rule.kind
+        rows.append(
+            Row(
+                projection.name, pre.name, post.name, kind,
+                count, count / post.size, count / pre.size,
+            )
+        )  # fmt: skip
+    return rows
 
 
 def _projection_findings(projection: Projection, count: float) -> list[Finding]:
@@ -130,12 +157,61 @@ def _projection_findings(projection: Projection, count: float) -> list[Finding]:
                 f"no synapse at all: {projection.pre} -> {projection.post} is dropped",
             )
         )
+    rule = projection.rule
+    if isinstance(rule, Explicit) and rule.delay and max(rule.delay) > PLAUSIBLE_DELAY[1]:
+        text = f"up to {max(rule.delay):g} ms; plausible is up to {PLAUSIBLE_DELAY[1]:g} ms"
+        found.append(Finding("warning", f"{path}.rule.delay", text))
     if isinstance(projection.weight, dist.Normal) and projection.weight.sd > 0:
         share = dist.share_below(projection.weight, 0.0)
         share = share if projection.weight.mean > 0 else 1 - share
         if share > 1e-6:
             text = f"{share:.2%} of the weights have the other sign; give a bound of 0"
             found.append(Finding("warning", f"{path}.weight", text))
+    return found
+
+
+def _sign_findings(network: Network) -> list[Finding]:
+    """Find weights whose sign is not that of their receptor's name."""
+    found = []
+    for kind in ("projections", "poisson_inputs", "spike_inputs"):
+        for piece in getattr(network, kind):
+            rule = getattr(piece, "rule", None)
+            weights = [
+                piece.weight if isinstance(piece.weight, float) else dist.typical(piece.weight)
+            ]
+            if isinstance(rule, Explicit) and rule.weight:
+                weights = [min(rule.weight), max(rule.weight)]
+            target = piece.post if kind == "projections" else piece.target
+            if network.weight_unit(target, piece.receptor) == "nS":
+                continue  # a conductance is positive, whatever it does: see `checks`
+            wrong = {"exc": min(weights) < 0, "inh": max(weights) > 0}
+            if wrong.get(piece.receptor[:3].lower()):
+                sign = "negative" if min(weights) < 0 else "positive"
+                text = f"a {sign} weight onto receptor {piece.receptor!r}"
+                found.append(Finding("warning", f"{kind}.{piece.name}.weight", text))
+    return found
+
+
+def _late_findings(network: Network, simulation: Simulation) -> list[Finding]:
+    """Find what comes after the end of the run, and so never."""
+    end = simulation.total_steps * simulation.dt
+    found = []
+    for kind in ("spike_inputs", "step_currents"):
+        for piece in getattr(network, kind):
+            late = sum(
+                time > end - simulation.dt * (kind == "step_currents") for time in piece.times
+            )
+            if late:
+                text = f"{late} of {len(piece.times)} come after the end of the run ({end:g} ms)"
+                found.append(Finding("note", f"{kind}.{piece.name}.times", text))
+    for poisson in network.poisson_inputs:
+        if poisson.delay > end - simulation.dt:
+            text = f"begins after the end of the run ({end:g} ms)"
+            found.append(Finding("warning", f"poisson_inputs.{poisson.name}.delay", text))
+    for recorder in network.recorders:
+        if recorder.variables and (recorder.interval or 0) > end:
+            text = f"longer than the run ({end:g} ms): there will be no sample"
+            found.append(Finding("warning", f"recorders.{recorder.name}.interval", text))
     return found
 
 
@@ -152,6 +228,11 @@ def _population_findings(network: Network, simulation: Simulation) -> list[Findi
             if name.startswith("tau") and 0 < value < 2 * simulation.dt:
                 text = f"{value:g} ms is less than two steps of {simulation.dt:g} ms"
                 found.append(Finding("warning", f"{path}.parameters.{name}", text))
+        start = {state.name: model.initial.get(state.name, 0.0) for state in model.dynamics.states}
+        start |= {name: dist.typical(value) for name, value in population.initial.items()}
+        numbers = {k: values[v] if isinstance(v, str) else float(v) for k, v in start.items()}
+        if text := too_long(model, values, numbers, simulation.dt):
+            found.append(Finding("warning", path, text))
         initial = population.initial.get("V_m")
         if initial is not None and "V_th" in values:
             above = 1 - dist.share_below(initial, values["V_th"])

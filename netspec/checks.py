@@ -129,6 +129,7 @@ class _Check:
         value: float,
         limits: tuple[float | None, float | None],
         unit: str,
+        slip: str = "a slip of 1000?",
     ) -> None:
         low, high = limits
         if (low is None or value >= low) and (high is None or value <= high):
@@ -141,7 +142,7 @@ class _Check:
                 f"{value:g} {unit}",
                 f"plausible is {low if low is not None else '-inf'} to "
                 f"{high if high is not None else 'inf'} {unit}",
-                f"a slip of 1000? If it is meant, add {address!r} to accept",
+                f"{slip} If it is meant, add {address!r} to accept",
             )
 
     def neurons(self, path: str, indices: Sequence[int] | None, population: Any) -> None:
@@ -156,17 +157,24 @@ class _Check:
         ):
             return weight
         unit = model.units_of_states[model.receptors[receptor]]
-        limits = PLAUSIBLE_WEIGHT.get(unit, (0.0, None))
         convert = self.convert(f"{path}.weight", unit)
         if isinstance(weight, float):
-            weight = convert(weight)
-            size = abs(weight)
+            weight = typical = convert(weight)
         else:
             weight = dist.map_values(weight, convert)
-            size = abs(dist.typical(weight))
-        if size:
-            self.plausible(f"{path}.weight", piece.name, size, limits, unit)
+            typical = dist.typical(weight)
+        self.plausible_weights(f"{path}.weight", piece.name, [typical], unit)
         return weight
+
+    def plausible_weights(self, path: str, name: str, weights: Sequence[float], unit: str) -> None:
+        """Report the first weight that is far from what is usual for its unit."""
+        low, high = PLAUSIBLE_WEIGHT.get(unit, (0.0, None))
+        wrong = (w for w in weights if w and not (low <= abs(w) and (not high or abs(w) <= high)))
+        if (weight := next(wrong, None)) is not None:
+            self.plausible(path, name, abs(weight), (low, high), unit)
+        elif unit == "nS" and (least := min(weights, default=0.0)) < 0:
+            slip = "a conductance is not negative: what inhibits is its reversal potential."
+            self.plausible(path, name, least, (0.0, high), unit, slip)
 
     # -- one method a list of pieces ----------------------------------------------------
 
@@ -183,11 +191,17 @@ class _Check:
             parameters[name] = dist.map_values(value, self.convert(here, spec.unit))
             limits = (spec.low, spec.high)
             self.plausible(here, piece.name, dist.typical(parameters[name]), limits, spec.unit)
-            if spec.low is not None and spec.low >= 0:
-                below = dist.share_below(parameters[name], 0.0)
-                if below > 1e-12 and dist.typical(parameters[name]) > 0:
-                    allowed = f"values above 0, but {below:.1e} of them would lie below"
-                    self.fault(here, "a distribution", allowed, "give it a low bound")
+            below = dist.share_below(parameters[name], 0.0)
+            if name in model.dynamics.positive and dist.extremes(parameters[name])[1] <= 0:
+                given = f"{dist.typical(parameters[name]):g} {spec.unit}"
+                self.fault(here, given, "a value above 0, since equations divide by it")
+            elif (
+                below > 1e-12
+                and dist.typical(parameters[name]) > 0
+                and (name in model.dynamics.positive or (spec.low is not None and spec.low >= 0))
+            ):
+                allowed = f"values above 0, but {below:.1e} of them would lie below"
+                self.fault(here, "a distribution", allowed, "give it a low bound")
         known = model.units_of_states
         for name, value in piece.initial.items():
             here = f"{path}.initial.{name}"
@@ -229,7 +243,7 @@ class _Check:
         if isinstance(rule, Explicit):
             self.neurons(f"{path}.rule.pre", rule.pre, pre)
             self.neurons(f"{path}.rule.post", rule.post, post)
-            return self.explicit(path, rule, post, piece.receptor)
+            return self.explicit(path, piece.name, rule, post, piece.receptor)
         if getattr(rule, "allow_multapses", True) and getattr(rule, "allow_autapses", True):
             return rule
         sources = pre.size - (1 if same and not rule.allow_autapses else 0)
@@ -241,12 +255,13 @@ class _Check:
             self.fault(f"{path}.rule", f"{wanted} synapses", "there is no pair but the autapse")
         return rule
 
-    def explicit(self, path: str, rule: Explicit, post: Any, receptor: str) -> Explicit:
+    def explicit(self, path: str, name: str, rule: Explicit, post: Any, receptor: str) -> Explicit:
         update: dict[str, Any] = {}
         model = self.models.get(str(post.model))
         if rule.weight is not None and model is not None and receptor in model.receptors:
             unit = model.units_of_states[model.receptors[receptor]]
             update["weight"] = tuple(map(self.convert(f"{path}.rule.weight", unit), rule.weight))
+            self.plausible_weights(f"{path}.rule.weight", name, update["weight"], unit)
         if rule.delay is not None:
             update["delay"] = tuple(map(self.convert(f"{path}.rule.delay", "ms"), rule.delay))
             if any(not 0 <= d <= 6e6 for d in update["delay"]):

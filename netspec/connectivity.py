@@ -7,11 +7,11 @@ synapses between the same pair.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, StrictBool, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from netspec.fields import Count, Described, Indices, Plain, Quantities, Quantity, in_unit
 
@@ -82,10 +82,16 @@ class Explicit(Described):
         return self
 
 
-Rule = Annotated[
+def _shorthand(value: Any) -> Any:
+    """Let a bare name stand for a rule of that kind."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
+Kinds = Annotated[
     FixedTotalNumber | FixedIndegree | PairwiseBernoulli | AllToAll | OneToOne | Explicit,
     Field(discriminator="kind"),
 ]
+Rule = Annotated[Kinds, BeforeValidator(_shorthand, json_schema_input_type=str | Kinds)]
 
 
 def expected_count(rule: Rule, n_pre: int, n_post: int, same: bool) -> float:

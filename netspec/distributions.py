@@ -101,6 +101,11 @@ def _shorthand(value: Any) -> Any:
     """Let a bare number or quantity stand for a constant."""
     if isinstance(value, (str, int, float, np.number)) and not isinstance(value, bool):
         return Constant(value=value)
+    if not isinstance(value, (dict, Described)):
+        raise ValueError(
+            "a number, a quantity such as '87.8 pA', or a table with kind = constant, uniform or "
+            "normal; values of single synapses stand in a rule of kind 'explicit'"
+        )
     return value
 
 

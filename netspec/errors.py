@@ -17,6 +17,10 @@ class NetspecError(Exception):
     exit_code = 2
 
 
+class NetspecWarning(UserWarning):
+    """What looks wrong in a network that can be run all the same (`netspec.audit`)."""
+
+
 class ExpressionError(NetspecError, ValueError):
     """An equation or expression that cannot be read, or whose dimensions do not fit."""
 

@@ -263,6 +263,22 @@ def names(tree: Expr) -> frozenset[str]:
     return frozenset().union(*(names(child) for child in children(tree)))
 
 
+def divisors(tree: Expr) -> frozenset[str]:
+    """Return the names that the expression divides by: whole divisors, and factors of them."""
+    found = frozenset().union(*(divisors(child) for child in children(tree)))
+    if isinstance(tree, Operation) and tree.op == "/":
+        found |= _factors(tree.args[1])
+    return found
+
+
+def _factors(tree: Expr) -> frozenset[str]:
+    if isinstance(tree, Name):
+        return frozenset({tree.id})
+    if isinstance(tree, Operation) and tree.op in ("*", "/", "^"):
+        return frozenset().union(*map(_factors, tree.args[: 1 if tree.op in "/^" else 2]))
+    return frozenset()
+
+
 def substitute(tree: Expr, values: Mapping[str, Expr]) -> Expr:
     """Return the expression with names replaced by other expressions."""
     if isinstance(tree, Name):

@@ -19,6 +19,8 @@ _MESSAGES = {
     "tuple_type": "expected a list",
     "dict_type": "expected a table",
     "model_type": "expected a table",
+    "model_attributes_type": "expected a table with a field 'kind'",
+    "union_tag_not_found": "a table with a field 'kind', which says what it is",
     "string_pattern_mismatch": "a name is a letter, then up to 63 letters, digits or _",
 }
 
@@ -37,7 +39,7 @@ def faults_of(
             faults += [_below(path, fault) for fault in inner.faults]
             continue
         kind, last = entry["type"], str(entry["loc"][-1]) if entry["loc"] else ""
-        allowed = _MESSAGES.get(kind, str(inner) if inner else entry["msg"].lower())
+        allowed = _MESSAGES.get(kind, str(inner) if inner else _plain(entry["msg"]))
         hint = ""
         if kind == "extra_forbidden":
             allowed = f"no such field; allowed: {', '.join(fields)}"
@@ -50,6 +52,11 @@ def faults_of(
         if not any(f.path == path and kind != "value_error" for f in faults):
             faults.append(Fault(path or "(top)", given, allowed, hint))
     return faults
+
+
+def _plain(message: str) -> str:
+    """Return a message of pydantic's as one of ours."""
+    return message.lower().replace("input should be", "expected")
 
 
 def _below(path: str, fault: Fault) -> Fault:

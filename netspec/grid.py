@@ -72,7 +72,10 @@ def _off(times: Sequence[float], dt: float, minimum: int) -> NDArray[np.float64]
     """Return the times that lie off the grid, or before the first step that is allowed."""
     given = np.asarray(times, float)
     steps = given / dt
-    return given[(np.abs(steps - np.rint(steps)) > NEAR) | (steps < minimum - 0.5)]
+    off: NDArray[np.float64] = given[
+        (np.abs(steps - np.rint(steps)) > NEAR) | (steps < minimum - 0.5)
+    ]
+    return off
 
 
 def _moved(

@@ -34,6 +34,7 @@ _LINE = re.compile(
     rf"\s*(?:d(?P<state>{_NAME})\s*/\s*dt|(?P<shortcut>{_NAME}))\s*=(?P<rhs>[^=:].*?):"
     r"\s*(?P<unit>[\w/]+)\s*(?P<flag>\(.*\))?\s*"
 )
+_BEGIN = re.compile(rf"(?:d{_NAME}\s*/\s*dt|{_NAME})\s*=(?!=)")
 Unit = Literal["1", "ms", "mV", "pA", "nS", "pF", "GOhm", "1/ms", "1/mV"]
 # Names reach generated code, so the words of Python, C and the simulators' languages are taken.
 RESERVED = frozenset(
@@ -153,12 +154,22 @@ class State:
 
 @dataclass(frozen=True)
 class Dynamics:
-    """The checked intermediate form of a neuron model."""
+    """The checked intermediate form of a neuron model.
+
+    Attributes
+    ----------
+    states : tuple of State
+    threshold : Expr
+    reset, shortcuts : tuple of (str, Expr)
+    positive : frozenset of str
+        Time constants and capacitances: parameters in ms and pF by which a right side divides.
+    """
 
     states: tuple[State, ...]
     threshold: ex.Expr
     reset: tuple[tuple[str, ex.Expr], ...]
     shortcuts: tuple[tuple[str, ex.Expr], ...]
+    positive: frozenset[str] = frozenset()
 
     def held(self, state: str) -> bool:
         """Return whether a state is held, and discards events, while the neuron is refractory."""
@@ -245,6 +256,13 @@ class NeuronModel(Described):
         return {name: parameter.default for name, parameter in self.parameters.items()}
 
 
+def _is_number(tree: ex.Expr) -> bool:
+    """Return whether an expression is nothing but a number, perhaps with a minus in front."""
+    if isinstance(tree, ex.Operation) and tree.op == "neg":
+        (tree,) = tree.args
+    return isinstance(tree, ex.Number)
+
+
 class _Compiler:
     """Read and check a model; every fault is added to a list instead of stopping."""
 
@@ -273,10 +291,7 @@ class _Compiler:
     def lines(self) -> list[tuple[str, str, str, bool, bool]]:
         """Return (name, unit, right side, is a state, is held) for every equation."""
         found = []
-        for line in self.model.equations.splitlines():
-            text = line.split("#")[0].strip()
-            if not text:
-                continue
+        for text in _whole_lines(self.model.equations):
             match = _LINE.fullmatch(text) if len(text) <= 2 * ex.MAX_LENGTH else None
             if match is None:
                 self.fault(
@@ -302,10 +317,17 @@ class _Compiler:
             )
         return found
 
-    def expression(self, path: str, text: str, wanted: Dimension | None) -> ex.Expr:
-        """Parse and check; `wanted` None asks for a condition."""
+    def expression(
+        self, path: str, text: str, wanted: Dimension | None, number: bool = False
+    ) -> ex.Expr:
+        """Parse and check; `wanted` None asks for a condition.
+
+        With `number`, a bare number is in the canonical unit that is wanted, as it is everywhere.
+        """
         try:
             tree = ex.parse(text)
+            if number and _is_number(tree):
+                return tree
             found = ex.dimension(tree, self.dimensions)
             if wanted is None and not ex.is_condition(tree):
                 raise ExpressionError(f"{text!r} is no condition such as 'V_m >= V_th'")
@@ -355,7 +377,9 @@ class _Compiler:
         reset = []
         for name, text in model.reset.items():
             if self.known(f"reset.{name}", name, known, "a state variable"):
-                tree = self.expression(f"reset.{name}", text, units.COHERENT[known[name]])
+                tree = self.expression(
+                    f"reset.{name}", text, units.COHERENT[known[name]], number=True
+                )
                 reset.append((name, self.written_out(f"reset.{name}", tree, shortcuts)))
         for receptor, state in model.receptors.items():
             self.known(f"receptors.{receptor}", state, known, "a state variable")
@@ -365,7 +389,16 @@ class _Compiler:
             if parameter is not None and parameter.unit != "ms":
                 self.fault("refractory", f"{model.refractory} in {parameter.unit}", "a time in ms")
         threshold = self.written_out("threshold", threshold, shortcuts)
-        return Dynamics(built, threshold, tuple(reset), tuple(shortcuts.items()))
+        divisors = frozenset().union(*(ex.divisors(state.rhs) for state in built))
+        positive = frozenset(
+            name for name in divisors & set(model.parameters) if self.units[name] in ("ms", "pF")
+        )
+        for name in sorted(positive):
+            value = model.parameters[name].default
+            if value <= 0:
+                allowed = "a value above 0, since equations divide by it"
+                self.fault(f"parameters.{name}", f"{value:g} {self.units[name]}", allowed)
+        return Dynamics(built, threshold, tuple(reset), tuple(shortcuts.items()), positive)
 
     def known(self, path: str, name: str, allowed: Any, what: str) -> bool:
         if name in allowed:
@@ -395,6 +428,18 @@ class _Compiler:
             except NetspecError as error:
                 self.fault(path, str(value), str(error))
         return result
+
+
+def _whole_lines(text: str) -> list[str]:
+    """Return the equations one by one; one goes on over lines until it has its unit."""
+    found: list[str] = []
+    for line in (line.split("#")[0].strip() for line in text.splitlines()):
+        open_ = found and len(found[-1]) < ex.MAX_LENGTH and not _LINE.fullmatch(found[-1])
+        if open_ and not _BEGIN.match(line):
+            found[-1] = f"{found[-1]} {line}".strip()
+        elif line:
+            found.append(line)
+    return found
 
 
 def _parameters(**rows: tuple[float, str, float | None, float | None]) -> dict[str, Parameter]:

@@ -15,14 +15,22 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from netspec import audit
 from netspec import ranks as mpi
 from netspec.backend import Progress, RunRequest, get_backend
-from netspec.errors import BackendMissing, ResultFileError, SimulationFailed, UsageError
+from netspec.errors import (
+    BackendMissing,
+    NetspecWarning,
+    ResultFileError,
+    SimulationFailed,
+    UsageError,
+)
 from netspec.network import Network
 from netspec.realisation_file import reference
 from netspec.results import Run, open_run, write_run
@@ -102,6 +110,11 @@ def run(
         If `realisation` is damaged.
     SimulationFailed
         If the child process, or one of the ranks, failed or ran out of time.
+
+    Warns
+    -----
+    NetspecWarning
+        Of what looks wrong in the network, such as times off the grid.
     """
     if simulation is None:
         from netspec.circuits import CIRCUITS
@@ -121,6 +134,8 @@ def run(
     )
     if realisation is not None:
         request = with_realisation(request, realisation)
+    for text in audit.warnings(network, request.simulation):
+        warnings.warn(text, NetspecWarning, stacklevel=2)
     return execute(request, Path(out), force=force, time_limit=time_limit, progress=progress)
 
 

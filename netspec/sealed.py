@@ -1,4 +1,4 @@
-"""Sealed HDF5 files: written whole or not at all, and known by their content when read.
+"""Files that are written whole or not at all; sealed HDF5 files, known by their content when read.
 
 A file starts with a block of 4096 bytes of text (an HDF5 user block) that holds the format, the
 size and the SHA-256 of all that follows, so that any flipped bit or lost byte is found.
@@ -9,14 +9,67 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from netspec.errors import ResultFileError
+from netspec.errors import ResultFileError, UsageError
 
 HEADER = 4096  # bytes; HDF5 wants a power of two, at least 512
+
+
+@contextmanager
+def whole(path: Path, suffix: str = ".tmp") -> Iterator[Path]:
+    """Yield a temporary name beside a file; sync what was written there and give it its name.
+
+    The file's mode is what the user's umask leaves of 0666, as of any file a user makes. A name is
+    replaced in one step, so nobody ever sees half a file.
+
+    Parameters
+    ----------
+    path : Path
+    suffix : str
+        Of the temporary name, since some writers choose a format by it.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, for example because the disk is full.
+    """
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}{suffix}"
+    try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
+        _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, and the folders above it if need be.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -35,27 +88,15 @@ def sealed(path: Path, form: str) -> Iterator[Path]:
     ResultFileError
         If the file cannot be written, for example because the disk is full.
     """
-    temporary = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        temporary = Path(name)
-        os.close(handle)
-        yield temporary
-        digest, size = _digest(temporary)
-        header = json.dumps({"format": form, "bytes": size, "sha256": digest}) + "\n"
-        with temporary.open("r+b") as raw:
-            raw.write(header.encode().ljust(HEADER, b" "))
-            raw.flush()
-            os.fsync(raw.fileno())
-        os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+        with whole(path) as temporary:
+            yield temporary
+            digest, size = _digest(temporary)
+            header = json.dumps({"format": form, "bytes": size, "sha256": digest}) + "\n"
+            with temporary.open("r+b") as raw:
+                raw.write(header.encode().ljust(HEADER, b" "))
     except OSError as error:
         raise ResultFileError(f"{path}: cannot be written ({error})") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> tuple[str, int]:

@@ -13,12 +13,17 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from netspec import backend as contract
-from netspec.audit import Audit
+from netspec.audit import Audit, warnings
+from netspec.network import Network
 from netspec.results import Run
+from netspec.simulation import Simulation
 
 LOG_WIDTH = 160  # a file has no width of its own
+# names and paths of users are text: what looks like markup or an emoji's code in them is none
 console = Console(
     highlight=False,
+    markup=False,
+    emoji=False,
     soft_wrap=not sys.stdout.isatty(),
     width=None if sys.stdout.isatty() else LOG_WIDTH,
 )
@@ -39,7 +44,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.3f}"
-    return f"{value:,}" if isinstance(value, int) else str(value).replace("[", "\\[")
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def show_audit(audit: Audit) -> None:
@@ -57,7 +62,13 @@ def show_audit(audit: Audit) -> None:
         grouped.setdefault((finding.level, finding.text), []).append(finding.path)
     for (level, text), paths in grouped.items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        console.print(f"  {level}: {paths[0]}{more}: {text}", markup=False)
+        console.print(f"  {level}: {paths[0]}{more}: {text}")
+
+
+def show_warnings(network: Network, simulation: Simulation) -> None:
+    """Print what looks wrong in a network, beside the output proper."""
+    for text in warnings(network, simulation):
+        print(f"warning: {text}", file=sys.stderr)
 
 
 def show_ledger(ledger: contract.Ledger) -> None:
@@ -100,7 +111,11 @@ def progress_bar(label: str, quiet: bool = False) -> Iterator[contract.Progress]
     if not sys.stderr.isatty():
         yield _plain_lines(label)
         return
-    columns: Any = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns: Any = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, TaskID] = {}
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from netspec.errors import ResultFileError, UsageError, unknown
 from netspec.results import Run
+from netspec.sealed import whole
 from netspec.validation import mat_io, neo_io, nwb_io
 from netspec.validation.content import Content, content_of, differences, sizes_in
 
@@ -81,33 +80,19 @@ def export(
     announce(forecast(content, format))
     write, read = FORMATS[format]
     try:
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=f".{format}"
-        )
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(content, temporary)
-        if wrong := differences(content, read(temporary)):
-            raise ResultFileError(
-                f"{path}: not written, as it reads differently: {'; '.join(wrong)}"
-            )
-        _sync(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
+        with whole(path, f".{format}") as temporary:
+            write(content, temporary)
+            if wrong := differences(content, read(temporary)):
+                raise ResultFileError(
+                    f"{path}: not written, as it reads differently: {'; '.join(wrong)}"
+                )
     except ModuleNotFoundError as error:
         raise UsageError(f"{error}. To get it: pip install 'netspec-snn[neo]'") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    except ResultFileError:
+        raise
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror or error})") from None
     return content
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    os.fsync(handle)
-    os.close(handle)
 
 
 def forecast(content: Content, format: str) -> str:

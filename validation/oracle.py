@@ -183,7 +183,7 @@ class _System:
 
     def kind_of(self, population: str) -> _Neurons:
         """Return the neurons of a population's model."""
-        return self.kinds[self.kind[self.offsets[population]]]
+        return self.kinds[int(self.kind[self.offsets[population]])]
 
     def currents(self) -> None:
         given: list[CurrentInput | StepCurrent] = list(self.network.current_inputs)
@@ -297,7 +297,8 @@ class _System:
         found = np.zeros((self.size, steps), bool)
         for kind, grid in zip(self.kinds, grids, strict=True):
             found[kind.neurons] = kind.above(grid)
-        return found & (self.left == 0)[:, None]
+        found &= (self.left == 0)[:, None]
+        return found
 
     def deliver(self, stop: int, grids: Grid) -> None:
         while self.events and self.events[0][0] == stop:

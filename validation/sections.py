@@ -210,15 +210,16 @@ def _rates(summary: dict[str, Any]) -> Iterator[Section]:
 
 def _rasters(runs: Runs) -> Section:
     first = {name: found[0] for name, found in runs.items() if found}
-    (sizes,) = {tuple(run.manifest["sizes"].values()) for run in first.values()}
-    stride = max(1, math.ceil(sum(sizes) / RASTER_NEURONS))
+    # the same populations on all sides, perhaps in another order
+    sizes = next(iter(first.values())).manifest["sizes"]
+    stride = max(1, math.ceil(sum(sizes.values()) / RASTER_NEURONS))
     end = min(run.manifest["total_steps"] * _dt(run) for run in first.values())
     window = (max(0.0, end - RASTER_MS), end)
     pictures = []
     for name, run in first.items():
         trains = {
             population: _every(run.spikes(population, warmup=True), stride, window)
-            for population in run.populations
+            for population in sizes
         }
         title = f"{name}, seed {run.manifest['seed']}"
         words = f"Raster of {title}: {sum(len(t) for t, _, _ in trains.values())} spikes."

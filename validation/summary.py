@@ -11,7 +11,6 @@ import datetime
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netspec.errors import UsageError, shown
+from netspec.sealed import write_text
 from netspec.validation.ensemble import Finished
 from netspec.validation.verdict import Outcome
 
@@ -199,21 +199,6 @@ def load_summary(path: str | Path) -> Summary:
         ) from None
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # readable by others, as any file a user makes
-        os.replace(name, path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def write_provenance(path: Path, done: Sequence[Finished]) -> Path:

@@ -103,7 +103,7 @@ def ladder(
     else:
         table(f"{network.name}: {network.description}", *found.table())
         for line in (*found.lines(), f"file: {path}"):
-            console.print(line, markup=False, soft_wrap=True)
+            console.print(line, soft_wrap=True)
     if found.failed:
         raise typer.Exit(1)
     if backends is not None and found.missing:
@@ -346,9 +346,9 @@ def _self_test(
     **how: Any,
 ) -> int:
     """Run the self-test, write and show its result; return its exit code."""
+    from netspec.sealed import write_text
     from netspec.terminal import console, progress_bar
     from netspec.validation import selftest
-    from netspec.validation.summary import write_text
 
     name = declared.network.name
     chosen = None if mutants is None else [n for n in names_of([mutants]) if n != "none"]
@@ -364,8 +364,8 @@ def _self_test(
         print_json({**result, "file": str(file)})
     else:
         title = f"{name} on {result['backend']}, {result['seeds_a_side']} seeds a side"
-        console.print(title, markup=False)
-        console.print(selftest.text(result), markup=False, soft_wrap=True)
+        console.print(title)
+        console.print(selftest.text(result), soft_wrap=True)
         console.print(f"result: {file}", soft_wrap=True)
     return int(result["exit_code"])
 
@@ -420,18 +420,18 @@ def _show(summary: Summary) -> None:
     if summary.ring is not None and summary.ring.trials:
         table("Trials", *tables.trial_table(summary))
     elif summary.ring is not None:
-        console.print(f"ring: {summary.ring.note}", markup=False)
+        console.print(f"ring: {summary.ring.note}")
     for run in summary.failures:
-        console.print(f"failed: {run.backend}, seed {run.seed}: {run.error}", markup=False)
+        console.print(f"failed: {run.backend}, seed {run.seed}: {run.error}")
     for entry in summary.comparisons:
         for text in entry.notes:
-            console.print(f"note: {text}", markup=False)
+            console.print(f"note: {text}")
         if entry.left_out:
             console.print(f"undefined in all runs, left out: {', '.join(entry.left_out)}")
     for text in tables.ladder_lines(summary):
-        console.print(text, markup=False)
+        console.print(text)
     for entry in summary.comparisons:
-        console.print(tables.headline(entry), markup=False)
+        console.print(tables.headline(entry))
         needed = tables.seeds_needed(entry)
         if needed is not None:
             console.print(f"  {needed} seeds a side would be needed for the open ones")

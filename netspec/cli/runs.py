@@ -72,7 +72,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run one network on one simulator, unless the result exists."""
-    from netspec.terminal import progress_bar, show_audit, show_ledger, show_run
+    from netspec.terminal import progress_bar, show_audit, show_ledger, show_run, show_warnings
 
     if batch is not None and trials is None:
         raise UsageError("--batch: only with --trials")
@@ -101,6 +101,8 @@ def run(
             show_ledger(ledger)
         ledger.check(request.approximations)
         return
+    if not as_json:
+        show_warnings(network, simulation)
     if trials is not None:
         if realisation is not None:
             raise UsageError("--realisation: the synapses of one seed, and every trial has its own")
@@ -137,7 +139,7 @@ def _run_trials(
         print_json(done.to_dict())
     else:
         for line in done.lines():
-            console.print(line, soft_wrap=True, markup=False)
+            console.print(line, soft_wrap=True)
     if done.failures:
         raise typer.Exit(SimulationFailed.exit_code)
 

@@ -262,7 +262,7 @@ def _accepted(pieces: Data) -> list[str]:
         *(f"populations.{p['name']}.parameters.C_m" for p in pieces["populations"]),
         *(f"populations.{p['name']}.parameters.I_e" for p in pieces["populations"]),
         *(f"projections.{p['name']}.{field}" for p in pieces["projections"]
-          for field in ("weight", "delay", "rule.weight", "rule.delay")),
+          for field in ("weight", "delay", "rule.weight")),
         *(f"spike_inputs.{p['name']}.weight" for p in pieces["spike_inputs"]),
         *(f"current_inputs.{p['name']}.amplitude" for p in pieces["current_inputs"]),
         *(f"step_currents.{p['name']}.amplitudes" for p in pieces["step_currents"]),

@@ -38,11 +38,13 @@ def differences(run, network, simulation):
         elif not np.allclose(values, wanted, rtol=1e-8, atol=1e-6):
             off = np.abs(values - wanted)
             first = every * (1 + int(np.argmax((off > 1e-6).any(axis=1))))
-            found.append(f"{recorder.name}: {variable} off by {off.max():.3g}, from step {first} on")
+            found.append(
+                f"{recorder.name}: {variable} off by {off.max():.3g}, from step {first} on"
+            )
     return found
 
 
-def check(number, backend, folder, tolerance):
+def check(number, backend, folder):
     drawn = batch(number, SIZE, backend)
     requests = [
         RunRequest(network=network, simulation=drawn.simulation, backend=backend, **drawn.how)
@@ -56,12 +58,13 @@ def check(number, backend, folder, tolerance):
     assert not wrong, f"batch {number}, {drawn.how}:\n" + "\n\n".join(wrong)
 
 
-@pytest.mark.parametrize("number", range(4))
+# steps of 0.1, 0.25 and 1 ms; synapses of netspec, and rules of the simulators that draw nothing
+@pytest.mark.parametrize("number", [0, 2, 4, 5])
 def test_forty_random_networks_are_those_of_scipy(backend, number, tmp_path):
-    check(number, backend, tmp_path, None)
+    check(number, backend, tmp_path)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(100, 130))
 def test_three_hundred_random_networks_are_those_of_scipy(backend, number, tmp_path):
-    check(number, backend, tmp_path, None)
+    check(number, backend, tmp_path)

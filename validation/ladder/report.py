@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from netspec.sealed import write_text
+
 NOT_INSTALLED = "not installed"
 LEVELS = {"L0": "structure", "L1": "neuron", "L2": "synapse", "L3": "replay"}
 
@@ -154,9 +156,8 @@ class Ladder:
 
     def write(self, folder: Path) -> Path:
         """Write ``FOLDER/CIRCUIT-ladder.json`` and return its path."""
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.circuit}-ladder.json"
-        path.write_text(self.to_json() + "\n")
+        write_text(path, self.to_json() + "\n")
         return path
 
     def lines(self) -> list[str]:
