@@ -39,14 +39,13 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def _as_rank(folder: Path, threads: int) -> int:
+def _as_rank(folder: Path) -> int:
     """Write to files of this rank's own from now on, and end the whole job on an error."""
     rank = ranks.own_rank()
     (folder / f"{rank}.pid").write_text(str(os.getpid()))
     log = os.open(folder / f"{rank}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    os.environ.update(ranks.thread_defaults(threads))
 
     def end_job(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
@@ -78,7 +77,8 @@ def main(request_file: str, *results: str) -> None:
     started = time.perf_counter()
     requests = TypeAdapter(list[RunRequest]).validate_json(Path(request_file).read_text())
     first, paths = requests[0], [Path(result) for result in results]
-    rank = _as_rank(paths[0], first.threads) if first.ranks > 1 else 0
+    rank = _as_rank(paths[0]) if first.ranks > 1 else 0
+    os.environ.update(ranks.thread_defaults(first.threads))
 
     def progress(phase: str, fraction: float) -> None:
         if rank == 0:

@@ -1,9 +1,14 @@
-"""Ledger lines that are the same for every adapter that lowers the equations itself."""
+"""What every adapter says in the same words that lowers the equations itself."""
 
 from __future__ import annotations
 
 from netspec.backend import Entry, RunRequest
 from netspec.lowering import lower
+
+NO_NUMBER = (
+    "a smaller time step; clip() in the equations; or exprel() where a rate is 0/0, as in "
+    "0.1*(V + 40)/(1 - exp(-(V + 40)/10)) = 1/exprel(-(V + 40)/10)"
+)
 
 
 def of_populations(request: RunRequest) -> list[Entry]:

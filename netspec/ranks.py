@@ -42,6 +42,7 @@ DEFAULTS = {
 }
 LOCAL_SIZE_VARIABLES = ("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS")
 LOG_LINES = 15
+SPIN_COUNT = "1000"  # of GCC's OpenMP: some microseconds
 # The launcher has no death signal of its own; this gives it one and becomes the launcher
 _END_WITH_PARENT = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execvp(sys.argv[1], sys.argv[1:])"
@@ -82,16 +83,18 @@ def own_rank() -> int:
 
 
 def thread_defaults(threads: int) -> dict[str, str]:
-    """Return what OpenMP must know of the other ranks on this machine, before it is loaded.
+    """Return how OpenMP's threads are to wait for each other; to be set before it is loaded.
 
-    Its threads spin while they wait, which makes a run hundreds of times slower if the ranks of a
-    machine have more threads than it has processors: no rank knows of the others.
+    GCC's wait in a loop, for milliseconds, before they sleep. Where a processor is not free, others
+    wait for a thread that cannot run because they do: a run is then a hundred times slower. A loop
+    of some microseconds costs nothing on a quiet machine. Where there are more threads than
+    processors, those of other ranks included, they are to sleep at once.
     """
-    if "OMP_WAIT_POLICY" in os.environ:
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}.isdisjoint(os.environ):
         return {}
     sizes = (os.environ[name] for name in LOCAL_SIZE_VARIABLES if name in os.environ)
     crowded = int(next(sizes, "1")) * threads > (os.cpu_count() or 1)
-    return {"OMP_WAIT_POLICY": "passive"} if crowded else {}
+    return {"OMP_WAIT_POLICY": "passive"} if crowded else {"GOMP_SPINCOUNT": SPIN_COUNT}
 
 
 # -- the parts of a result --------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from netspec.answers import NO_NUMBER
 from netspec.backend import Outcome, Progress, RunRequest
 from netspec.backends.brian2.adapter import Brian2Backend
 from netspec.backends.brian2.groups import Group
@@ -149,7 +150,7 @@ class Brian2Simulation(Brian2Inputs):
                 if wrong.size:
                     raise FloatingPointError(
                         f"{state.name} of {wrong.size} neurons of {group.model.name} is no finite "
-                        "number at the end: a smaller time step, or clip() in the equations"
+                        f"number at the end: {NO_NUMBER}"
                     )
         for name, sampler in self.samplers.items():
             recorder = next(r for r in self.network.recorders if r.name == name)

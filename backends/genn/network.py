@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec import realisation
+from netspec.answers import NO_NUMBER
 from netspec.backend import Samples
 from netspec.backends.genn import host, inputs, sampling
 from netspec.backends.genn.building import GennBuilding
@@ -301,8 +302,7 @@ class GennNetwork(GennBuilding):
                 if wrong:
                     raise FloatingPointError(
                         f"{state.name} of {wrong} neurons of {name} is no finite number at the "
-                        f"end of seed {self.simulation.seed}: a smaller time step, or clip() in "
-                        "the equations"
+                        f"end of seed {self.simulation.seed}: {NO_NUMBER}"
                     )
 
     def read(self) -> None:

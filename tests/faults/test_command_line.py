@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from netspec.cli import app
 from netspec.errors import DescriptionError, NetspecError
+from netspec.sealed import write_text
 from netspec.serialization import network_from, spec_hash, to_toml
 
 
@@ -172,3 +173,60 @@ def test_one_simulator_alone_needs_published_values(netspec):
     assert code == 2
     assert "backends brian2: expected two or more to compare" in err
     assert "microcircuit at full scale" in err
+
+
+def test_a_description_that_looks_like_markup_is_text(netspec, tmp_path):
+    path = tmp_path / "o[x].toml"
+    network = network_from({**FULL, "description": "after [/ref], [red]:cat:[/red]"})
+    path.write_text(to_toml(network))
+    code, out, err = netspec("show", path)
+    assert code == 0, err
+    assert "after [/ref], [red]:cat:[/red]" in out
+    assert netspec("check", path)[0] == 0
+
+
+FAULTY = """
+import sys
+from netspec import cli
+def broken(*given, **more):
+    raise ZeroDivisionError("of our own")
+cli.describing.audit = broken
+sys.argv = ["netspec", *sys.argv[1:]]
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("json_wanted", [False, True])
+def test_an_error_that_is_not_ours_ends_with_70_and_asks_for_a_report(full, json_wanted):
+    """Never with 1, which is the verdict "different"."""
+    command = [sys.executable, "-c", FAULTY, "check", str(full), *["--json"] * json_wanted]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 70
+    assert "ZeroDivisionError: of our own" in ran.stderr
+    assert "netspec itself has failed" in ran.stderr and "report" in ran.stderr
+    if json_wanted:
+        assert json.loads(ran.stdout)["kind"] == "ZeroDivisionError"
+
+
+def test_a_reader_who_has_had_enough_is_no_verdict(full):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "netspec.cli", "check", str(full)]
+    ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert ran.returncode not in (0, 1)
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_files_have_the_mode_that_the_user_wants(netspec, full, tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        realised, text = tmp_path / "r.h5", tmp_path / "folder" / "t.json"
+        assert netspec("realise", full, "--out", realised)[0] == 0
+        write_text(text, "{}")
+    finally:
+        os.umask(before)
+    for path in (realised, text):
+        assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+    assert not list(tmp_path.glob(".*")), "a temporary file was left"

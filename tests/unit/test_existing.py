@@ -290,3 +290,43 @@ def test_verdicts_are_ordered_from_impossible_to_equivalent(folders):
         summary.model_copy(update={"comparisons": (entries[name],)}).exit_code for name in ordered
     ]
     assert codes == [4, 1, 1, 6, 6, 0]
+
+
+def two_populations(folder, backend, names, first=1, **changes):
+    """Write two seeds with populations of other sizes, in an order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sizes = {"E": SIZE, "I": SIZE // 2}
+    for seed in (first, first + 1):
+        trains = {}
+        for name in names:
+            steps, neurons = spikes(np.random.default_rng([seed, *name.encode()]), 10.0)
+            inside = neurons < sizes[name]
+            trains[name] = steps[inside], neurons[inside]
+        known = manifest(backend, seed, sizes={name: sizes[name] for name in names}, **changes)
+        write_run(folder / f"pair-{backend}-{seed}.h5", known, Outcome(spikes=trains))
+    return folder
+
+
+def test_populations_in_another_order_are_the_same(tmp_path):
+    """The page could not be made, and the exit code of the error was that of "different"."""
+    one = two_populations(tmp_path / "one", "nest", ("E", "I"))
+    other = two_populations(tmp_path / "other", "genn", ("I", "E"), first=11)
+    results = [
+        CliRunner().invoke(app, ["compare", *map(str, sides), "--out", str(tmp_path / name)])
+        for name, sides in (("there", (one, other)), ("back", (other, one)))
+    ]
+    for result, name in zip(results, ("there", "back"), strict=True):
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        assert result.exit_code in (0, 6), result.output
+        page = (tmp_path / name / "pair-report.html").read_text()
+        assert "Raster of nest" in page and "Raster of genn" in page
+
+
+def test_what_looks_like_markup_is_text(tmp_path):
+    one = write(tmp_path / "a[x]", "nest", [10.0] * 2, description="[/ref] [red]:cat:[/red]")
+    other = write(tmp_path / "b", "Brian2 [cpp]", [10.0] * 2, first=11)
+    arguments = ["compare", str(one), str(other), "--out", str(tmp_path / "o[/x]")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code in (0, 6), result.output
+    assert "Brian2 [cpp]" in result.output
+    assert str(tmp_path / "o[/x]" / "pair-validation.json") in result.output

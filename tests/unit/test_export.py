@@ -1,6 +1,7 @@
 """Exports hold the run, as readers see it that are not ours."""
 
 import json
+import os
 import sys
 import time
 
@@ -370,3 +371,14 @@ def test_the_command_says_what_it_will_write_and_what_it_wrote(run, tmp_path):
     arguments = ["export", str(run.file), "--format", "mat", "--populations", "silent", "--json"]
     done = runner.invoke(app, [*arguments, "--out", str(target)])
     assert json.loads(done.output)["trains"] == {"silent": 3}
+
+
+@pytest.mark.parametrize("format", sorted(FORMATS))
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_a_file_has_the_mode_that_the_user_wants(run, tmp_path, format, umask):
+    before = os.umask(umask)
+    try:
+        path = written(run, tmp_path, format, sample=3)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import special
 
 from netspec import expressions as ex
 from netspec.errors import ExpressionError
@@ -243,3 +244,18 @@ def test_an_affine_expression_is_its_coefficient_times_the_variable(tree, at):
 @pytest.mark.parametrize("text", ["x*x", "x*y", "1/x", "exp(x)", "x^2", "x < y", "abs(x)"])
 def test_what_is_not_affine(text):
     assert not ex.is_affine(ex.parse(text), {"x", "y"})
+
+
+def test_exprel_is_that_of_scipy_and_one_at_zero():
+    x = np.array([0.0, 1e-300, -1e-12, 1e-3, -0.75, 30.0, -800.0])
+    found = ex.evaluate(ex.parse("exprel(x)"), {"x": x})
+    assert found == pytest.approx(special.exprel(x), rel=1e-15)
+    assert ex.evaluate(ex.parse("exprel(x)"), {"x": 0.0}) == 1.0
+    assert ex.to_source(ex.parse("exprel(x - y)"), "c") == (
+        "((x - y == 0.0) ? 1.0 : expm1(x - y) / (x - y))"
+    )
+
+
+def test_divisors_are_what_a_right_side_divides_by():
+    found = ex.divisors(ex.parse("a/(tau*C) + exp(b/(c - d))/e1^2 + f/(g/h)"))
+    assert found == {"tau", "C", "e1", "g", "h"}

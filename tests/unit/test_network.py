@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from netspec import Simulation, audit, circuits
 from netspec import connectivity as con
 from netspec.distributions import Normal, Uniform
 from netspec.errors import DescriptionError
@@ -269,3 +270,83 @@ def test_a_positive_parameter_may_not_be_drawn_below_zero():
     assert set(faults_of(network(populations=[population]))) == {"populations[0].parameters.tau_m"}
     bounded = {**E, "parameters": {"tau_m": {**wide, "low": "1 ms"}}}
     assert network_from(network(populations=[bounded])).populations[0].size == 8
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"receptor": "GABA", "weight": -3.0, "post": "G"}, "projections[0].weight"),
+        ({"receptor": "AMPA", "post": "G", "weight": 1.0,
+          "rule": {"kind": "explicit", "pre": [0], "post": [1], "weight": [-0.5]}},
+         "projections[0].rule.weight"),
+        ({"rule": {"kind": "explicit", "pre": [0], "post": [1], "weight": ["87.8 nA"]}},
+         "projections[0].rule.weight"),
+    ],
+)  # fmt: skip
+def test_a_weight_that_is_no_weight_is_a_fault_wherever_it_stands(changes, path):
+    data = network(projections=[{**EE, **changes}])
+    assert path in faults_of(data)
+    assert "accept" in faults_of(data)[path].hint
+    address = path.replace("[0]", ".EE")
+    assert network_from({**data, "accept": [address]})
+
+
+def test_negative_conductances_of_inputs_are_faults():
+    poisson = {"name": "q", "target": "G", "receptor": "GABA", "rate": 1.0, "weight": -3.0}
+    spikes = {"name": "e", "target": "G", "receptor": "GABA", "times": [1.0], "neurons": [0],
+              "weight": "-3 nS"}  # fmt: skip
+    found = faults_of(network(poisson_inputs=[poisson], spike_inputs=[spikes]))
+    assert set(found) == {"poisson_inputs[0].weight", "spike_inputs[0].weight"}
+    assert "conductance" in found["poisson_inputs[0].weight"].hint
+
+
+def test_what_is_no_table_is_told_in_our_words():
+    for field, value, word in (
+        ("weight", [1.0, 2.0], "explicit"),
+        ("rule", 3, "kind"),
+        ("rule", {"number": 3}, "kind"),
+        ("delay", np.ones(2), "uniform"),
+    ):
+        fault = faults_of(network(projections=[{**EE, field: value}]))[f"projections[0].{field}"]
+        assert word in fault.allowed and "input should" not in fault.allowed
+        assert "discriminator" not in fault.allowed
+    assert faults_of(network(projections=[{**EE, "rule": "all_to_al"}]))["projections[0].rule"].hint
+    assert "projections[0].rule.indegree" in faults_of(
+        network(projections=[{**EE, "rule": "fixed_indegree"}])
+    )
+    plain = network_from(network(projections=[{**EE, "rule": "all_to_all"}]))
+    assert plain == network_from(network(projections=[EE]))
+
+
+def warned(**fields):
+    found = network_from({**network(), "accept": ["projections.EE.weight"], **fields})
+    return audit.warnings(found, Simulation(warmup=0.0, duration=100.0))
+
+
+LIST = {"kind": "explicit", "pre": [0], "post": [1]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"projections": [{**EE, "receptor": "inhibitory"}]}, "a positive weight onto"),
+        ({"projections": [{**EE, "rule": {**LIST, "weight": [-80.0]}}]}, "a negative weight onto"),
+        ({"projections": [{**EE, "rule": {**LIST, "delay": [1500.0]}}]}, "plausible is up to 200"),
+        ({"spike_inputs": [{"name": "e", "target": "E", "receptor": "inhibitory", "times": [1.0],
+                            "neurons": [0], "weight": 80.0}]}, "a positive weight onto"),
+        ({"poisson_inputs": [{"name": "q", "target": "E", "receptor": "excitatory", "rate": 1.0,
+                              "weight": -80.0}]}, "a negative weight onto"),
+        ({"poisson_inputs": [{"name": "q", "target": "E", "receptor": "excitatory", "rate": 1.0,
+                              "weight": 80.0, "delay": 100.0}]}, "after the end of the run"),
+        ({"recorders": [{"name": "r", "target": "E", "variables": ["V_m"], "interval": 101.0}]},
+         "there will be no sample"),
+    ],
+)  # fmt: skip
+def test_what_looks_wrong_is_warned_of(fields, text):
+    assert any(text in line for line in warned(**fields)), warned(**fields)
+
+
+def test_nothing_is_warned_of_in_the_circuits():
+    assert not audit.warnings(circuits.microcircuit(scale=0.1), Simulation())
+    for variant in ("neurodynex", "compte2000"):
+        assert not audit.warnings(circuits.working_memory(variant=variant), Simulation(dt=0.05))

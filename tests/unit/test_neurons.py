@@ -1,6 +1,7 @@
 """Neuron models: every fault is named, and a step is the solution of the equations."""
 
 import math
+import time
 import tomllib
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from scipy.integrate import solve_ivp
 from strategies import ADEX
 
+from netspec import Network, Population
 from netspec import expressions as ex
 from netspec.errors import DescriptionError
 from netspec.lowering import lower
@@ -281,3 +283,54 @@ def test_names_that_look_alike_when_joined_keep_their_own_propagators():
     assert values["a"] == pytest.approx(1 - decayed, rel=1e-12)
     assert values["a_b"] == pytest.approx(-5 * (1 - decayed), rel=1e-12)
     assert values["one"] == pytest.approx(decayed, rel=1e-12)
+
+
+def test_an_equation_may_go_on_over_lines():
+    one = NeuronModel(
+        name="m",
+        threshold="V > 1*mV",
+        equations="dV/dt = -V/(10*ms) + 2*mV/(3*ms) : mV (unless refractory)",
+    )
+    other = NeuronModel(name="m", threshold="V > 1*mV", equations="""
+        dV/dt = -V/(10*ms)  # leak
+                + 2*mV/
+                  (3*ms)
+              : mV (unless refractory)
+    """)  # fmt: skip
+    assert one.dynamics == other.dynamics
+
+
+@pytest.mark.parametrize(("text", "value"), [("0", 0.0), ("-65", -65.0), ("2.5", 2.5)])
+def test_a_bare_number_of_a_reset_is_in_the_unit_of_its_state(text, value):
+    model = NeuronModel(name="m", equations="dV/dt = -V/(10*ms) : mV", threshold="V > 1*mV",
+                        reset={"V": text})  # fmt: skip
+    assert ex.evaluate(dict(model.dynamics.reset)["V"], {}) == value
+
+
+@pytest.mark.parametrize("tau", ["0 ms", "-2 ms"])
+def test_a_time_constant_is_above_zero(tau):
+    equations = "dI/dt = -I/(2*tau) : pA\ndV/dt = I/C : mV"
+    fields = {"name": "m", "equations": equations, "threshold": "V > 1*mV"}
+    with pytest.raises(DescriptionError, match=r"parameters\.tau: given .* ms; a value above 0"):
+        NeuronModel(**fields, parameters={"tau": tau, "C": "100 pF"})
+    model = NeuronModel(**fields, parameters={"tau": "2 ms", "C": "100 pF"})
+    for given in ({"tau": tau}, {"C": -1.0}, {"tau": {"kind": "normal", "mean": 2.0, "sd": 1.0}}):
+        with pytest.raises(DescriptionError, match="above 0"):
+            Network(name="n", populations=[
+                Population(name="A", size=2, model=model, parameters=given)])  # fmt: skip
+
+
+@pytest.mark.parametrize("drawn", [["I_e"], ["E_L", "I_e"], ["tau_m"], ["tau_m", "I_e", "V_th"]])
+def test_propagators_of_many_neurons_are_those_of_each(drawn):
+    """Eight thousand neurons with a drawn current once took half a minute."""
+    program, size = lower(LIBRARY["iaf_psc_exp"], 0.1), 8000
+    values = LIBRARY["iaf_psc_exp"].defaults()
+    random = np.random.default_rng(5)
+    many = {**values, **{name: values[name] + random.uniform(0, 3, size) for name in drawn}}
+    started = time.perf_counter()
+    found = program.constants(many)
+    assert time.perf_counter() - started < 5
+    for index in (0, 4321, size - 1):
+        own = {name: float(np.broadcast_to(v, size)[index]) for name, v in many.items()}
+        for name, expected in program.constants(own).items():
+            assert np.broadcast_to(found[name], size)[index] == pytest.approx(expected, rel=1e-14)

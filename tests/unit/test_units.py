@@ -141,3 +141,14 @@ def test_a_simulation_reads_units_and_stays_on_its_grid():
         Simulation(dt=0.1, duration=0.25)
     with pytest.raises(DescriptionError, match="expected ms"):
         Simulation(dt="0.1 mV")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0.1/ms", 0.1), ("11/ms", 11.0), ("1/ms", 1.0), ("0.5 / ms", 0.5), ("1e-3/ms", 1e-3),
+     ("100/s", 0.1), ("0.1 1/ms", 0.1), ("111 1/ms", 111.0)],
+)  # fmt: skip
+def test_a_number_is_read_whole_before_its_unit(text, value):
+    """The last digit of 0.1 was once taken for that of the unit 1/ms, which left 0."""
+    assert units.quantity(text, "1/ms") == pytest.approx(value, rel=1e-15)
+    assert units.measured(text) == pytest.approx(value, rel=1e-15)

@@ -15,6 +15,7 @@ import numpy as np
 from netspec import distributions as dist
 from netspec.connectivity import Explicit, UniformKernel
 from netspec.errors import UnsupportedError
+from netspec.expressions import evaluate
 from netspec.network import (
     ContinuousProjection,
     Network,
@@ -63,13 +64,33 @@ def kinds(network: Network) -> dict[str, str]:
 
 
 def _population(network: Network, kind: str, name: str, size: int = 1) -> Population:
-    """Return neurons of a kind that start in the middle of where the circuit's own start."""
-    own = network.population(kind)
-    start = {state: dist.Constant(value=dist.typical(v)) for state, v in own.initial.items()}
-    model = network.model_of(own)
-    return Population(
-        name=name, size=size, model=model, parameters=own.parameters, initial=start
-    )  # fmt: skip
+    """Return neurons in the middle of a kind: its typical parameters, its typical start.
+
+    What is drawn would be drawn anew for each of them, and a neuron would differ from its control.
+    """
+    own, model = network.population(kind), network.model_of(kind)
+    parameters, start = (
+        {key: dist.Constant(value=dist.typical(value)) for key, value in drawn.items()}
+        for drawn in (own.parameters, own.initial)
+    )
+    middle = Population(name=name, size=size, model=model, parameters=parameters, initial=start)
+    # one that spikes at once would hide what reaches it: it starts as the model does
+    return middle.model_copy(update={"initial": {}}) if _above(middle, model) else middle
+
+
+def _above(population: Population, model: NeuronModel) -> bool:
+    """Return whether neurons begin with their threshold's condition met."""
+    values: dict[str, float] = dict.fromkeys(model.inputs, 0.0) | model.defaults()
+    values |= {name: dist.typical(value) for name, value in population.parameters.items()}
+    start = {state.name: model.initial.get(state.name, 0.0) for state in model.dynamics.states}
+    start |= {name: dist.typical(value) for name, value in population.initial.items()}
+    values |= {k: values[v] if isinstance(v, str) else v for k, v in start.items()}
+    return bool(evaluate(model.dynamics.threshold, values))
+
+
+def discards(model: NeuronModel) -> bool:
+    """Return whether there are events that a neuron discards while it is refractory."""
+    return any(model.dynamics.held(state) for state in model.receptors.values())
 
 
 def _network(
@@ -148,7 +169,8 @@ def neurons(network: Network, model: str, dt: float) -> Network:
     """Return single neurons of every kind of one model.
 
     The neurons of a population are: one under currents that step; one with given events on each
-    receptor; one with all of them; the last five the f-I curve.
+    receptor; one with all of them; one with all of them that spikes all the time, if its model
+    discards events meanwhile; the last five the f-I curve.
     """
     kind_of = kinds(network)
     chosen = [k for k in dict.fromkeys(kind_of.values()) if network.population(k).model == model]
@@ -157,22 +179,25 @@ def neurons(network: Network, model: str, dt: float) -> Network:
     populations, currents, events = [], [], []
     for kind in chosen:
         weights = _weights(network, kind, kind_of)
-        size = 2 + len(weights) + len(LEVELS)
+        resting = discards(network.models[model])
+        size = 2 + len(weights) + resting + len(LEVELS)
         populations.append(_population(network, kind, kind, size))
         first = size - len(LEVELS)
         stairs = (0.5 * unit, -0.5 * unit, 2.0 * unit, 0.0)
         courses: list[Course] = [((5.0, 20.0, 35.0, 90.0), stairs, 0)]
         courses += [((PULSE[0],), (level * unit,), first + i) for i, level in enumerate(LEVELS)]
+        courses += [((PULSE[0],), (LEVELS[-1] * unit,), first - 1)] if resting else []
         currents += [
             StepCurrent(name=f"{kind[:40]}_{i}", target=kind, port=port, times=times,
                         amplitudes=amplitudes, neurons=(i,))
             for times, amplitudes, i in courses
         ]  # fmt: skip
         for index, (receptor, weight) in enumerate(weights.items()):
-            both = [n for n in (1 + index, first - 1) for _ in EVENTS]
+            reached = [1 + index, 1 + len(weights), *([first - 1] if resting else [])]
             events.append(
                 SpikeInput(name=f"{kind[:40]}_on_{index}", target=kind, receptor=receptor,
-                           times=EVENTS * 2, neurons=both, weight=weight)
+                           times=EVENTS * len(reached), weight=weight,
+                           neurons=[n for n in reached for _ in EVENTS])
             )  # fmt: skip
     return _network(network, "L1", populations, step_currents=currents, spike_inputs=events)
 
