@@ -8,6 +8,7 @@ backend does not do is marked, and the mark is strict: a cell that begins to wor
 ``never``    it cannot be done, as a matter of principle
 """
 
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -30,6 +31,10 @@ settings.register_profile(
 )
 settings.load_profile("netspec")
 
+sys.path.insert(0, str(Path(__file__).parent / "cuda"))
+import standin  # noqa: E402  of the tests, as `parts` and `strategies`
+
+STAND_IN = "cuda-stand-in"
 REQUIRED = ("nest", "brian2")  # a suite that did not run them has not passed
 CONFORMANCE = Path(__file__).parent / "conformance"
 MARKS = {
@@ -42,7 +47,8 @@ OUTCOMES = ("passed", "failed", "xfailed", "skipped")
 
 def pytest_addoption(parser):
     group = parser.getgroup("netspec")
-    group.addoption("--device", default="cpu", help="of backends that run on several: cpu, cuda")
+    devices = "of backends that run on several: cpu, cuda, or cuda-stand-in (see tests/cuda)"
+    group.addoption("--device", default="cpu", help=devices)
     group.addoption("--precision", default="double", help="of backends that have a choice: single")
     group.addoption("--shards", default="auto", help="of GeNN: groups of a source population")
     group.addoption("--coupling", default="auto", help="of GeNN: host, waves, dense")
@@ -51,6 +57,10 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    if config.getoption("--device") == STAND_IN:
+        if missing := standin.why_not():
+            raise pytest.UsageError(f"--device {STAND_IN}: {missing}")
+        os.environ.update(standin.at_hand())
     for name, meaning in MARKS.items():
         text = f"{name}(backends, reason, raises=UnsupportedError): {meaning}; a strict xfail"
         config.addinivalue_line("markers", text)
@@ -63,6 +73,8 @@ def pytest_collection_modifyitems(items):
             continue
         if CONFORMANCE in item.path.parents:
             on = f"{backend} on ranks" if item.get_closest_marker("mpi") else backend
+            if item.config.getoption("--device") == STAND_IN and backend == "genn":
+                on = f"{backend} on the stand-in for CUDA"
             item.user_properties.append(("backend", on))
         for mark in (mark for name in MARKS for mark in item.iter_markers(name)):
             _expect_failure(item, backend, mark.name, *mark.args, **mark.kwargs)
@@ -113,6 +125,8 @@ def asked(backend, request):
     """Give the options of the command line that the backend has."""
     names = ("device", "precision", "shards", "coupling", "loop", "poisson")
     given = {name: request.config.getoption(name) for name in names}
+    if given["device"] == STAND_IN:
+        given["device"] = "cuda"
     return {name: value for name, value in given.items() if name in get_backend(backend).options}
 
 

@@ -6,14 +6,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from itertools import groupby
 from typing import ClassVar
 
 from netspec import answers
 from netspec import connectivity as rules
 from netspec.backend import Backend, Entry, Option, Outcome, Progress, RunRequest
-from netspec.backends.genn import shards
+from netspec.backends.genn import device, shards
 from netspec.backends.genn.inputs import poisson_mean
 from netspec.backends.genn.sampling import LARGEST_PRODUCT_MEAN, LARGEST_TABLE_MEAN
 from netspec.backends.genn.synapses import (
@@ -35,6 +34,9 @@ BACKENDS = {"cpu": "single_threaded_cpu", "cuda": "cuda"}  # ours, GeNN's
 PRECISIONS = {"single": "float", "double": "double"}
 PAGE = "https://genn-team.github.io/installation.html"
 BASE_MEMORY = 150e6  # Python, NumPy and GeNN
+UNORDERED = (
+    "; a GPU adds up the events of a step in any order, so a run is not reproducible to the bit"
+)
 BATCH = {"cpu": 16, "cuda": 256}  # runs that share a model
 
 
@@ -87,10 +89,12 @@ class GennBackend(Backend):
     }
 
     def details(self) -> dict[str, str]:
-        """Return which devices PyGeNN was built for."""
-        built = [name for name, theirs in BACKENDS.items() if _has(theirs)]
+        """Return which devices there are, and what is missing to use a GPU."""
         compiler = "" if shutil.which("g++") else "; no C++ compiler (g++) found"
-        return {"devices": (", ".join(built) or "none") + compiler}
+        why = device.missing()
+        return {"devices": ("cpu" if why else "cpu, cuda") + compiler} | (
+            {"cuda": why} if why else {}
+        )
 
     def coupling(self, request: RunRequest) -> str:
         """Return what computes continuous coupling: ``host``, ``waves``, or ``dense``."""
@@ -131,12 +135,8 @@ class GennBackend(Backend):
         """Raise also for a device that PyGeNN was not built for."""
         super().check_options(request)
         self.parts(request)
-        device = self.option(request, "device")
-        if self.status().available and not _has(BACKENDS[device]):
-            raise BackendMissing(
-                f"this PyGeNN was built without {device}: "
-                f"set CUDA_PATH when it is installed and when it runs. {self.how_to_get}"
-            )
+        if self.status().available and self._on_gpu(request) and (why := device.missing()):
+            raise BackendMissing(f"option device=cuda: {why}. {self.how_to_get}")
 
     def entries(self, request: RunRequest) -> list[Entry]:
         """Everything is exact in double precision; code is lowered from the equations."""
@@ -174,7 +174,8 @@ class GennBackend(Backend):
                     thing="populations",
                     status="approximate",
                     name="single-precision",
-                    reason="states, inputs and propagators are 32-bit floats",
+                    reason="states, inputs and propagators are 32-bit floats"
+                    + (UNORDERED if self._on_gpu(request) else ""),
                     error="V_m within some 1e-3 mV until a spike moves by a step; more at steps "
                     "below 0.1 ms; spikes then drift apart",
                 )
@@ -310,10 +311,6 @@ def _structure(request: RunRequest) -> object:
     places = {(change.population, change.port) for change in changes if change.step > 0}
     given = {(source.target, source.receptor) for source in network.spike_inputs}
     return spec_hash(network.model_copy(update=inputs)), places, given
-
-
-def _has(backend: str) -> bool:
-    return find_spec("pygenn") is not None and find_spec(f"pygenn.{backend}_backend") is not None
 
 
 def free_memory_mib(gpu: bool) -> float:

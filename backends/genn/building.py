@@ -103,6 +103,7 @@ class GennBuilding(Execution):
                     self.lengths.get(piece.name),
                     "dense" if dense else way,
                     self.grids.get(projection.name),
+                    on_gpu=self.device == "cuda",
                 )
         for coupling in () if self.on_host else self.network.continuous_projections:
             piece = self.whole(coupling)

@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from netspec.backends.genn import host
+from netspec.backends.genn import device, host
 from netspec.backends.genn.plan import Code, Connections, Plan, Sums
 from netspec.errors import SimulationFailed
 
@@ -35,12 +35,12 @@ def cache_folder() -> Path:
     return Path(given) if given else Path(base) / "netspec"
 
 
-def _first_line(command: list[str]) -> str:
+def _first_line(command: list[str], last: bool = False) -> str:
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return found.stdout.splitlines()[0] if found.stdout else ""
+    return found.stdout.splitlines()[-1 if last else 0] if found.stdout else ""
 
 
 def environment(backend: str) -> dict[str, str]:
@@ -61,14 +61,14 @@ def environment(backend: str) -> dict[str, str]:
         ]
         found |= {
             "CUDA_PATH": os.environ.get("CUDA_PATH", ""),
+            "nvcc": _first_line([str(device.nvcc()), "--version"], last=True),
             "nvcc flags": NVCC_FLAGS,
             "device": _first_line(query),
         }
-    else:
-        # -march=native: another processor may not know the instructions
-        with contextlib.suppress(OSError):
-            lines = Path("/proc/cpuinfo").read_text().splitlines()
-            found["flags of the processor"] = next(x for x in lines if x.startswith("flags"))
+    # -march=native, for a GPU of the host's part: another processor may not know the instructions
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        found["flags of the processor"] = next(x for x in lines if x.startswith("flags"))
     return found
 
 
@@ -136,7 +136,7 @@ def _compile(plan: Plan, folder: Path, place: Path) -> None:
             host.compile_host(scratch)
         shutil.rmtree(place, ignore_errors=True)  # of a compilation that was killed
         scratch.rename(place)
-    except subprocess.CalledProcessError as error:
+    except (subprocess.CalledProcessError, RuntimeError) as error:  # the latter of GeNN's threads
         raise SimulationFailed(f"the generated code does not compile: {error}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -146,9 +146,12 @@ def model_of(plan: Plan) -> Any:
     """Return the PyGeNN model of a plan, neither built nor loaded."""
     import pygenn
 
-    model = pygenn.GeNNModel(
-        plan.precision, NAME, backend=plan.backend, time_precision="double", optimize_code=False
-    )
+    try:
+        model = pygenn.GeNNModel(
+            plan.precision, NAME, backend=plan.backend, time_precision="double", optimize_code=False
+        )
+    except KeyError:  # PyGeNN leaves out what it cannot load
+        raise SimulationFailed(f"PyGeNN cannot load its backend {plan.backend}") from None
     if model.backend_name != plan.backend:
         raise SimulationFailed(f"asked for {plan.backend}, GeNN would use {model.backend_name}")
     model.dt = plan.dt
@@ -157,7 +160,7 @@ def model_of(plan: Plan) -> Any:
     groups = {}
     for neurons in plan.neurons:
         code = _neuron_model(pygenn, neurons.code)
-        initial = {name: 0 for name, _ in neurons.code.variables}
+        initial = _initial(pygenn, neurons.code)
         group = model.add_neuron_population(
             neurons.name, neurons.size, code, neurons.params, initial
         )
@@ -165,7 +168,7 @@ def model_of(plan: Plan) -> Any:
         groups[neurons.name] = group
     for source in plan.sources:
         code = _source_model(pygenn, source.code)
-        initial = {name: 0 for name, _ in source.code.variables}
+        initial = _initial(pygenn, source.code)
         group = groups[source.population]
         added = model.add_current_source(source.name, code, group, source.params, initial)
         added.target_var = source.target
@@ -183,6 +186,12 @@ def _access(pygenn: Any, code: Code, name: str) -> Any:
         return pygenn.VarAccess.READ_ONLY_SHARED_NEURON
     read_only = name in code.read_only
     return pygenn.VarAccess.READ_ONLY if read_only else pygenn.VarAccess.READ_WRITE
+
+
+def _initial(pygenn: Any, code: Code) -> dict[str, Any]:
+    """Say what the variables of neurons or sources begin with."""
+    given = pygenn.init_var("Uninitialised")
+    return {name: 0 if name in code.zero else given for name, _ in code.variables}
 
 
 def _variables(pygenn: Any, code: Code) -> list[tuple[Any, ...]]:

@@ -51,6 +51,7 @@ _BUFFER = Code(
     name="given_events",
     texts={"injection_code": "injectCurrent(pending);\npending = 0.0;"},
     variables=(("pending", "scalar"),),
+    zero=("pending",),
 )
 
 

@@ -28,6 +28,9 @@ class Code:
         Variables that the code never writes.
     shared : tuple of str
         Variables that have one value for all neurons of a group; the code never writes them.
+    zero : tuple of str
+        Variables that begin at zero. All others are given when the model is loaded, and pushed to
+        the device by GeNN, as it does only with variables without an initial value in the model.
     tables : tuple of (str, str)
         Arrays for the whole group, name and pointer type (extra global parameters).
     inputs : tuple of str
@@ -42,6 +45,7 @@ class Code:
     variables: tuple[tuple[str, str], ...] = ()
     read_only: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
+    zero: tuple[str, ...] = ()
     tables: tuple[tuple[str, str], ...] = ()
     inputs: tuple[str, ...] = ()
     presynaptic: tuple[str, ...] = ()

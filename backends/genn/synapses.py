@@ -91,11 +91,16 @@ def expected_row(network: Network, projection: Projection, post: Part) -> int:
 
 
 def _delivery(
-    weight: float | None, grid: Grid | None, delay: int | None, slots: int, skip_self: bool
+    weight: float | None,
+    grid: Grid | None,
+    delay: int | None,
+    slots: int,
+    skip_self: bool,
+    ring: bool,
 ) -> Code:
     """Return the code of a presynaptic spike; it runs one step late, with one step less to wait.
 
-    With a single slot there is nothing to wait for: no ring buffer, and a launch less on a GPU.
+    Without a ring buffer there is nothing to wait for.
     """
     kind = "float" if grid is None else "uint16_t"
     variables: tuple[tuple[str, str], ...] = (("weight", kind),) if weight is None else ()
@@ -105,7 +110,7 @@ def _delivery(
     params += (("later", "unsigned int"),) if delay is not None else ()
     params += (("lowest", "scalar"), ("unit", "scalar")) if grid is not None else ()
     size = "weight" if grid is None else "lowest + unit * (scalar)weight"
-    add = f"addToPostDelay({size}, later);" if slots > 1 else f"addToPost({size});"
+    add = f"addToPostDelay({size}, later);" if ring else f"addToPost({size});"
     return Code(
         name="delivery",
         texts={"pre_spike_syn_code": f"if(id_pre != id_post) {{ {add} }}" if skip_self else add},
@@ -220,6 +225,7 @@ def projection_code(
     lengths: NDArray[np.uint32] | None,
     way: Way,
     grid: Grid | None = None,
+    on_gpu: bool = False,
 ) -> Connections:
     """Say what the synapses of a projection between two parts are in GeNN.
 
@@ -231,6 +237,10 @@ def projection_code(
         Drawn by generated code, written by netspec, or not stored (see `is_dense`).
     grid : Grid or None
         Of weights that are kept in 16 bits.
+    on_gpu : bool
+        There, what has a row of its own always goes through a ring, if only of one slot: GeNN would
+        add what reaches few neurons without a delay in shared memory, and not atomically, so that
+        events of one source onto one target were lost.
     """
     state = network.model_of(projection.post).receptors[projection.receptor]
     slots = max(
@@ -242,7 +252,8 @@ def projection_code(
     weight, delay = fixed_weight(projection), fixed_delay(projection, simulation)
     dense = way == "dense"
     skip_self = dense and piece.pre == piece.post and not projection.rule.allow_autapses  # type: ignore[union-attr]
-    code = _delivery(weight, grid, delay, slots, skip_self)
+    ring = slots > 1 or (on_gpu and not dense)
+    code = _delivery(weight, grid, delay, slots, skip_self, ring)
     params: dict[str, float | int] = {} if weight is None else {"weight": weight}
     if delay is not None:
         params["later"] = delay - 1

@@ -107,6 +107,7 @@ def with_sums(code: NeuronCode, summed: Summed) -> NeuronCode:
         own_code,
         variables=(*own_code.variables, *variables),
         shared=(*own_code.shared, *summed.names),
+        zero=(*own_code.zero, *summed.names),
     )
     return replace(code, neurons=replace(code.neurons, code=own_code))
 

@@ -12,6 +12,7 @@ from scipy.stats import chisquare, kstest, norm, poisson
 import netspec
 from netspec import PoissonInput, Projection, Recorder, Simulation
 from netspec.backend import RunRequest, get_backend
+from netspec.backends.genn import device
 from netspec.distributions import Uniform
 from netspec.errors import BackendMissing, SimulationFailed, UsageError
 
@@ -250,12 +251,36 @@ def test_too_little_memory_is_said_before_anything_is_built(tmp_path):
         run(described, tmp_path)
 
 
-def test_a_device_that_is_not_there_is_an_error_not_another_device(tmp_path):
-    devices = get_backend("genn").details()["devices"]
-    if "cuda" in devices:
-        pytest.skip("this PyGeNN has CUDA")
-    with pytest.raises(BackendMissing, match="built without cuda"):
-        run(noisy(), tmp_path, options={"device": "cuda"})
+@pytest.fixture
+def asked_again():
+    """Forget what was found of the GPU, before and after."""
+    device.missing.cache_clear()
+    yield
+    device.missing.cache_clear()
+
+
+@pytest.mark.usefixtures("asked_again")
+def test_what_is_missing_for_a_gpu_is_a_sentence(tmp_path, monkeypatch):
+    """Of the library, the compiler or the driver; never another device instead, or a KeyError."""
+    monkeypatch.setenv("CUDA_PATH", str(tmp_path))
+    for made, word in ((False, "bin/nvcc"), (True, "cuda|driver|device|GPU")):
+        if made:
+            (tmp_path / "bin").mkdir()
+            (tmp_path / "bin" / "nvcc").touch()
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+            monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
+            device.missing.cache_clear()
+        with pytest.raises(BackendMissing, match=rf"option device=cuda: .*({word}|without cuda)"):
+            run(noisy(), tmp_path, options={"device": "cuda"})
+        details = get_backend("genn").details()
+        assert details["devices"] == "cpu" and device.missing() == details["cuda"]
+
+
+def test_a_single_run_on_a_gpu_is_said_to_be_not_reproducible():
+    options = {"device": "cuda", "precision": "single"}
+    request = RunRequest(network=noisy(), backend="genn", options=options)
+    (entry,) = get_backend("genn").ledger(request).grouped()[-1:]
+    assert "not reproducible to the bit" in entry[1].reason
 
 
 def test_delays_beyond_a_byte_of_steps_arrive_when_due(tmp_path):

@@ -1,0 +1,142 @@
+"""What the CUDA backend's generated code computes, on a stand-in for the device."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import standin
+
+import netspec
+from netspec import Network, Population, Projection, Simulation, circuits
+
+pytestmark = pytest.mark.skipif(
+    bool(standin.why_not()), reason=f"no stand-in for CUDA, so NO CODE FOR A GPU RUNS: {standin.why_not()}"
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def toolkit():
+    """Give the environment of processes on the stand-in."""
+    return standin.at_hand()
+
+
+@pytest.fixture
+def spikes(toolkit, tmp_path):
+    """Give a function that runs a network, and returns every spike as (population, step, neuron)."""
+
+    def run(network, duration, on="cuda", seed=1, dt=0.1, warmup=0.0, **options):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in toolkit.items() if on == "cuda" else ():
+                patch.setenv(name, value)
+            found = netspec.run(
+                network, "genn", Simulation(dt=dt, warmup=warmup, duration=duration, seed=seed),
+                connectivity=options.pop("connectivity", "shared"), out=tmp_path,
+                options={"device": on, **options}, approximations=["single-precision"],
+            )  # fmt: skip
+        return {
+            (name, *pair)
+            for name in found.populations
+            for pair in zip(
+                found.spikes(name, warmup=True).steps.tolist(),
+                found.spikes(name, warmup=True).neurons.tolist(),
+                strict=True,
+            )
+        }
+
+    from netspec.backends.genn import device
+
+    device.missing.cache_clear()
+    yield run
+    device.missing.cache_clear()
+
+
+@pytest.mark.parametrize("shards", ["none", "3"])
+@pytest.mark.parametrize("connectivity", ["shared", "native"])
+def test_the_microcircuit_makes_the_spikes_of_the_cpu(spikes, shards, connectivity):
+    """Once no value reached the device: 708 spikes of L23E instead of 38, in 20 ms."""
+    network = circuits.microcircuit(scale=0.02)
+    how = {"connectivity": connectivity, "shards": shards}
+    expected = spikes(network, 20.0, on="cpu", **how)
+    assert len(expected) > 300
+    assert spikes(network, 20.0, **how) == expected
+
+
+@pytest.mark.parametrize("coupling", ["waves", "dense"])
+def test_the_ring_makes_the_spikes_of_the_cpu(spikes, coupling):
+    cue = circuits.Cue(angle=90.0, strength=400.0, width=60.0, start=2.0, duration=20.0)
+    network = circuits.working_memory(size=64, cues=[cue])
+    expected = spikes(network, 25.0, on="cpu", dt=0.05, coupling=coupling)
+    assert len(expected) > 20
+    assert spikes(network, 25.0, dt=0.05, coupling=coupling) == expected
+
+
+def crowded():
+    """Many synapses of one source onto each of two neurons, one step away, and all at once."""
+    pairs = {"pre": [0] * 12 + [1] * 12, "post": [0, 0, 0, 1, 1, 1] * 4}
+    parameters = {"C_m": 250.0, "V_reset": -65.0, "E_L": -65.0, "V_th": -50.0, "t_ref": 1.0}
+    populations = [
+        Population(name="A", size=2, model="iaf_psc_exp", parameters=parameters | {"I_e": 900.0}),
+        Population(name="B", size=2, model="iaf_psc_exp", parameters=parameters),
+    ]
+    return Network(
+        name="crowded", populations=populations,
+        projections=[Projection(name="p", pre="A", post="B", receptor="excitatory", weight=410.0,
+                                rule={"kind": "explicit", **pairs})],
+        recorders=[{"name": f"r{n}", "target": n} for n in "AB"],
+    )  # fmt: skip
+
+
+def test_events_of_one_source_onto_one_neuron_are_all_there(spikes):
+    """With delays of one step GeNN would add them in shared memory, and not atomically."""
+    expected = spikes(crowded(), 60.0, on="cpu")
+    assert {name for name, *_ in expected} == {"A", "B"}
+    assert spikes(crowded(), 60.0) == expected
+
+
+KERNEL = """
+#include <curand_kernel.h>
+#include <cstdio>
+extern "C" __global__ void sums(double *out) {
+    __shared__ double total[1];
+    __shared__ unsigned int each[64];
+    double value = threadIdx.x;
+    for(unsigned int k = 16; k != 0; k /= 2) { value += __shfl_down_sync(0xFFFFFFFF, value, k); }
+    each[threadIdx.x] = 1;
+    if(threadIdx.x == 0) { total[0] = 0; }
+    WAIT
+    if(threadIdx.x % 32 == 0) { atomicAdd(&total[0], value); }
+    __syncthreads();
+    if(threadIdx.x == 0) {
+        out[blockIdx.x] = total[0] + 1000 * (each[5] + each[40]);
+    }
+}
+int main() {
+    double out[2] = {0, 0};
+    const dim3 grid(2, 1);
+    const dim3 threads(64, 1);
+    sums<<<grid, threads>>>(out);
+    std::printf("%g %g", out[0], out[1]);
+}
+"""
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_the_stand_in_adds_up_and_sees_threads_that_meet(toolkit, tmp_path, waits):
+    source = tmp_path / "kernel.cc"
+    source.write_text(KERNEL.replace("WAIT", "__syncthreads();" if waits else ""))
+    home = toolkit["CUDA_PATH"]
+    nvcc = [sys.executable, f"{home}/bin/nvcc"]
+    subprocess.run([*nvcc, "-dc", str(source)], check=True, cwd=tmp_path)
+    library = ["-L", f"{home}/lib64", "-l:libcudart.so.13"]
+    program = [str(tmp_path / "kernel.o"), "-o", str(tmp_path / "kernel")]
+    subprocess.run(["g++", *program, *library], check=True)
+    ran = subprocess.run([str(tmp_path / "kernel")], capture_output=True, text=True, check=False,
+                         env={**os.environ, **toolkit})  # fmt: skip
+    if waits:
+        assert [float(x) for x in ran.stdout.split()] == [2000 + np.arange(64).sum()] * 2
+    else:
+        assert ran.returncode and "meet in shared memory" in ran.stderr
