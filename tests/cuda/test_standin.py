@@ -13,9 +13,10 @@ import standin
 import netspec
 from netspec import Network, Population, Projection, Simulation, circuits
 
+MISSING = standin.why_not()
 pytestmark = pytest.mark.skipif(
-    bool(standin.why_not()), reason=f"no stand-in for CUDA, so NO CODE FOR A GPU RUNS: {standin.why_not()}"
-)  # fmt: skip
+    bool(MISSING), reason=f"NO CODE FOR A GPU IS RUN, since there is no stand-in: {MISSING}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def toolkit():
 
 @pytest.fixture
 def spikes(toolkit, tmp_path):
-    """Give a function that runs a network, and returns every spike as (population, step, neuron)."""
+    """Give a function that runs a network and returns its spikes: (population, step, neuron)."""
 
     def run(network, duration, on="cuda", seed=1, dt=0.1, warmup=0.0, **options):
         with pytest.MonkeyPatch.context() as patch:
@@ -115,7 +116,7 @@ extern "C" __global__ void sums(double *out) {
     }
 }
 int main() {
-    double out[2] = {0, 0};
+    double found[2] = {0, 0}, *out = found;
     const dim3 grid(2, 1);
     const dim3 threads(64, 1);
     sums<<<grid, threads>>>(out);
