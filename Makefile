@@ -1,5 +1,6 @@
 # make demo    set up, run both circuits on all simulators here, say where the reports lie
 # make test    set up, pass the tests
+# make test-long  the tests that take minutes; make test-cuda   GeNN's code for a GPU, without one
 # make nest-mpi   NEST with MPI, for --ranks (builds it, once; see docs/mpi.md)
 PYTHON ?= python3
 VENV   ?= .venv
@@ -10,7 +11,7 @@ VERDICT = || case $$? in 1|6) ;; *) false ;; esac
 # GeNN takes part where PyGeNN is installed
 BACKENDS = nest,brian2$$($(BIN)/python -c 'import pygenn' 2>/dev/null && echo ,genn)
 
-.PHONY: demo test test-long nest-mpi lint circuits clean
+.PHONY: demo test test-long test-cuda nest-mpi lint circuits clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/ready: pyproject.toml Makefile
@@ -39,6 +40,13 @@ test: $(VENV)/ready
 
 test-long: $(VENV)/ready
 	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
+
+# the code that GeNN generates for a GPU, on a stand-in for one; skipped where PyGeNN has no CUDA
+test-cuda: $(VENV)/ready
+	$(BIN)/python -m pytest tests/conformance tests/cuda -k "genn or cuda" -m "not long" -n 2 \
+	    --dist loadfile --device cuda-stand-in $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/conformance -k genn -m "not long" -n 2 --dist loadfile \
+	    --device cuda-stand-in --precision single $(PYTEST_ARGS)
 
 nest-mpi: $(VENV)/ready
 	sh scripts/nest-mpi.sh $(BIN)/python

@@ -104,24 +104,28 @@ def test_any_name_is_as_good_as_another(simulate, backend, codegen):
         assert run.samples("r", state)[1][-1] == pytest.approx(expected, abs=1e-4), state
 
 
-def test_names_of_pieces_that_look_alike_when_joined_are_kept_apart(simulate):
-    """A receptor's, population's or projection's name makes no model of the simulator's."""
-    names = ("hom_w", "hpc", "a", "a_thresholder", "hpc_a", "a_a")
+def test_names_of_pieces_that_look_alike_when_joined_are_kept_apart(simulate, backend):
+    """A name of a population, projection or receptor makes none of a model of the simulator's."""
+    names = ("hpc", "a", "a_thresholder", "hpc_a", "a_a", "b")
     populations = [neuron(name, 1, I_e=900.0) for name in names]
     projections = [
-        Projection(name=f"{suffix}", pre=pre, post=post, receptor="excitatory", delay=1.0,
+        Projection(name=name, pre=pre, post=post, receptor="excitatory", delay=1.0,
                    rule="all_to_all", weight=weight)
-        for suffix, pre, post, weight in (
-            ("hom_w_lbl", "hom_w", "a", 300.0), ("tsodyks", "a", "a_a", 200.0),
-            ("synapse", "a_a", "hpc_a", 150.0), ("p_p", "hpc", "a_thresholder", 100.0),
+        for name, pre, post, weight in (
+            ("hom_w", "b", "a", 300.0), ("lbl", "a", "a_a", 200.0),
+            ("synapse", "a_a", "hpc_a", 150.0), ("hpc_lbl", "hpc", "a_thresholder", 100.0),
         )
     ]  # fmt: skip
     described = network("alike", populations, ("V_m",), projections=projections)
     expected = oracle.solve(described, DT, 300)
-    for readback in (False, True):
-        run = simulate(described, 30.0, readback=readback)
+    full = {"synapse": "full"} if backend == "nest" else {}
+    for readback, options in ((False, {}), (True, {}), (True, full)):
+        run = simulate(described, 30.0, readback=readback, options=options)
         assert {name: trains(run, name) for name in names} == expected.spikes
         assert difference(run, expected, "V_m") < 1e-3
+        if readback:
+            found = [run.readback(f"projections/{p.name}/weight").tolist() for p in projections]
+            assert found == [[300.0], [200.0], [150.0], [100.0]]
 
 
 # -- a held state holds -----------------------------------------------------------------------
