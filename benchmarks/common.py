@@ -297,13 +297,26 @@ def command(script: str, hidden: dict[str, str]) -> str:
 
 def write_point(folder: Path, name: str, now: datetime.datetime, point: Result) -> Path:
     """Write a JSON point under the name of its benchmark and day; return its file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path, number = folder / f"{name}-{now:%Y-%m-%d}.json", 2
-    while path.exists():  # a measurement is never overwritten
-        path, number = folder / f"{name}-{now:%Y-%m-%d}-{number}.json", number + 1
-    path.write_text(json.dumps(rounded(point), indent=1) + "\n")
+    path = point_path(folder, name, now)
+    save(path, point)
     print(f"written: {path.name}")
     return path
+
+
+def point_path(folder: Path, name: str, now: datetime.datetime) -> Path:
+    """Return a name for a point that no other has: a measurement is never overwritten."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path, number = folder / f"{name}-{now:%Y-%m-%d}.json", 2
+    while path.exists():
+        path, number = folder / f"{name}-{now:%Y-%m-%d}-{number}.json", number + 1
+    return path
+
+
+def save(path: Path, point: Result) -> None:
+    """Write a point, whole, in the place of what was measured of it before."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(rounded(point), indent=1) + "\n")
+    temporary.replace(path)
 
 
 def rounded(value: Any) -> Any:

@@ -36,7 +36,7 @@ class Meter:
 
     def __init__(self, gpu: bool) -> None:
         self.nvml = _nvml() if gpu else None
-        self.readings: list[tuple[float, float]] = []  # fraction of the run, joule
+        self.readings: list[float] = []  # joule
         self.largest_mib: float | None = None
         if self.nvml:
             self.nvml.nvmlInit()
@@ -46,17 +46,12 @@ class Meter:
     def _used(self) -> float:
         return float(self.nvml.nvmlDeviceGetMemoryInfo(self.card).used) / 2**20
 
-    def mark(self, fraction: float) -> None:
-        """Read the counters; `fraction` of the steps have been made."""
+    def mark(self) -> None:
+        """Read the counters."""
         if self.nvml:
-            joule = self.nvml.nvmlDeviceGetTotalEnergyConsumption(self.card) / 1000
-            self.readings.append((fraction, joule))
+            self.readings.append(self.nvml.nvmlDeviceGetTotalEnergyConsumption(self.card) / 1000)
             self.largest_mib = max(self.largest_mib or 0.0, self._used() - self.before)
 
-    def joule(self, warmup: float) -> float | None:
-        """Return the energy of the steps after a fraction `warmup`, scaled to all of them."""
-        counted = [reading for reading in self.readings if reading[0] >= warmup]
-        if len(counted) < 2 or counted[-1][0] == counted[0][0]:
-            return None
-        (first, before), (last, after) = counted[0], counted[-1]
-        return (after - before) / (last - first) * (1 - warmup)
+    def joule(self) -> float | None:
+        """Return the energy between the first and the last reading, None of fewer than two."""
+        return self.readings[-1] - self.readings[0] if len(self.readings) > 1 else None

@@ -2,9 +2,12 @@
 
 Each variant runs in a process of its own, all in turn, as often as --repeats says; ratios are
 taken within a turn. Code is compiled before anything is measured. Rates and event counts stand
-beside the times, so that a fast wrong run shows.
+beside the times, so that a fast wrong run shows. The file is written after every run, so whatever
+ends this script leaves what was measured; no run begins that would, by the longest one so far, end
+after the time is over. The plot is made afterwards: python benchmarks/gpu_plot.py FILE.json
 
     python benchmarks/gpu.py --device cuda --script PATH/potjans_microcircuit.py
+    python benchmarks/gpu.py --device cuda --variants "plain; all three" --minutes 4
     python benchmarks/gpu.py --device cpu --scale 0.1 --repeats 5
     python benchmarks/gpu.py --device cuda --growth
 """
@@ -59,7 +62,12 @@ def variants(options: argparse.Namespace) -> dict[str, common.Result]:
     }
     if options.scale == 1.0:
         found["all three, shards by rates"] = best | {"shards": BY_RATES}
-    return found
+    if options.variants is None:
+        return found
+    names = [name.strip() for name in options.variants.split(";")]
+    if wrong := [name for name in names if name not in found]:
+        raise SystemExit(f"--variants: {'; '.join(wrong)}: not among {'; '.join(found)}")
+    return {name: found[name] for name in names}
 
 
 # -- in the child -------------------------------------------------------------------------
@@ -126,8 +134,9 @@ def measure(settings: common.Result) -> common.Result:
     meter = energy.Meter(settings["device"] == "cuda")
 
     def progress(phase: str, fraction: float) -> None:
-        if phase in ("simulate", "read"):
-            meter.mark(fraction if phase == "simulate" else 1.0)
+        # before and after the counted steps, and never between them: a reading takes its time
+        if (phase, fraction) in (("warmup", 1.0), ("read", 0.0)):
+            meter.mark()
 
     outcome = backend.execute(request, progress)
     simulation, took = request.simulation, outcome.seconds
@@ -154,7 +163,7 @@ def measure(settings: common.Result) -> common.Result:
             for p in request.network.projections
         )
         events = result["values"]["events (1/s)"] * simulation.duration / 1000
-        joule = meter.joule(simulation.warmup_steps / simulation.total_steps)
+        joule = meter.joule()
         if joule is not None:
             result["values"]["energy (uJ/event)"] = joule / events * 1e6
     return result
@@ -202,8 +211,13 @@ def compile_all(options: argparse.Namespace, chosen: dict[str, common.Result]) -
     }
 
 
-def measure_all(options: argparse.Namespace) -> tuple[common.Result, dict[str, list[Any]]]:
-    """Return seconds of compilation, and variant -> runs in turn (None: out of time)."""
+def measure_all(
+    options: argparse.Namespace, keep: Callable[[common.Result, dict[str, list[Any]]], None]
+) -> tuple[common.Result, dict[str, list[Any]]]:
+    """Return seconds of compilation, and variant -> runs in turn (None: out of time).
+
+    `keep` is told of all that is there after the compilation, and after every run.
+    """
     chosen = variants(options)
     started = time.monotonic()
     took = compile_all(options, chosen)
@@ -211,9 +225,12 @@ def measure_all(options: argparse.Namespace) -> tuple[common.Result, dict[str, l
     runs: dict[str, list[Any]] = {name: [] for name in chosen}
     if options.script is not None:
         runs["GeNN's example"] = []
+    keep(took, runs)
+    longest = 0.0
     for seed in range(1, options.repeats + 1):
         for name, results in runs.items():
-            if time.monotonic() - started > options.minutes * 60:
+            began = time.monotonic()
+            if began + longest - started > options.minutes * 60:
                 results.append(None)
                 continue
             given = settings_of(options) | {"seed": seed}
@@ -223,6 +240,8 @@ def measure_all(options: argparse.Namespace) -> tuple[common.Result, dict[str, l
                 given |= {"script": options.script_path, "python": options.reference_python}
                 result = attempt(given, reference)
             results.append(result)
+            longest = max(longest, time.monotonic() - began)
+            keep(took, runs)
             if "values" in result:
                 text = f"RTF {result['values']['RTF']:.4g}"
                 print(f"  turn {seed}, {name}: {text}", file=sys.stderr, flush=True)
@@ -241,7 +260,7 @@ def summary(runs: dict[str, list[Any]]) -> common.Result:
         row = {key: statistics.median(r["values"][key] for r in done) for key in keys}
         ratios = [
             plain["values"]["RTF"] / own["values"]["RTF"]
-            for plain, own in zip(runs["plain"], results, strict=True)
+            for plain, own in zip(runs.get("plain", ()), results, strict=False)
             if plain and own and "values" in plain and "values" in own
         ]
         found[name] = {
@@ -336,7 +355,8 @@ def main() -> None:
     add("--warmup", type=float, help="ms")
     add("--duration", type=float, help="ms")
     add("--bandwidth", type=float, help="bytes/s, for the roofline; default: that of an H100")
-    add("--minutes", type=float, default=9.0, help="begin no further run after so long")
+    add("--minutes", type=float, default=9.0, help="begin no run that might end after so long")
+    add("--variants", help="those to measure, with ; between them; all")
     add("--script", type=Path, help="GeNN's potjans_microcircuit.py, to run beside")
     add("--growth", action="store_true", help="instead: memory and time from scale 0.1 up")
     options = parser.parse_args()
@@ -366,14 +386,18 @@ def main() -> None:
         name = f"gpu-growth-{options.device}"
         common.write_point(options.folder, name, now, point | {"growth": grow(options)})
         return
-    took, runs = measure_all(options)
-    found = summary(runs)
-    show(found)
-    point |= {"compile_seconds": took, "summary": found, "runs": runs}
-    path = common.write_point(options.folder, f"gpu-{options.device}", now, point)
-    import gpu_plot
+    point["bytes_per_event"] = BYTES_PER_EVENT
+    path = common.point_path(options.folder, f"gpu-{options.device}", now)
 
-    gpu_plot.draw(point, BYTES_PER_EVENT, path.with_suffix(".png"))
+    def keep(took: common.Result, runs: dict[str, list[Any]], **more: Any) -> None:
+        found = {"compile_seconds": took, "runs": runs, "complete": False, **more}
+        common.save(path, point | found)
+
+    took, runs = measure_all(options, keep)
+    found = summary(runs)
+    keep(took, runs, summary=found, complete=True)
+    show(found)
+    print(f"written: {path.name}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,12 @@
-"""Real-time factors beside published ones, with the two floors that hardware sets."""
+"""Real-time factors beside published ones, with the two floors that hardware sets.
+
+python benchmarks/gpu_plot.py docs/benchmarks/gpu-cuda-DATE.json
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +72,16 @@ def draw(point: dict[str, Any], bytes_per_event: int, path: Path) -> None:
     axes.set_title(f"Microcircuit on GeNN, netspec{other}", fontsize=9, pad=14)
     figure.savefig(path, dpi=150)
     print(f"written: {path.name}")
+
+
+def main() -> None:
+    """Draw the plot of a point that `gpu.py` wrote."""
+    path = Path(sys.argv[1])
+    point = json.loads(path.read_text())
+    if not point["complete"]:
+        raise SystemExit(f"{path}: not complete; its runs have no summary yet")
+    draw(point, point["bytes_per_event"], path.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,7 @@ import datetime
 import statistics
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,7 @@ def main() -> None:
     add("--dt", type=float, default=0.05, help="ms")
     add("--duration", type=float, default=1500.0, help="ms")
     add("--no-package", dest="package", action="store_false", help="without neurodynex")
+    add("--no-brian2", dest="brian2", action="store_false", help="without our Brian2")
     options = parser.parse_args()
     if options.child:
         common.answer_child(options.child, measure)
@@ -116,8 +118,28 @@ def main() -> None:
         for number in options.batches
         for coupling in options.couplings
     }  # fmt: skip
-    sides[BRIAN2] = {"backend": "brian2", "batch": 1}
+    if options.brian2 and find_spec("brian2") is not None:
+        sides[BRIAN2] = {"backend": "brian2", "batch": 1}
     runs: dict[str, list[Any]] = {name: [] for name in [*sides, *[PACKAGE] * options.package]}
+    point: common.Result = {
+        "benchmark": "ring_trials", "date": now.isoformat(timespec="seconds"),
+        "command": common.command(__file__, {
+            options.reference_python: "PYTHON", str(options.folder): "FOLDER",
+        }),
+        "notes": "GeNN and our Brian2: statistics of the trials (docs/statistics.md); neurodynex: "
+        "rates and vector over the last two thirds of the run. steps: the loop over steps; whole: "
+        "with start-up, compilation unless cached, and result files",
+        "machine": here | {"cards": common.cards() if options.device == "cuda" else []},
+        "versions": common.versions(), "settings": settings | {"repeats": options.repeats},
+    }  # fmt: skip
+
+    path = common.point_path(options.folder, f"ring_trials-{options.device}", now)
+
+    def keep(complete: bool) -> common.Result:
+        rows = medians(runs)
+        common.save(path, point | {"medians": rows, "runs": runs, "complete": complete})
+        return rows
+
     # the first turn compiles, and is not measured
     for turn in range(options.repeats + 1):
         for name, results in runs.items():
@@ -130,25 +152,22 @@ def main() -> None:
                 results.append(found)
                 speed = found["values"]["trial-seconds/s, steps"]
                 print(f"  turn {turn}, {name}: {speed:.3g}", file=sys.stderr, flush=True)
-    rows = {}
+                keep(complete=False)  # whatever ends this script leaves what was measured
+    for name, row in keep(complete=True).items():
+        print(f"{name}: {', '.join(f'{key} {value:.4g}' for key, value in row.items())}")
+    print(f"written: {path.name}")
+
+
+def medians(runs: dict[str, list[Any]]) -> common.Result:
+    """Return medians over the runs of every side that has some."""
+    rows: common.Result = {}
     for name, results in runs.items():
         values = [result["values"] for result in results]
-        rows[name] = {key: statistics.median(v[key] for v in values) for key in values[0]}
-        rows[name]["peak memory (MiB)"] = statistics.median(r["peak_memory_mib"] for r in results)
-        text = ", ".join(f"{key} {value:.4g}" for key, value in rows[name].items())
-        print(f"{name}: {text}")
-    common.write_point(options.folder, f"ring_trials-{options.device}", now, {
-        "benchmark": "ring_trials", "date": now.isoformat(timespec="seconds"),
-        "command": common.command(__file__, {
-            options.reference_python: "PYTHON", str(options.folder): "FOLDER",
-        }),
-        "notes": "GeNN and our Brian2: statistics of the trials (docs/statistics.md); neurodynex: "
-        "rates and vector over the last two thirds of the run. steps: the loop over steps; whole: "
-        "with start-up, compilation unless cached, and result files",
-        "machine": here | {"cards": common.cards() if options.device == "cuda" else []},
-        "versions": common.versions(), "settings": settings | {"repeats": options.repeats},
-        "medians": rows, "runs": runs,
-    })  # fmt: skip
+        if values:
+            rows[name] = {key: statistics.median(v[key] for v in values) for key in values[0]}
+            peak = statistics.median(result["peak_memory_mib"] for result in results)
+            rows[name]["peak memory (MiB)"] = peak
+    return rows
 
 
 if __name__ == "__main__":

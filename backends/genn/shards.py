@@ -23,6 +23,7 @@ from netspec.simulation import Simulation
 
 # spikes/s; nothing in a description says more, and it is the mean of the full microcircuit
 EXPECTED_RATE = 3.3
+MOST = 10  # parts of a population that are chosen by themselves
 FORM = "a number for all, or NAME:NUMBER,NAME:NUMBER"
 PATTERN = r"[1-9]\d{0,3}|\w+:[1-9]\d{0,3}(,\w+:[1-9]\d{0,3})*"
 
@@ -116,7 +117,9 @@ def counts(network: Network, simulation: Simulation, choice: str, gpu: bool) -> 
         wanted = {name: int(number) for name, number in named.items()}
     elif choice == "auto":
         spikes = EXPECTED_RATE * simulation.dt * 1e-3
-        wanted = {name: round(sizes[name] * spikes) for name in sources} if gpu else {}
+        # so many that a walk is short; more would be groups of their own for little, since every
+        # pair of them is one, whose rows are padded to the longest
+        wanted = {n: min(round(sizes[n] * spikes), MOST) for n in sources} if gpu else {}
     else:
         wanted = dict.fromkeys(sources, 1 if choice == "none" else int(choice))
     return {name: min(max(wanted.get(name, 1), 1), size) for name, size in sizes.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -32,6 +33,9 @@ class GennSimulation(Execution):
     ) -> None:
         super().__init__(requests[0], progress)
         self.backend, self.requests = backend, requests
+        on_gpu = backend.option(requests[0], "device") == "cuda"
+        self.decoder = ThreadPoolExecutor(1) if on_gpu else None
+        self.decoding: Future[None] | None = None
         number = len(requests)
 
         def share(index: int) -> Progress:
@@ -127,6 +131,8 @@ class GennSimulation(Execution):
             self._advance(step, stop)
             self._wait()
             self.result.seconds[phase] = time.perf_counter() - started
+            if phase == "warmup":
+                self.progress(phase, 1.0)
             step = stop
         if self.model.timestep != simulation.total_steps:
             raise RuntimeError("GeNN made another number of steps than asked for")
@@ -154,14 +160,35 @@ class GennSimulation(Execution):
                 self.progress("simulate", step / total)
 
     def _wait(self) -> None:
-        """Wait until the device has made all steps; a copy of something small does."""
+        """Wait until the device has made all steps, and all spikes are decoded.
+
+        A copy of something small waits for the device.
+        """
         first = next(iter(self.model.neuron_populations.values()))
         first.vars[LEFT].pull_from_device()
+        self._decoded()
 
     def _collect(self, step: int) -> None:
-        """Take the spikes from the device that it recorded since the last chunk ended."""
+        """Take the spikes from the device that it recorded since the last chunk ended.
+
+        They are decoded while a GPU makes the next steps: what the host holds of them is not
+        touched before they are pulled again. On a CPU there is nobody to wait for.
+        """
         if not self.recorded:
             return
+        self._decoded()
         self.model.pull_recording_buffers_from_device()
+        count = (step - 1) % self.chunk + 1
+        self.decoding = self.decoder.submit(self._decode, step, count) if self.decoder else None
+        if not self.decoder:
+            self._decode(step, count)
+
+    def _decode(self, step: int, count: int) -> None:
         for network in self.networks:
-            network.collect(step, (step - 1) % self.chunk + 1)
+            network.collect(step, count)
+
+    def _decoded(self) -> None:
+        """Wait for the spikes of the chunk before, and raise what went wrong with them."""
+        if self.decoding is not None:
+            self.decoding.result()
+            self.decoding = None

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from parts import difference, network, neuron, sampled, trains
+from parts import V_M, difference, network, neuron, sampled, trains
 from scipy import stats
 
 import netspec
@@ -250,7 +250,7 @@ def pulse(begin, end):
     return StepCurrent(name="pulse", target="A", times=(begin, end), amplitudes=(1000.0, 0.0))
 
 
-def test_a_pulse_that_no_step_would_feel_is_refused(simulate, backend):
+def test_a_pulse_that_no_step_would_feel_is_refused(simulate, backend, tolerance):
     vanishing = network("pulse", [neuron("A")], step_currents=[pulse(10.02, 10.04)])
     with pytest.raises(UnsupportedError, match=r"pulse\.times: 10\.02 and 10\.04 ms are one step"):
         ledger(backend, vanishing).check(("all",))
@@ -259,7 +259,7 @@ def test_a_pulse_that_no_step_would_feel_is_refused(simulate, backend):
         run = simulate(moved, 15.0)
     # 1000 pA for one step of 0.1 ms
     assert sampled(run, "A", "V_m").max() + 65 == pytest.approx(
-        1000 * 10 / 250 * -np.expm1(-0.01), rel=1e-6
+        1000 * 10 / 250 * -np.expm1(-0.01), abs=tolerance(1e-7, V_M)
     )
 
 
@@ -309,7 +309,7 @@ def test_a_delay_that_cannot_be_kept_is_refused_before_anything_is_built(backend
 # -- currents, inputs, recorders --------------------------------------------------------------
 
 
-def test_a_staircase_is_as_fast_as_one_step(simulate, backend):
+def test_a_staircase_is_as_fast_as_one_step(simulate, backend, tolerance):
     """NEST was called for each stair and neuron: 20 s for what takes half a second."""
     levels = 10.0 + (37 * np.arange(200)) % 300
     stairs = StepCurrent(name="stairs", target="A", times=np.arange(200.0), amplitudes=levels)
@@ -322,7 +322,7 @@ def test_a_staircase_is_as_fast_as_one_step(simulate, backend):
     for level in levels:
         v = v * decay + level * 10 / 250 * (1 - decay)
         expected.append(v - 65)
-    assert run.samples("r", "V_m")[1][:, 0] == pytest.approx(expected, abs=1e-4)
+    assert run.samples("r", "V_m")[1][:, 0] == pytest.approx(expected, abs=tolerance(1e-7, V_M))
     if backend == "nest":
         assert run.manifest["seconds"]["simulate"] < 3
 
