@@ -198,6 +198,7 @@ void launch(dim3 grid, dim3 block, Kernel kernel)
             }
         }
     }
+    d.kernel = nullptr;  // of a library that may be closed before the next launch
 }
 
 // An element of shared memory, which knows who touched it since the last barrier.
