@@ -31,10 +31,8 @@ settings.register_profile(
 )
 settings.load_profile("netspec")
 
-sys.path.insert(0, str(Path(__file__).parent / "cuda"))
-import standin  # noqa: E402  of the tests, as `parts` and `strategies`
-
 STAND_IN = "cuda-stand-in"
+MISSING = pytest.StashKey[str]()  # what there is no stand-in for CUDA for want of
 REQUIRED = ("nest", "brian2")  # a suite that did not run them has not passed
 CONFORMANCE = Path(__file__).parent / "conformance"
 MARKS = {
@@ -57,8 +55,13 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    if config.getoption("--device") == STAND_IN and not standin.why_not():
-        os.environ.update(standin.at_hand())
+    if config.getoption("--device") == STAND_IN:
+        sys.path.insert(0, str(Path(__file__).parent / "cuda"))
+        import standin
+
+        config.stash[MISSING] = standin.why_not()
+        if not config.stash[MISSING]:
+            os.environ.update(standin.at_hand())
     for name, meaning in MARKS.items():
         text = f"{name}(backends, reason, raises=UnsupportedError): {meaning}; a strict xfail"
         config.addinivalue_line("markers", text)
@@ -109,8 +112,7 @@ def backend(request):
     status = get_backend(request.param).status()
     if not status.available:
         pytest.skip(f"{request.param} is not installed. {status.how_to_get}")
-    on_stand_in = request.param == "genn" and request.config.getoption("--device") == STAND_IN
-    if on_stand_in and (missing := standin.why_not()):
+    if request.param == "genn" and (missing := request.config.stash.get(MISSING, "")):
         pytest.skip(f"NO CODE FOR A GPU IS RUN: {missing}")
     return request.param
 
