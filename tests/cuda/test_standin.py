@@ -12,6 +12,8 @@ import standin
 
 import netspec
 from netspec import Network, Population, Projection, Simulation, circuits
+from netspec.backend import RunRequest
+from netspec.running import execute_together
 
 MISSING = standin.why_not()
 pytestmark = pytest.mark.skipif(
@@ -73,6 +75,33 @@ def test_the_ring_makes_the_spikes_of_the_cpu(spikes, coupling):
     expected = spikes(network, 25.0, on="cpu", dt=0.05, coupling=coupling)
     assert len(expected) > 20
     assert spikes(network, 25.0, dt=0.05, coupling=coupling) == expected
+
+
+def test_sixteen_trials_in_one_model_make_the_spikes_of_the_cpu(toolkit, tmp_path, spikes):
+    cue = circuits.Cue(angle=90.0, strength=400.0, width=60.0, start=2.0, duration=15.0)
+    network = circuits.working_memory(size=32, cues=[cue])
+    simulation = Simulation(dt=0.05, warmup=0.0, duration=20.0)
+
+    def together(on):
+        requests = [
+            RunRequest(network=network, simulation=simulation.at_seed(seed), backend="genn",
+                       options={"device": on})
+            for seed in range(1, 17)
+        ]  # fmt: skip
+        runs = execute_together(requests, tmp_path)
+        assert {run.batch for run in runs} == {16}
+        return [
+            (run.spikes(name, warmup=True).steps.tolist(), run.spikes(name, True).neurons.tolist())
+            for run in runs
+            for name in run.populations
+        ]
+
+    expected = together("cpu")
+    assert sum(len(steps) for steps, _ in expected) > 100
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in toolkit.items():
+            patch.setenv(name, value)
+        assert together("cuda") == expected
 
 
 def crowded():
