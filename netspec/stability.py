@@ -16,14 +16,18 @@ from netspec import expressions as ex
 from netspec.lowering import ACTIVE, lower
 from netspec.neurons import NeuronModel
 
-SPAN = 30.0  # ms that a neuron is followed
+SPAN, MOST = 30.0, 3000  # ms, and steps, that a neuron is followed at most
 FINER = 16  # times shorter is the step that tells a step too long from equations that run away
 CURRENTS = (0.0, *(25.0 * 2.0**k for k in range(11)))  # pA
 HUGE = 1e6  # in canonical units: as good as infinite
 
 
 def course(
-    model: NeuronModel, parameters: dict[str, float], initial: dict[str, float], dt: float
+    model: NeuronModel,
+    parameters: dict[str, float],
+    initial: dict[str, float],
+    dt: float,
+    span: float = SPAN,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Follow a neuron under each of `CURRENTS`; return where it stayed finite, and where it spiked.
 
@@ -42,7 +46,7 @@ def course(
     finite, spiked = np.ones(size, bool), np.zeros(size, bool)
     states = [state.name for state in model.dynamics.states]
     with np.errstate(all="ignore"):
-        for _ in range(round(SPAN / dt)):
+        for _ in range(round(span / dt)):
             values[ACTIVE.id] = (left == 0).astype(float)
             for statement in program.statements:
                 values[statement.target] = ex.evaluate(statement.value, values) + np.zeros(size)
@@ -62,10 +66,11 @@ def course(
 def _too_long(key: str, parameters: tuple[tuple[str, float], ...],
               initial: tuple[tuple[str, float], ...], dt: float) -> str:  # fmt: skip
     model = NeuronModel.model_validate_json(key)
-    finite, _ = course(model, dict(parameters), dict(initial), dt)
+    span = min(SPAN, MOST * dt)
+    finite, _ = course(model, dict(parameters), dict(initial), dt, span)
     if finite.all():
         return ""
-    fine, spiked = course(model, dict(parameters), dict(initial), dt / FINER)
+    fine, spiked = course(model, dict(parameters), dict(initial), dt / FINER, span)
     # a current much stronger than what makes it spike is no use of the model
     first = int(np.argmax(spiked)) if spiked.any() else 0
     wrong = [k for k in range(min(first + 3, len(CURRENTS))) if fine[k] and not finite[k]]
@@ -74,7 +79,7 @@ def _too_long(key: str, parameters: tuple[tuple[str, float], ...],
     how = f"under {CURRENTS[wrong[0]]:g} pA" if wrong[0] else "without any input"
     return (
         f"{dt:g} ms is too long a step for {model.integrator}: {how} a neuron runs away within "
-        f"{SPAN:g} ms, in steps of {dt / FINER:g} ms it does not"
+        f"{span:g} ms, in steps of {dt / FINER:g} ms it does not"
     )
 
 
