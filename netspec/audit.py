@@ -220,18 +220,14 @@ def _population_findings(network: Network, simulation: Simulation) -> list[Findi
     for population in network.populations:
         path = f"populations.{population.name}"
         model = network.model_of(population)
-        values = {**model.defaults()}
-        values |= {name: dist.typical(value) for name, value in population.parameters.items()}
+        values, start = population.typical(model)
         if "V_reset" in values and "V_th" in values and values["V_reset"] >= values["V_th"]:
             found.append(Finding("warning", f"{path}.parameters.V_reset", "not below V_th"))
         for name, value in values.items():
             if name.startswith("tau") and 0 < value < 2 * simulation.dt:
                 text = f"{value:g} ms is less than two steps of {simulation.dt:g} ms"
                 found.append(Finding("warning", f"{path}.parameters.{name}", text))
-        start = {state.name: model.initial.get(state.name, 0.0) for state in model.dynamics.states}
-        start |= {name: dist.typical(value) for name, value in population.initial.items()}
-        numbers = {k: values[v] if isinstance(v, str) else float(v) for k, v in start.items()}
-        if text := too_long(model, values, numbers, simulation.dt):
+        if text := too_long(model, values, start, simulation.dt):
             found.append(Finding("warning", path, text))
         initial = population.initial.get("V_m")
         if initial is not None and "V_th" in values:

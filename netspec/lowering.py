@@ -113,17 +113,14 @@ class StepProgram:
 
     def _all_propagators(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         values = {k: np.atleast_1d(np.asarray(v, float)) for k, v in parameters.items()}
-        factors, rest = _coefficients(self.model, self.linear)
-        inside, outside = (
-            sorted(k for k, v in values.items() if v.size > 1 and k in used)
-            for used in (_names_in(factors.values()), _names_in(rest))
-        )
+        used = _names_in(_right_sides(self.model, self.linear))
+        varying = sorted(k for k, v in values.items() if v.size > 1 and k in used)
         one = {k: v[:1] for k, v in values.items()}
-        if not inside:
+        factors = _coefficients(self.model, self.linear) if varying else {}
+        if not _names_in(factors.values()) & set(varying):
             found = {name: float(value[0]) for name, value in self._propagators(one).items()}
-            return found | (self._driven(one, {k: values[k] for k in outside}) if outside else {})
+            return found | (self._driven(one, {k: values[k] for k in varying}) if varying else {})
         # one matrix exponential for each combination of values that the linear states see
-        varying = sorted({*inside, *outside})
         table = np.stack([values[k] for k in varying], axis=1)
         unique, back = np.unique(table, axis=0, return_inverse=True)
         rows = self._propagators(one | dict(zip(varying, unique.T, strict=True)))
@@ -176,18 +173,21 @@ def _names_in(trees: Iterable[Expr]) -> frozenset[str]:
     return frozenset().union(*map(ex.names, trees))
 
 
-def _coefficients(
-    model: NeuronModel, linear: tuple[str, ...]
-) -> tuple[dict[tuple[int, int], Expr], list[Expr]]:
-    """Return (row, column) -> coefficient of d/dt of the linear states, and the right sides."""
+def _right_sides(model: NeuronModel, linear: tuple[str, ...]) -> list[Expr]:
+    """Return d/dt of the linear states, in their order."""
     rhs = {state.name: state.rhs for state in model.dynamics.states}
+    return [rhs[name] for name in linear]
+
+
+def _coefficients(model: NeuronModel, linear: tuple[str, ...]) -> dict[tuple[int, int], Expr]:
+    """Return (row, column) -> coefficient of d/dt of the linear states."""
     found = {}
-    for i, name in enumerate(linear):
+    for i, tree in enumerate(_right_sides(model, linear)):
         for j, column in enumerate(_columns(model, linear)[:-1]):
-            factor = ex.coefficient(rhs[name], column)
+            factor = ex.coefficient(tree, column)
             if factor is not None:
                 found[i, j] = factor
-    return found, [rhs[name] for name in linear]
+    return found
 
 
 def _drive(
@@ -195,7 +195,7 @@ def _drive(
 ) -> NDArray[np.float64]:
     """Return what is left of d/dt where all states and inputs are zero, shape (rows, states)."""
     nothing = {name: 0.0 for name in _columns(model, linear)}
-    sides = [ex.evaluate(tree, {**nothing, **values}) for tree in _coefficients(model, linear)[1]]
+    sides = [ex.evaluate(tree, {**nothing, **values}) for tree in _right_sides(model, linear)]
     return np.stack(np.broadcast_arrays(np.zeros(1), *sides)[1:], axis=-1)
 
 
@@ -208,10 +208,9 @@ def _matrix(
     """
     columns = _columns(model, linear)
     nothing = {name: 0.0 for name in columns}
-    factors, _ = _coefficients(model, linear)
     rows = max((len(v) for v in values.values()), default=1)
     matrix = np.zeros((rows, len(columns), len(columns)))
-    for (i, j), factor in factors.items():
+    for (i, j), factor in _coefficients(model, linear).items():
         matrix[:, i, j] = ex.evaluate(factor, {**nothing, **values})
     if linear:
         matrix[:, : len(linear), -1] = _drive(model, linear, values)

@@ -23,7 +23,7 @@ from pydantic import (
 
 from netspec.checks import check_pieces
 from netspec.connectivity import AllToAll, Kernel, Rule, UniformKernel
-from netspec.distributions import Distribution
+from netspec.distributions import Distribution, typical
 from netspec.errors import DescriptionError, Fault, nearest, shown
 from netspec.faults import faults_of
 from netspec.fields import (
@@ -62,6 +62,23 @@ class Population(Described):
     model: Identifier | NeuronModel
     parameters: dict[Identifier, Distribution] = {}
     initial: dict[Identifier, Distribution] = {}
+
+    def typical(self, model: NeuronModel) -> tuple[dict[str, float], dict[str, float]]:
+        """Return parameters and initial values of a neuron in the middle of what is drawn.
+
+        Parameters
+        ----------
+        model : NeuronModel
+            The population's own.
+        """
+        parameters = model.defaults()
+        parameters |= {name: typical(value) for name, value in self.parameters.items()}
+        start = {state.name: model.initial.get(state.name, 0.0) for state in model.dynamics.states}
+        start |= {name: typical(value) for name, value in self.initial.items()}
+        return parameters, {
+            name: parameters[value] if isinstance(value, str) else float(value)
+            for name, value in start.items()
+        }
 
 
 class Projection(Described):

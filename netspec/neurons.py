@@ -36,7 +36,8 @@ _LINE = re.compile(
 )
 _BEGIN = re.compile(rf"(?:d{_NAME}\s*/\s*dt|{_NAME})\s*=(?!=)")
 Unit = Literal["1", "ms", "mV", "pA", "nS", "pF", "GOhm", "1/ms", "1/mV"]
-# Names reach generated code, so the words of Python, C and the simulators' languages are taken.
+# Words of Python, C and the simulators' languages, and of equations to come. Names are apart from
+# them in generated code (`lowering.own`), but who reads the equations would take one for the other.
 RESERVED = frozenset(
     [
         *("pi", "e", "inf", "xi", "rand", "randn", "poisson", "binomial", "int", "lastspike"),

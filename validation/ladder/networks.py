@@ -80,11 +80,8 @@ def _population(network: Network, kind: str, name: str, size: int = 1) -> Popula
 
 def _above(population: Population, model: NeuronModel) -> bool:
     """Return whether neurons begin with their threshold's condition met."""
-    values: dict[str, float] = dict.fromkeys(model.inputs, 0.0) | model.defaults()
-    values |= {name: dist.typical(value) for name, value in population.parameters.items()}
-    start = {state.name: model.initial.get(state.name, 0.0) for state in model.dynamics.states}
-    start |= {name: dist.typical(value) for name, value in population.initial.items()}
-    values |= {k: values[v] if isinstance(v, str) else v for k, v in start.items()}
+    parameters, start = population.typical(model)
+    values = dict.fromkeys(model.inputs, 0.0) | parameters | start
     return bool(evaluate(model.dynamics.threshold, values))
 
 
