@@ -7,7 +7,7 @@ ends this script leaves what was measured; no run begins that would, by the long
 after the time is over. The plot is made afterwards: python benchmarks/gpu_plot.py FILE.json
 
     python benchmarks/gpu.py --device cuda --script PATH/potjans_microcircuit.py
-    python benchmarks/gpu.py --device cuda --variants "plain; all three" --minutes 4
+    python benchmarks/gpu.py --device cuda --variants "plain; graph" --minutes 4
     python benchmarks/gpu.py --device cpu --scale 0.1 --repeats 5
     python benchmarks/gpu.py --device cuda --growth
 """
@@ -29,7 +29,14 @@ import common
 import energy
 import microcircuit_genn as example
 
-PLAIN = {"loop": "python", "shards": "none", "poisson": "product", "weights": "32-bit"}
+PLAIN = {
+    "loop": "python", "shards": "none", "poisson": "product", "weights": "32-bit", "kernels": "genn",
+}  # fmt: skip
+# what the adapter chooses by itself
+CHOSEN = {
+    "cuda": {"loop": "graph", "kernels": "folded", "poisson": "table"},
+    "cpu": {"loop": "native", "poisson": "table"},
+}
 DEVICES: dict[str, common.Result] = {
     # bytes/s that are reached: H100 SXM (HBM3); two channels of a server's memory
     "cuda": {"precision": "single", "shards": "auto", "warmup": 500.0, "duration": 5000.0,
@@ -46,7 +53,9 @@ GROWTH = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 def variants(options: argparse.Namespace) -> dict[str, common.Result]:
     """Return name -> what differs from the plain adapter; `loop` alone changes no code."""
     shards = options.shards
-    best = {"loop": "native", "shards": shards, "poisson": "table"}
+    three = {"loop": "native", "shards": shards, "poisson": "table"}
+    best = CHOSEN[options.device] | ({"shards": shards} if options.device == "cpu" else {})
+    named = "graph" if options.device == "cuda" else "all three"
     other = "double" if options.precision == "single" else "single"
     found: dict[str, common.Result] = {
         "plain": {},
@@ -54,14 +63,18 @@ def variants(options: argparse.Namespace) -> dict[str, common.Result]:
         "shards": {"shards": shards},
         "table": {"poisson": "table"},
         "loop + shards": {"loop": "native", "shards": shards},
-        "all three": best,
-        f"all three, {other}": best | {"precision": other},
-        "all three, 16-bit weights": best | {"weights": "16-bit"},
-        "all three, DC": best | {"drive": "dc"},
-        "all three, not recorded": best | {"record": False},
+        "all three": three,
+    }
+    if options.device == "cuda":
+        found |= {"folded": best | {"loop": "native"}, "graph": best}
+    found |= {
+        f"{named}, {other}": best | {"precision": other},
+        f"{named}, 16-bit weights": best | {"weights": "16-bit"},
+        f"{named}, DC": best | {"drive": "dc"},
+        f"{named}, not recorded": best | {"record": False},
     }
     if options.scale == 1.0:
-        found["all three, shards by rates"] = best | {"shards": BY_RATES}
+        found["all three, shards by rates"] = three | {"shards": BY_RATES}
     if options.variants is None:
         return found
     names = [name.strip() for name in options.variants.split(";")]
@@ -308,7 +321,7 @@ def grow(options: argparse.Namespace) -> list[common.Result]:
     from netspec.backends.genn.adapter import free_memory_mib
 
     free, rows = free_memory_mib(options.device == "cuda"), []
-    best = {"loop": "native", "shards": "auto", "poisson": "table"}  # what the adapter chooses
+    best = CHOSEN[options.device] | {"shards": "auto"}
     started = time.monotonic()
     for scale in GROWTH:
         given = settings_of(options) | best | {"scale": scale, "warmup": 0.1, "duration": 100.0}

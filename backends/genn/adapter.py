@@ -23,7 +23,7 @@ from netspec.backends.genn.synapses import (
 )
 from netspec.backends.genn.waves import HIGHEST, Waves, waves_of
 from netspec.backends.genn.weights import Grid, fixed_weight, grid
-from netspec.errors import BackendMissing, SimulationFailed
+from netspec.errors import BackendMissing, SimulationFailed, UsageError
 from netspec.grid import longest_delay
 from netspec.machine import free_memory
 from netspec.network import PoissonInput, Projection
@@ -65,7 +65,17 @@ class GennBackend(Backend):
             "product on the device; auto: host on cpu, waves on cuda",
         ),
         "loop": Option(
-            "native", ("native", "python"), "steps in a compiled loop, or one call from Python each"
+            "auto",
+            ("auto", "native", "graph", "python"),
+            "native, steps in a compiled loop; graph, on a GPU a chunk of steps at once where "
+            "kernels=folded; python, one call each; auto: graph where it is possible",
+        ),
+        "kernels": Option(
+            "auto",
+            ("auto", "folded", "genn"),
+            "of a step on a GPU: folded, two, by a change of generated code; genn, as GeNN makes "
+            "them; auto: folded where every projection stores its synapses and no coupling is "
+            "continuous",
         ),
         "poisson": Option(
             "table",
@@ -115,7 +125,39 @@ class GennBackend(Backend):
     def parts(self, request: RunRequest, run: str = "") -> shards.Divided:
         """Return the groups of neurons that each population becomes."""
         choice, gpu = self.option(request, "shards"), self._on_gpu(request)
+        gpu = gpu and not self.folds(request)  # folded kernels do not wait for spike after spike
         return shards.divided(request.network, request.simulation, choice, gpu, run)
+
+    def folds(self, request: RunRequest) -> bool:
+        """Return whether a step is to be two kernels, see `kernels`."""
+        network = request.network
+        possible = (
+            self._on_gpu(request)
+            and bool(network.projections)
+            and not network.continuous_projections
+            and not any(is_dense(p, request.readback) for p in network.projections)
+        )
+        choice = self.option(request, "kernels")
+        if choice == "folded" and not possible:
+            raise UsageError(
+                "option kernels=folded of genn: needs device=cuda, projections that store their "
+                "synapses, and no continuous coupling"
+            )
+        return possible and choice != "genn"
+
+    def slots(self, request: RunRequest) -> int:
+        """Return the slots of all rings if kernels are folded, else 0."""
+        if not self.folds(request):
+            return 0
+        network, simulation = request.network, request.simulation
+        return max(longest_delay(p, simulation) for p in network.projections)
+
+    def loop(self, request: RunRequest) -> str:
+        """Return how steps are made: ``native``, ``graph`` or ``python``."""
+        choice, folds = self.option(request, "loop"), self.folds(request)
+        if choice == "graph" and not folds:
+            raise UsageError("option loop=graph of genn: needs kernels=folded")
+        return ("graph" if folds else "native") if choice == "auto" else choice
 
     def grids(self, request: RunRequest) -> dict[str, Grid]:
         """Return the grids of all weights that are kept in 16 bits, by projection."""
@@ -135,6 +177,7 @@ class GennBackend(Backend):
         """Raise also for a device that PyGeNN was not built for."""
         super().check_options(request)
         self.parts(request)
+        self.loop(request)
         if self.status().available and self._on_gpu(request) and (why := device.missing()):
             raise BackendMissing(f"option device=cuda: {why}. {self.how_to_get}")
 

@@ -34,6 +34,7 @@ class GennBuilding(Execution):
         self.grids = backend.grids(request)
         self.by_product = backend.option(request, "poisson") == "product"
         self.parts = backend.parts(request, run)
+        self.slots = backend.slots(request)
         self.codes: dict[str, NeuronCode] = {}
         self.sources: list[Source] = []
         self.planned: dict[str, Connections] = {}  # group -> what it is
@@ -104,6 +105,7 @@ class GennBuilding(Execution):
                     "dense" if dense else way,
                     self.grids.get(projection.name),
                     on_gpu=self.device == "cuda",
+                    slots=self.slots,
                 )
         for coupling in () if self.on_host else self.network.continuous_projections:
             piece = self.whole(coupling)
@@ -161,4 +163,5 @@ class GennBuilding(Execution):
             ),
             tuple(self.planned.values()),
             tuple(self.sums),
+            self.slots,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import platform
 import shutil
@@ -17,11 +18,12 @@ from typing import Any
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from netspec.backends.genn import device, host
+from netspec.backends.genn import device, host, kernels
 from netspec.backends.genn.plan import Code, Connections, Plan, Sums
 from netspec.errors import SimulationFailed
 
 NAME = "network"  # of the model in generated code
+UNFOLDED = "unfolded"  # file that says why GeNN's kernels stay as they are; empty if they do not
 SUMS = "sums"  # what GeNN calls all sums before a step together
 # GeNN's own optimisation is -ffast-math, which would not keep the step program as it is
 FLAGS = "-O3 -march=native -ffp-contract=off"
@@ -63,6 +65,7 @@ def environment(backend: str) -> dict[str, str]:
             "CUDA_PATH": os.environ.get("CUDA_PATH", ""),
             "nvcc": _first_line([str(device.nvcc()), "--version"], last=True),
             "nvcc flags": NVCC_FLAGS,
+            "kernels": hashlib.sha256(Path(kernels.__file__).read_bytes()).hexdigest(),
             "device": _first_line(query),
         }
     # -march=native, for a GPU of the host's part: another processor may not know the instructions
@@ -123,6 +126,30 @@ def compiled(plan: Plan, seconds: dict[str, float]) -> tuple[Any, Path]:
     return model, place
 
 
+@contextlib.contextmanager
+def _folded(plan: Plan, scratch: Path) -> Iterator[None]:
+    """Change what GeNN generates before it is compiled, which PyGeNN does in one call."""
+    from pygenn import genn_model
+
+    make = genn_model.check_call
+
+    def change_and_make(*arguments: Any, **keywords: Any) -> Any:
+        code = scratch / f"{NAME}_CODE"
+        (scratch / UNFOLDED).write_text(kernels.fold(code, plan.slots))
+        return make(*arguments, **keywords)
+
+    genn_model.check_call = change_and_make if plan.slots else make
+    try:
+        yield
+    finally:
+        genn_model.check_call = make
+
+
+def why_unfolded(plan: Plan, place: Path) -> str:
+    """Return why a compiled model has GeNN's own kernels, if it was to have others."""
+    return (place / UNFOLDED).read_text() if plan.slots else ""
+
+
 def library(place: Path) -> Path:
     """Return the path of the generated library in a model's folder."""
     return place / f"{NAME}_CODE" / "librunner.so"
@@ -131,7 +158,7 @@ def library(place: Path) -> Path:
 def _compile(plan: Plan, folder: Path, place: Path) -> None:
     scratch = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=folder))
     try:
-        with _compiler_flags(plan.backend):
+        with _compiler_flags(plan.backend), _folded(plan, scratch):
             model_of(plan).build(str(scratch), always_rebuild=True)
             host.compile_host(scratch)
         shutil.rmtree(place, ignore_errors=True)  # of a compilation that was killed
@@ -148,8 +175,9 @@ def model_of(plan: Plan) -> Any:
 
     try:
         model = pygenn.GeNNModel(
-            plan.precision, NAME, backend=plan.backend, time_precision="double", optimize_code=False
-        )
+            plan.precision, NAME, backend=plan.backend, time_precision="double",
+            optimize_code=False, **_blocks(plan),
+        )  # fmt: skip
     except KeyError:  # PyGeNN leaves out what it cannot load
         raise SimulationFailed(f"PyGeNN cannot load its backend {plan.backend}") from None
     if model.backend_name != plan.backend:
@@ -179,6 +207,16 @@ def model_of(plan: Plan) -> Any:
     for sums in plan.sums:
         _add_sums(pygenn, model, groups[sums.population], sums)
     return model
+
+
+def _blocks(plan: Plan) -> dict[str, Any]:
+    """Return preferences that set the threads of a block, where kernels are folded."""
+    if not plan.slots:
+        return {}
+    from pygenn import cuda_backend
+
+    method = cuda_backend.BlockSizeSelect.MANUAL
+    return {"block_size_select_method": method, "manual_block_sizes": list(kernels.BLOCKS)}
 
 
 def _access(pygenn: Any, code: Code, name: str) -> Any:

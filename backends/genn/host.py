@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.backends.genn import kernels
 from netspec.errors import SimulationFailed
 
 SOURCE = """
@@ -49,11 +50,16 @@ struct FlushToZero {  // else what decays ends as denormal numbers, which are sl
 extern "C" int many_steps(
     void (*before)(unsigned long long),  // what is called before a step, or null
     void (*step)(unsigned long long, unsigned long long),
-    uint64_t first, uint64_t count, uint64_t recorded)
+    int (*many)(unsigned long long),  // what makes a chunk of steps at once if it can, or null
+    uint64_t first, uint64_t count, uint64_t recorded, uint64_t chunk)
 {
     const FlushToZero now;
     try {
         for(uint64_t i = first; i != first + count; i++) {
+            if(many != nullptr && i % chunk == 0 && i + chunk <= first + count && many(chunk)) {
+                i += chunk - 1;
+                continue;
+            }
             if(before != nullptr) {
                 before(i);
             }
@@ -126,7 +132,7 @@ def python_steps(model: Any, before: str | None) -> Steps:
 
 
 def native_steps(
-    model: Any, library: Path, folder: Path, recorded: int, before: str | None
+    model: Any, library: Path, folder: Path, recorded: int, before: str | None, chunk: int = 0
 ) -> Steps:
     """Return a function that makes steps in a compiled loop.
 
@@ -142,6 +148,8 @@ def native_steps(
         Steps of spikes that the device records; 0 if no spikes are recorded.
     before : str or None
         The custom updates that are made before each step.
+    chunk : int
+        Steps that are made at once, as a CUDA graph, where a multiple of it is reached; 0: none.
 
     Raises
     ------
@@ -151,12 +159,13 @@ def native_steps(
     generated = ctypes.CDLL(str(library))
     step = ctypes.cast(generated.stepTime, ctypes.c_void_p)
     update = None if before is None else ctypes.cast(generated[f"update{before}"], ctypes.c_void_p)
+    many = ctypes.cast(generated[kernels.GRAPH], ctypes.c_void_p) if chunk else None
     loop = ctypes.CDLL(str(folder / LIBRARY)).many_steps
-    loop.argtypes, loop.restype = [*[ctypes.c_void_p] * 2, *[ctypes.c_uint64] * 3], ctypes.c_int
+    loop.argtypes, loop.restype = [*[ctypes.c_void_p] * 3, *[ctypes.c_uint64] * 4], ctypes.c_int
 
     def advance(count: int) -> None:
         first = model.timestep
-        if loop(update, step, first, count, recorded):
+        if loop(update, step, many, first, count, recorded, chunk):
             raise SimulationFailed(f"GeNN's generated code failed after step {first}, see above")
         model.timestep = first + count
 

@@ -144,6 +144,9 @@ class Plan:
         Of states and inputs. Weights of single synapses are float, or 16 bits of a grid.
     backend : str
         GeNN's name of it.
+    slots : int
+        Of every ring of delayed input, if kernels are folded (see `kernels`); 0 if they stay as
+        GeNN makes them.
     """
 
     dt: float
@@ -153,6 +156,7 @@ class Plan:
     sources: tuple[Source, ...]
     connections: tuple[Connections, ...]
     sums: tuple[Sums, ...]
+    slots: int = 0
 
     def digest(self, environment: dict[str, str]) -> str:
         """Return a hash of the plan and of what compiles it (hexadecimal).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -12,11 +13,12 @@ import numpy as np
 from netspec.backend import Execution, Outcome, Progress, RunRequest
 from netspec.backends.genn import host
 from netspec.backends.genn.adapter import GennBackend
-from netspec.backends.genn.compiling import SUMS, compiled, library, load
+from netspec.backends.genn.compiling import SUMS, compiled, library, load, why_unfolded
 from netspec.backends.genn.couplings import together
 from netspec.backends.genn.network import GennNetwork
 from netspec.backends.genn.neurons import LEFT
 from netspec.backends.genn.plan import Plan
+from netspec.errors import NetspecWarning
 
 CHUNK = 1000  # steps of spikes that a device keeps before the host collects them
 
@@ -94,21 +96,37 @@ class GennSimulation(Execution):
                 tuple(entry for plan in plans for entry in getattr(plan, name))
                 for name in ("neurons", "sources", "connections", "sums")
             ),
+            slots=plans[0].slots,
         )
         self.model, self.place = compiled(plan, self.result.seconds)
-        steps = self.simulation.total_steps
+        steps, loop = self.simulation.total_steps, self.backend.loop(self.request)
         # as even as can be, so that the last chunk is nearly full
         self.chunk = -(-steps // -(-steps // CHUNK))
+        self.unfolded = why_unfolded(plan, self.place)
+        if self.unfolded:
+            warnings.warn(
+                f"GeNN makes its four launches a step: its code is not the expected one "
+                f"({self.unfolded})",
+                NetspecWarning,
+                stacklevel=2,
+            )
+            loop = "native" if loop == "graph" else loop
+        if loop == "graph":  # only such a chunk can be repeated
+            even = 2 * plan.slots
+            self.chunk = max(min(CHUNK, steps) // even, 1) * even
         self.recorded = any(neurons.recorded for neurons in plan.neurons)
         tables = [t for network in self.networks for t in network.give_values(self.model)]
         load(self.model, self.chunk if self.recorded else None, tables, self.result.seconds)
         before = SUMS if plan.sums else None
-        if self.backend.option(self.request, "loop") == "python":
+        if loop == "python":
             self.make_steps = host.python_steps(self.model, before)
         else:
             recorded = self.chunk if self.recorded else 0
             generated = library(self.place)
-            self.make_steps = host.native_steps(self.model, generated, self.place, recorded, before)
+            self.make_steps = host.native_steps(
+                self.model, generated, self.place, recorded, before,
+                chunk=self.chunk if loop == "graph" else 0,
+            )  # fmt: skip
 
     def _prepare(self) -> None:
         """Collect what the host does between steps, over all networks."""

@@ -226,6 +226,7 @@ def projection_code(
     way: Way,
     grid: Grid | None = None,
     on_gpu: bool = False,
+    slots: int = 0,
 ) -> Connections:
     """Say what the synapses of a projection between two parts are in GeNN.
 
@@ -241,9 +242,11 @@ def projection_code(
         There, what has a row of its own always goes through a ring, if only of one slot: GeNN would
         add what reaches few neurons without a delay in shared memory, and not atomically, so that
         events of one source onto one target were lost.
+    slots : int
+        Of all rings of the network; 0: of each ring as many as it needs.
     """
     state = network.model_of(projection.post).receptors[projection.receptor]
-    slots = max(
+    slots = slots or max(
         longest_delay(other, simulation)
         for other in network.projections
         if other.post == projection.post

@@ -16,14 +16,17 @@ HOME = Path(__file__).resolve().parent.parent
 # as the product asks of nvcc (--fmad=false): no product and sum in one
 FLAGS = ["-x", "c++", "-std=c++17", "-O1", "-fPIC", "-w", "-ffp-contract=off", "-U_FORTIFY_SOURCE",
          f"-I{HOME}/include"]  # fmt: skip
-LAUNCH = re.compile(r"(\w+)<<<(\w+), (\w+)>>>\((.*?)\);")
+LAUNCH = re.compile(r"(\w+)<<<(\w+), (\w+)(?:, 0, (\w+))?>>>\((.*?)\);", re.DOTALL)
 SHARED = re.compile(r"__shared__ ((?:unsigned )?\w+) (\w+)")
 WITH_VALUE = ("-x", "-arch", "-std", "--compiler-options", "-Xcudafe", "-o", "-I", "-Xcompiler")
 
 
 def translated(text: str) -> str:
     """Return CUDA code as C++."""
-    text = LAUNCH.sub(r"standin::launch(\2, \3, [=] { \1(\4); });", text)
+    text = LAUNCH.sub(
+        lambda m: f"standin::launch({m[2]}, {m[3]}, [=] {{ {m[1]}({m[5]}); }}, {m[4] or 'nullptr'});",
+        text,
+    )
     return SHARED.sub(r"static standin::Shared<\1> \2", text)
 
 

@@ -26,7 +26,12 @@
 
 enum cudaError_t { cudaSuccess = 0 };
 enum cudaMemcpyKind { cudaMemcpyHostToHost, cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
-typedef void *cudaStream_t;
+typedef struct Stream *cudaStream_t;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
+enum cudaDeviceAttr {
+    cudaDevAttrMultiProcessorCount = 16,
+    cudaDevAttrMaxThreadsPerMultiProcessor = 39
+};
 struct curandState {};
 struct curandStatePhilox4_32_10_t {};
 struct dim3 {
@@ -36,6 +41,52 @@ struct dim3 {
 extern "C" cudaError_t cudaPeekAtLastError();
 extern "C" cudaError_t cudaDeviceSynchronize();
 extern "C" const char *cudaGetErrorString(cudaError_t);
+extern "C" cudaError_t cudaDeviceGetAttribute(int *, cudaDeviceAttr, int);
+
+// A graph is what was launched while its stream was captured.
+typedef std::vector<std::function<void()>> *cudaGraph_t, *cudaGraphExec_t;
+struct Stream {
+    cudaGraph_t captured = nullptr;
+};
+inline cudaError_t cudaStreamCreate(cudaStream_t *stream)
+{
+    *stream = new Stream;
+    return cudaSuccess;
+}
+inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode)
+{
+    stream->captured = new std::vector<std::function<void()>>;
+    return cudaSuccess;
+}
+inline cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
+{
+    *graph = stream->captured;
+    stream->captured = nullptr;
+    return cudaSuccess;
+}
+inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t *made, cudaGraph_t graph, unsigned long long)
+{
+    *made = new std::vector<std::function<void()>>(*graph);
+    return cudaSuccess;
+}
+inline cudaError_t cudaGraphDestroy(cudaGraph_t graph)
+{
+    delete graph;
+    return cudaSuccess;
+}
+inline cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t)
+{
+    for(const auto &launch : *graph) {
+        launch();
+    }
+    return cudaSuccess;
+}
+template<class Symbol>
+cudaError_t cudaGetSymbolAddress(void **address, Symbol &symbol)
+{
+    *address = &symbol;
+    return cudaSuccess;
+}
 
 template<class Symbol>
 cudaError_t cudaMemcpyToSymbolAsync(Symbol &symbol, const void *from, size_t bytes, size_t offset = 0,
@@ -176,8 +227,12 @@ inline void run_block()
 }
 
 template<class Kernel>
-void launch(dim3 grid, dim3 block, Kernel kernel)
+void launch(dim3 grid, dim3 block, Kernel kernel, cudaStream_t stream)
 {
+    if(stream != nullptr && stream->captured != nullptr) {
+        stream->captured->push_back([=] { launch(grid, block, kernel, nullptr); });
+        return;
+    }
     Device &d = device();
     d.threads = block.x * block.y * block.z;
     if(d.threads == 0 || d.threads > 1024 || grid.x * grid.y * grid.z == 0) {
