@@ -66,7 +66,8 @@ def variants(options: argparse.Namespace) -> dict[str, common.Result]:
         "all three": three,
     }
     if options.device == "cuda":
-        found |= {"folded": best | {"loop": "native"}, "graph": best}
+        found |= {"folded": best | {"loop": "native"}, "graph": best | {"loop": "graph"}}
+        found |= {"persistent": best | {"loop": "persistent"}}
     found |= {
         f"{named}, {other}": best | {"precision": other},
         f"{named}, 16-bit weights": best | {"weights": "16-bit"},

@@ -95,8 +95,11 @@ class GennBuilding(Execution):
             else:
                 self._count(projection, pieces)
             way: synapses.Way = "given" if projection.name in self.drawn else "native"
+            # of these, and only of these, the host knows all row lengths without a look at them
+            counted = way == "native" and isinstance(projection.rule, rules.FixedTotalNumber)
+            on_gpu = self.device == "cuda"
             for piece in pieces:
-                self.planned[piece.name] = synapses.projection_code(
+                planned = synapses.projection_code(
                     self.network,
                     projection,
                     self.simulation,
@@ -104,9 +107,11 @@ class GennBuilding(Execution):
                     self.lengths.get(piece.name),
                     "dense" if dense else way,
                     self.grids.get(projection.name),
-                    on_gpu=self.device == "cuda",
+                    on_gpu=on_gpu,
                     slots=self.slots,
                 )
+                alone = on_gpu and counted and not dense and not self.request.readback
+                self.planned[piece.name] = replace(planned, on_device=alone)
         for coupling in () if self.on_host else self.network.continuous_projections:
             piece = self.whole(coupling)
             self.planned[piece.name] = (
@@ -164,4 +169,5 @@ class GennBuilding(Execution):
             tuple(self.planned.values()),
             tuple(self.sums),
             self.slots,
+            "persistent" if self.backend.loop(self.request) == "persistent" else "graph",
         )

@@ -135,7 +135,7 @@ def _folded(plan: Plan, scratch: Path) -> Iterator[None]:
 
     def change_and_make(*arguments: Any, **keywords: Any) -> Any:
         code = scratch / f"{NAME}_CODE"
-        (scratch / UNFOLDED).write_text(kernels.fold(code, plan.slots))
+        (scratch / UNFOLDED).write_text(kernels.fold(code, plan.slots, plan.way))
         return make(*arguments, **keywords)
 
     genn_model.check_call = change_and_make if plan.slots else make
@@ -216,7 +216,7 @@ def _blocks(plan: Plan) -> dict[str, Any]:
     from pygenn import cuda_backend
 
     method = cuda_backend.BlockSizeSelect.MANUAL
-    return {"block_size_select_method": method, "manual_block_sizes": list(kernels.BLOCKS)}
+    return {"block_size_select_method": method, "manual_block_sizes": kernels.block_sizes(plan.way)}
 
 
 def _access(pygenn: Any, code: Code, name: str) -> Any:
@@ -308,6 +308,10 @@ def _add_connections(
     added.code_objects = made  # GeNN does not own them
     added.post_target_var = plan.target
     added.max_dendritic_delay_timesteps = plan.slots
+    if plan.on_device:
+        added.sparse_connectivity_location = pygenn.VarLocation.DEVICE
+        for name, _ in code.variables:
+            added.set_wu_var_location(name, pygenn.VarLocation.DEVICE)
     if plan.row:
         added.max_connections = plan.row
 

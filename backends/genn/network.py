@@ -321,6 +321,8 @@ class GennNetwork(GennBuilding):
         self.result.info |= {"shards": groups} if groups else {}
 
     def _count_rows(self, name: str) -> int:
+        if self.planned[name].on_device:
+            return int(self.lengths[name].sum())
         group, lengths, *_ = self._rows(name)
         group._row_lengths.pull_from_device()
         if lengths.max(initial=0) > group.max_connections:

@@ -95,6 +95,8 @@ class Connections:
     builder_params : dict
     initial : dict
         Synapse variable -> (code that draws it when the model is loaded, its parameters).
+    on_device : bool
+        Synapses have no copy in the host's memory.
     """
 
     name: str
@@ -109,6 +111,7 @@ class Connections:
     builder: Code | None = None
     builder_params: dict[str, float | int] = field(default_factory=dict)
     initial: dict[str, tuple[Code, dict[str, float]]] = field(default_factory=dict)
+    on_device: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,8 @@ class Plan:
     slots : int
         Of every ring of delayed input, if kernels are folded (see `kernels`); 0 if they stay as
         GeNN makes them.
+    way : {"graph", "persistent"}
+        How folded kernels make many steps at once.
     """
 
     dt: float
@@ -157,6 +162,7 @@ class Plan:
     connections: tuple[Connections, ...]
     sums: tuple[Sums, ...]
     slots: int = 0
+    way: str = "graph"
 
     def digest(self, environment: dict[str, str]) -> str:
         """Return a hash of the plan and of what compiles it (hexadecimal).

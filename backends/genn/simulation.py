@@ -12,7 +12,7 @@ import numpy as np
 
 from netspec.backend import Execution, Outcome, Progress, RunRequest
 from netspec.backends.genn import host
-from netspec.backends.genn.adapter import GennBackend
+from netspec.backends.genn.adapter import AT_ONCE, GennBackend
 from netspec.backends.genn.compiling import SUMS, compiled, library, load, why_unfolded
 from netspec.backends.genn.couplings import together
 from netspec.backends.genn.network import GennNetwork
@@ -97,6 +97,7 @@ class GennSimulation(Execution):
                 for name in ("neurons", "sources", "connections", "sums")
             ),
             slots=plans[0].slots,
+            way=plans[0].way,
         )
         self.model, self.place = compiled(plan, self.result.seconds)
         steps, loop = self.simulation.total_steps, self.backend.loop(self.request)
@@ -110,7 +111,7 @@ class GennSimulation(Execution):
                 NetspecWarning,
                 stacklevel=2,
             )
-            loop = "native" if loop == "graph" else loop
+            loop = "native" if loop in AT_ONCE else loop
         if loop == "graph":  # only such a chunk can be repeated
             even = 2 * plan.slots
             self.chunk = max(min(CHUNK, steps) // even, 1) * even
@@ -125,7 +126,7 @@ class GennSimulation(Execution):
             generated = library(self.place)
             self.make_steps = host.native_steps(
                 self.model, generated, self.place, recorded, before,
-                chunk=self.chunk if loop == "graph" else 0,
+                chunk=self.chunk if loop in AT_ONCE else 0,
             )  # fmt: skip
 
     def _prepare(self) -> None:

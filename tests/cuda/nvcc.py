@@ -17,7 +17,7 @@ HOME = Path(__file__).resolve().parent.parent
 FLAGS = ["-x", "c++", "-std=c++17", "-O1", "-fPIC", "-w", "-ffp-contract=off", "-U_FORTIFY_SOURCE",
          f"-I{HOME}/include"]  # fmt: skip
 LAUNCH = re.compile(r"(\w+)<<<(\w+), (\w+)(?:, 0, (\w+))?>>>\((.*?)\);", re.DOTALL)
-SHARED = re.compile(r"__shared__ ((?:unsigned )?\w+) (\w+)")
+SHARED = re.compile(r"__shared__ ((?:unsigned )?\w+(?: \*)?) ?(\w+)")
 WITH_VALUE = ("-x", "-arch", "-std", "--compiler-options", "-Xcudafe", "-o", "-I", "-Xcompiler")
 
 
