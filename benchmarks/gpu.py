@@ -30,7 +30,8 @@ import energy
 import microcircuit_genn as example
 
 PLAIN = {
-    "loop": "python", "shards": "none", "poisson": "product", "weights": "32-bit", "kernels": "genn",
+    "loop": "python", "kernels": "genn", "shards": "none", "poisson": "product",
+    "weights": "32-bit",
 }  # fmt: skip
 # what the adapter chooses by itself
 CHOSEN = {
@@ -66,8 +67,7 @@ def variants(options: argparse.Namespace) -> dict[str, common.Result]:
         "all three": three,
     }
     if options.device == "cuda":
-        found |= {"folded": best | {"loop": "native"}, "graph": best | {"loop": "graph"}}
-        found |= {"persistent": best | {"loop": "persistent"}}
+        found |= {"folded": best | {"loop": "native"}, "graph": best}
     found |= {
         f"{named}, {other}": best | {"precision": other},
         f"{named}, 16-bit weights": best | {"weights": "16-bit"},

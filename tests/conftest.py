@@ -50,7 +50,7 @@ def pytest_addoption(parser):
     group.addoption("--precision", default="double", help="of backends that have a choice: single")
     group.addoption("--shards", default="auto", help="of GeNN: groups of a source population")
     group.addoption("--coupling", default="auto", help="of GeNN: host, waves, dense")
-    group.addoption("--loop", default="native", help="of GeNN: python")
+    group.addoption("--loop", default="auto", help="of GeNN: native, graph, python")
     group.addoption("--poisson", default="table", help="of GeNN: product")
 
 

@@ -37,7 +37,10 @@ BASE_MEMORY = 150e6  # Python, NumPy and GeNN
 UNORDERED = (
     "; a GPU adds up the events of a step in any order, so a run is not reproducible to the bit"
 )
-AT_ONCE = ("graph", "persistent")  # loops that make many steps by one call
+FOLDED = (
+    "two kernels a step by a change of GeNN's code, or its own four if that is not the expected "
+    "one; the result's manifest says which"
+)
 BATCH = {"cpu": 16, "cuda": 256}  # runs that share a model
 
 
@@ -67,10 +70,10 @@ class GennBackend(Backend):
         ),
         "loop": Option(
             "auto",
-            ("auto", "native", "graph", "persistent", "python"),
-            "native, steps in a compiled loop; python, one call each; where kernels=folded, a "
-            "chunk of steps at once: graph, as a CUDA graph; persistent, by one kernel; auto: "
-            "persistent where it is possible, else native",
+            ("auto", "native", "graph", "python"),
+            "native, steps in a compiled loop; python, one call each; graph, where "
+            "kernels=folded, a chunk of steps at once as a CUDA graph; auto: graph where it is "
+            "possible, else native",
         ),
         "kernels": Option(
             "auto",
@@ -155,11 +158,11 @@ class GennBackend(Backend):
         return max(longest_delay(p, simulation) for p in network.projections)
 
     def loop(self, request: RunRequest) -> str:
-        """Return how steps are made: ``native``, ``graph``, ``persistent`` or ``python``."""
+        """Return how steps are made: ``native``, ``graph`` or ``python``."""
         choice, folds = self.option(request, "loop"), self.folds(request)
-        if choice in AT_ONCE and not folds:
-            raise UsageError(f"option loop={choice} of genn: needs kernels=folded")
-        return ("persistent" if folds else "native") if choice == "auto" else choice
+        if choice == "graph" and not folds:
+            raise UsageError("option loop=graph of genn: needs kernels=folded")
+        return ("graph" if folds else "native") if choice == "auto" else choice
 
     def grids(self, request: RunRequest) -> dict[str, Grid]:
         """Return the grids of all weights that are kept in 16 bits, by projection."""
@@ -194,6 +197,8 @@ class GennBackend(Backend):
             entries.append(Entry(thing=thing, reason=reason))
             if projection.name in grids:
                 entries.append(_on_grid(thing))
+        if self.folds(request):
+            entries.append(Entry(thing="populations", reason=FOLDED))
         host, waves = self.coupling(request) == "host", self.by_waves(request)
         for coupling in network.continuous_projections:
             reason = "dense product on the device, at every step"

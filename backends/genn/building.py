@@ -169,5 +169,4 @@ class GennBuilding(Execution):
             tuple(self.planned.values()),
             tuple(self.sums),
             self.slots,
-            "persistent" if self.backend.loop(self.request) == "persistent" else "graph",
         )

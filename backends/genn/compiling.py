@@ -135,7 +135,7 @@ def _folded(plan: Plan, scratch: Path) -> Iterator[None]:
 
     def change_and_make(*arguments: Any, **keywords: Any) -> Any:
         code = scratch / f"{NAME}_CODE"
-        (scratch / UNFOLDED).write_text(kernels.fold(code, plan.slots, plan.way))
+        (scratch / UNFOLDED).write_text(kernels.fold(code, plan.slots))
         return make(*arguments, **keywords)
 
     genn_model.check_call = change_and_make if plan.slots else make
@@ -216,7 +216,7 @@ def _blocks(plan: Plan) -> dict[str, Any]:
     from pygenn import cuda_backend
 
     method = cuda_backend.BlockSizeSelect.MANUAL
-    return {"block_size_select_method": method, "manual_block_sizes": kernels.block_sizes(plan.way)}
+    return {"block_size_select_method": method, "manual_block_sizes": list(kernels.BLOCKS)}
 
 
 def _access(pygenn: Any, code: Code, name: str) -> Any:

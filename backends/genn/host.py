@@ -50,16 +50,14 @@ struct FlushToZero {  // else what decays ends as denormal numbers, which are sl
 extern "C" int many_steps(
     void (*before)(unsigned long long),  // what is called before a step, or null
     void (*step)(unsigned long long, unsigned long long),
-    // what makes many steps at once, and returns how many, or null
-    unsigned long long (*many)(unsigned long long, unsigned long long, unsigned long long),
+    int (*many)(unsigned long long),  // what makes a chunk of steps at once if it can, or null
     uint64_t first, uint64_t count, uint64_t recorded, uint64_t chunk)
 {
     const FlushToZero now;
     try {
         for(uint64_t i = first; i != first + count; i++) {
-            const uint64_t made = many == nullptr ? 0 : many(i, first + count - i, chunk);
-            if(made != 0) {
-                i += made - 1;
+            if(many != nullptr && i % chunk == 0 && i + chunk <= first + count && many(chunk)) {
+                i += chunk - 1;
                 continue;
             }
             if(before != nullptr) {
@@ -151,7 +149,7 @@ def native_steps(
     before : str or None
         The custom updates that are made before each step.
     chunk : int
-        Steps that are made at once, if they can be; 0: all are made one by one.
+        Steps that are made at once, as a CUDA graph, where a multiple of it is reached; 0: none.
 
     Raises
     ------
@@ -161,7 +159,7 @@ def native_steps(
     generated = ctypes.CDLL(str(library))
     step = ctypes.cast(generated.stepTime, ctypes.c_void_p)
     update = None if before is None else ctypes.cast(generated[f"update{before}"], ctypes.c_void_p)
-    many = ctypes.cast(generated[kernels.AT_ONCE], ctypes.c_void_p) if chunk else None
+    many = ctypes.cast(generated[kernels.GRAPH], ctypes.c_void_p) if chunk else None
     loop = ctypes.CDLL(str(folder / LIBRARY)).many_steps
     loop.argtypes, loop.restype = [*[ctypes.c_void_p] * 3, *[ctypes.c_uint64] * 4], ctypes.c_int
 

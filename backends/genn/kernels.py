@@ -9,8 +9,8 @@ launch costs some 4 us, and the first and the third do next to nothing. Here
   just been read, is set to zero, and then the two change places;
 - spikes are handed on side by side. GeNN has a thread for every possible target, which walks
   through all spikes of the source; the grid has a second dimension now, over the spikes, and what
-  does not depend on the row's length is read before it is known. So a step waits for one read of
-  memory after the other, and not for one spike after the other;
+  does not depend on the row's length is read before it is known, and not kept in the cache. So a
+  step waits for one read of memory after the other, and not for one spike after the other;
 - nothing has to be told to a launch that does not repeat from chunk to chunk, so a chunk of steps
   can be captured as a CUDA graph, whose launches cost some 1 us.
 
@@ -24,17 +24,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-# threads of a block
+# threads of a block, in the order of GeNN's kernels: neurons, spikes, then what is of no concern
 NEURONS, SPIKES, OTHERS = 128, 256, 64
-PERSISTENT = 1024  # of the persistent kernel, of which each multiprocessor has one block
+BLOCKS = (NEURONS, SPIKES, *[OTHERS] * 10)
 FILES = ("neuronUpdate.cc", "synapseUpdate.cc")
-MOST_GROUPS = 2000  # of synapses, whose tables a block of the persistent kernel can hold
-AT_ONCE = "steps_at_once"  # exported by changed code: makes many steps by one call
-
-
-def block_sizes(way: str) -> list[int]:
-    """Return the threads of a block of each of GeNN's kernels, in its own order."""
-    return [PERSISTENT if way == "persistent" else NEURONS, SPIKES, *[OTHERS] * 10]
+GRAPH = "graph_steps"  # exported by changed code: makes a chunk of steps
 
 _HEAD = """
 #include <map>
@@ -53,198 +47,68 @@ static uint32_t *pairOfCounters(uint32_t *single) {{
 }}
 """
 
-# bodies of kernels become functions of a block, which kernels and the persistent kernel call
-_KERNELS = """
-extern "C" __global__ void updatePresynapticKernel(
-    double t, unsigned int front, unsigned int before) {{
-    handOnSpikes(blockIdx.x, threadIdx.x, blockIdx.y, gridDim.y, t, front, before);
-}}
-extern "C" __global__ void updateNeuronsKernel(
-    double t, unsigned int recordingTimestep, unsigned int front, unsigned int before) {{
-    updateBlock(blockIdx.x, t, recordingTimestep, front, before);
-}}
-"""
-
 _LAUNCHES = """
 static unsigned long long stepsMade = 0;
-const unsigned int SLOTS = {slots}, PERIOD = 2 * SLOTS;
-const unsigned int NEURONS = {neurons}, SPIKES = {spikes};
-const unsigned int NEURON_BLOCKS = {neuron_blocks}, SPIKE_BLOCKS = {spike_blocks};
-const bool TIMED = {timed};  // whether code depends on the time itself
 
-static unsigned int processors() {{
-    static int number = 0;
-    if(number == 0) {{
-        CHECK_RUNTIME_ERRORS(cudaDeviceGetAttribute(&number, cudaDevAttrMultiProcessorCount, 0));
-    }}
-    return number;
-}}
 static unsigned int spikesSideBySide() {{
     static unsigned int number = 0;
     if(number == 0) {{
-        int threads = 0;
+        int processors = 0, threads = 0;  // of the device, and of each of its multiprocessors
+        CHECK_RUNTIME_ERRORS(
+            cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, 0));
         CHECK_RUNTIME_ERRORS(
             cudaDeviceGetAttribute(&threads, cudaDevAttrMaxThreadsPerMultiProcessor, 0));
-        number = processors() * threads / (SPIKE_BLOCKS * SPIKES);
+        number = processors * threads / ({spike_blocks} * {spikes});
         number = (number < 1) ? 1 : (number > 16) ? 16 : number;
     }}
     return number;
 }}
 static void launchSpikes(double t, unsigned int made, cudaStream_t stream) {{
-    const dim3 threads(SPIKES, 1);
-    const dim3 grid(SPIKE_BLOCKS, spikesSideBySide());
-    updatePresynapticKernel<<<grid, threads, 0, stream>>>(t, (made + 1) % SLOTS, (made + 1) % 2);
+    const dim3 threads({spikes}, 1);
+    const dim3 grid({spike_blocks}, spikesSideBySide());
+    updatePresynapticKernel<<<grid, threads, 0, stream>>>(t, (made + 1) % {slots}, (made + 1) % 2);
     CHECK_RUNTIME_ERRORS(cudaPeekAtLastError());
 }}
-static void launchNeurons(double t, unsigned int recorded, unsigned int made, cudaStream_t stream) {{
-    const dim3 threads(NEURONS, 1);
-    const dim3 grid(NEURON_BLOCKS, 1);
+static void launchNeurons(
+    double t, unsigned int recorded, unsigned int made, cudaStream_t stream) {{
+    const dim3 threads({neurons}, 1);
+    const dim3 grid({neuron_blocks}, 1);
     updateNeuronsKernel<<<grid, threads, 0, stream>>>(
-        t, recorded, (made + 1) % SLOTS, (made + 1) % 2);
+        t, recorded, (made + 1) % {slots}, (made + 1) % 2);
     CHECK_RUNTIME_ERRORS(cudaPeekAtLastError());
 }}
 void updateSynapses(double t) {{
-    launchSpikes(t, stepsMade % PERIOD, nullptr);
+    launchSpikes(t, stepsMade % (2 * {slots}), nullptr);
 }}
 void updateNeurons(double t{recording}) {{
-    launchNeurons(t, {recorded}, stepsMade % PERIOD, nullptr);
+    launchNeurons(t, {recorded}, stepsMade % (2 * {slots}), nullptr);
     stepsMade++;
 }}
-"""
 
-_GRAPH = """
-// Make a chunk of steps, if as many are wanted; return how many were made.
-extern "C" unsigned long long steps_at_once(
-    unsigned long long first, unsigned long long count, unsigned long long chunk) {
+// Make a chunk of steps at once; false if they have to be made one by one.
+extern "C" int graph_steps(unsigned long long chunk) {{
     static cudaStream_t stream = nullptr;
     static cudaGraphExec_t graph = nullptr;
     static unsigned long long captured = 0;
-    if(TIMED || chunk % PERIOD != 0 || stepsMade % PERIOD != 0 || first % chunk != 0 || count < chunk) {
+    if({timed} || chunk % (2 * {slots}) != 0 || stepsMade % chunk != 0) {{
         return 0;
-    }
-    if(captured != chunk) {
+    }}
+    if(captured != chunk) {{
         cudaGraph_t made;
         CHECK_RUNTIME_ERRORS(cudaStreamCreate(&stream));
         CHECK_RUNTIME_ERRORS(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-        for(unsigned long long i = 0; i < chunk; i++) {
-            launchSpikes(0.0, i % PERIOD, stream);
-            launchNeurons(0.0, i, i % PERIOD, stream);
-        }
+        for(unsigned long long i = 0; i < chunk; i++) {{
+            launchSpikes(0.0, i % (2 * {slots}), stream);
+            launchNeurons(0.0, i, i % (2 * {slots}), stream);
+        }}
         CHECK_RUNTIME_ERRORS(cudaStreamEndCapture(stream, &made));
         CHECK_RUNTIME_ERRORS(cudaGraphInstantiate(&graph, made, 0));
         CHECK_RUNTIME_ERRORS(cudaGraphDestroy(made));
         captured = chunk;
-    }
+    }}
     CHECK_RUNTIME_ERRORS(cudaGraphLaunch(graph, stream));
     stepsMade += chunk;
-    return chunk;
-}
-"""
-
-_PERSISTENT = """
-__device__ unsigned int d_arrived;  // blocks, at all barriers so far
-
-// Wait until every block of the grid has come here; what they wrote before can be read after.
-__device__ __forceinline__ void gridBarrier(unsigned int expected) {{
-    __syncthreads();
-    if(threadIdx.x == 0) {{
-#ifdef __CUDA_ARCH__
-        asm volatile("red.release.gpu.global.add.u32 [%0], 1;" :: "l"(&d_arrived) : "memory");
-        unsigned int arrived;
-        do {{
-            asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(arrived) : "l"(&d_arrived) : "memory");
-        }} while((int)(arrived - expected) < 0);
-#else
-        d_arrived++;
-#endif
-    }}
-    __syncthreads();
-}}
-
-// Steps in a row by blocks that stay. What there is to hand on, a piece of a row of a spike, is
-// numbered through, and goes to parts of blocks in turn.
-extern "C" __global__ void __launch_bounds__({neurons}, 1) persistentKernel(
-    unsigned int recorded, unsigned int made, unsigned int count, unsigned int arrived) {{
-    const unsigned int GROUPS = {groups}, PARTS = {neurons} / {spikes};
-    __shared__ unsigned int firstBlock[{groups} + 1];
-    __shared__ unsigned int firstItem[{groups} + 1];
-    __shared__ uint32_t *counters[{groups}];
-{tables}
-    if(threadIdx.x == 0) {{
-        firstBlock[GROUPS] = {spike_blocks};
-        firstItem[0] = 0;
-    }}
-    __syncthreads();
-    for(unsigned int i = 0; i < count; i++, made++, recorded++) {{
-        const unsigned int front = (made + 1) % {slots}, before = (made + 1) % 2;
-        if(threadIdx.x < 32) {{
-            unsigned int sum = 0;
-            for(unsigned int start = 0; start < GROUPS; start += 32) {{
-                const unsigned int k = start + threadIdx.x;
-                unsigned int items = 0;
-                if(k < GROUPS) {{
-                    items = (firstBlock[k + 1] - firstBlock[k]) * *(volatile uint32_t *)&counters[k][before];
-                }}
-                for(unsigned int by = 1; by < 32; by *= 2) {{
-                    const unsigned int other = __shfl_up_sync(0xFFFFFFFFu, items, by);
-                    items += (threadIdx.x >= by) ? other : 0;
-                }}
-                if(k < GROUPS) {{
-                    firstItem[k + 1] = sum + items;
-                }}
-                sum += __shfl_sync(0xFFFFFFFFu, items, 31);
-            }}
-        }}
-        __syncthreads();
-        const unsigned int total = firstItem[GROUPS];
-        for(unsigned int item = blockIdx.x * PARTS + threadIdx.x / {spikes}; item < total;
-            item += gridDim.x * PARTS) {{
-            unsigned int low = 0, high = GROUPS;
-            while(low + 1 < high) {{
-                const unsigned int middle = (low + high) / 2;
-                if(item < firstItem[middle]) {{
-                    high = middle;
-                }}
-                else {{
-                    low = middle;
-                }}
-            }}
-            const unsigned int rest = item - firstItem[low];
-            const unsigned int blocks = firstBlock[low + 1] - firstBlock[low];
-            handOnSpikes(firstBlock[low] + rest % blocks, threadIdx.x % {spikes}, rest / blocks,
-                         0x80000000u, 0.0, front, before);
-        }}
-        gridBarrier(arrived += gridDim.x);
-        for(unsigned int block = blockIdx.x; block < {neuron_blocks}; block += gridDim.x) {{
-            __syncthreads();
-            updateBlock(block, 0.0, recorded, front, before);
-        }}
-        gridBarrier(arrived += gridDim.x);
-    }}
-}}
-
-// Make steps to the end of the chunk, or as many as are wanted; return how many were made.
-extern "C" unsigned long long steps_at_once(
-    unsigned long long first, unsigned long long count, unsigned long long chunk) {{
-    static unsigned int arrived = 0;
-    if(TIMED) {{
-        return 0;
-    }}
-    const unsigned long long left = chunk - first % chunk, number = (count < left) ? count : left;
-    cudaLaunchAttribute together;
-    together.id = cudaLaunchAttributeCooperative;
-    together.val.cooperative = 1;
-    cudaLaunchConfig_t config = {{}};
-    config.gridDim = dim3(processors(), 1);
-    config.blockDim = dim3(NEURONS, 1);
-    config.attrs = &together;
-    config.numAttrs = 1;
-    CHECK_RUNTIME_ERRORS(cudaLaunchKernelEx(
-        &config, persistentKernel, (unsigned int)(first % chunk), (unsigned int)(stepsMade % PERIOD),
-        (unsigned int)number, arrived));
-    arrived += 2 * (unsigned int)number * processors();
-    stepsMade += number;
-    return number;
+    return 1;
 }}
 """
 
@@ -279,7 +143,7 @@ BODY
 _SIDE_BY_SIDE = """
 const unsigned int numSpikes = group->srcSpkCnt[before];
 if (lid < group->rowStride) {{
-for (unsigned int j = side; j < numSpikes; j += sides) {{
+for (unsigned int j = blockIdx.y; j < numSpikes; j += gridDim.y) {{
 const unsigned int spk = group->srcSpk[j];
 const uint32_t synAddress = ((uint32_t)spk * group->rowStride) + lid;
 const unsigned int ipost = __ldcs(&group->ind[synAddress]);
@@ -291,9 +155,6 @@ if (lid < npost) {{
 }}
 }}
 """
-
-
-_FUNCTION = "__device__ __forceinline__ void"
 
 
 class _NotFoundError(Exception):
@@ -331,7 +192,7 @@ def _pattern(text: str) -> str:
     return r"\s*\n\s*".join(lines).replace("BODY", r"((?:(?!\n *// merged).)*?)")
 
 
-def fold(folder: Path, slots: int, way: str) -> str:
+def fold(folder: Path, slots: int) -> str:
     """Change the generated code in a folder, unless it is not what the change expects.
 
     Parameters
@@ -339,8 +200,6 @@ def fold(folder: Path, slots: int, way: str) -> str:
     folder : Path
     slots : int
         Of every ring of delayed input.
-    way : {"graph", "persistent"}
-        What makes many steps at once.
 
     Returns
     -------
@@ -349,7 +208,7 @@ def fold(folder: Path, slots: int, way: str) -> str:
     """
     texts = [(folder / name).read_text() for name in FILES]
     try:
-        changed = folded(*texts, slots, way)
+        changed = folded(*texts, slots)
     except _NotFoundError as error:
         return str(error)
     for name, text in zip(FILES, changed, strict=True):
@@ -357,57 +216,33 @@ def fold(folder: Path, slots: int, way: str) -> str:
     return ""
 
 
-def folded(neurons: str, spikes: str, slots: int, way: str) -> tuple[str, str]:
-    """Return the text of two kernels a step, all of it in the first file, see `fold`.
+def folded(neurons: str, spikes: str, slots: int) -> tuple[str, str]:
+    """Return the text of two kernels a step, all of it in the first file.
 
     Raises
     ------
     _NotFoundError
         If GeNN's text is not what is expected.
     """
-    include, threads = '#include "definitions.h"\n', block_sizes(way)[0]
+    include = '#include "definitions.h"\n'
     update, delivery = _Text(neurons), _Text(spikes)
     update.replace(include, "")
     delivery.replace(include, "")
     groups = _neurons(update)
-    neuron_blocks, recording = _launch(update, "updateNeurons", "updateNeuronsKernel", threads)
+    neuron_blocks, recording = _launch(update, "updateNeurons", "updateNeuronsKernel", NEURONS)
     _spikes(delivery, slots)
     spike_blocks, _ = _launch(delivery, "updateSynapses", "updatePresynapticKernel", SPIKES)
-    bodies = [text.value.rsplit(_FUNCTION, 1)[1].split("{", 1)[1] for text in (update, delivery)]
-    numbers = {
-        "slots": slots, "neurons": threads, "spikes": SPIKES, "neuron_blocks": neuron_blocks,
-        "spike_blocks": spike_blocks,
-    }  # fmt: skip
-    launches = _LAUNCHES.format(
-        **numbers,
-        recording=recording,
-        recorded="recordingTimestep" if recording else "0",
-        timed=str(any(re.search(r"\bt\b", body) for body in bodies)).lower(),
+    bodies = "".join(
+        re.split(r"extern \"C\" __global__[^{]*\{", text.value)[-1] for text in (update, delivery)
     )
-    kinds = re.findall(r"d_merged(PresynapticUpdateGroup\d+)\[(\d+)\];", delivery.value)
-    if way == "persistent" and sum(int(n) for _, n in kinds) <= MOST_GROUPS:
-        launches += _PERSISTENT.format(
-            **numbers, groups=sum(int(n) for _, n in kinds), tables=_tables(kinds)
-        )
-    else:
-        launches += _GRAPH
+    launches = _LAUNCHES.format(
+        slots=slots, neurons=NEURONS, spikes=SPIKES, neuron_blocks=neuron_blocks,
+        spike_blocks=spike_blocks, recording=recording,
+        recorded="recordingTimestep" if recording else "0",
+        timed=str(re.search(r"\bt\b", bodies) is not None).lower(),
+    )  # fmt: skip
     head = _HEAD.format(groups=groups)
-    parts = (include, head, delivery.value, update.value, _KERNELS.format(), launches)
-    return "".join(parts), include
-
-
-def _tables(kinds: list[tuple[str, str]]) -> str:
-    """Return code that finds the first block and the counter of every group of synapses."""
-    text, base = "", 0
-    for name, number in kinds:
-        start = name.replace("Group", "GroupStartID")
-        text += (
-            f"    for(unsigned int k = threadIdx.x; k < {number}; k += blockDim.x) {{\n"
-            f"        firstBlock[{base} + k] = d_merged{start}[k] / {SPIKES};\n"
-            f"        counters[{base} + k] = d_merged{name}[k].srcSpkCnt;\n    }}\n"
-        )
-        base += int(number)
-    return text
+    return include + head + delivery.value + update.value + launches, include
 
 
 def _launch(text: _Text, function: str, kernel: str, threads: int) -> tuple[int, str]:
@@ -427,11 +262,9 @@ def _neurons(text: _Text) -> int:
     """Change the update of neurons; return the number of groups that spike."""
     text.change(r"extern \"C\" __global__ void neuronSpikeQueueUpdateKernel\(\) \{.*?\n\}\n", "")
     text.change(
-        r"extern \"C\" __global__ void updateNeuronsKernel\(double t(?:, unsigned int recordingTimestep)?\)",
-        _FUNCTION + " updateBlock(unsigned int block, double t, unsigned int recordingTimestep, "
-        "unsigned int front, unsigned int before)",
+        r"(void updateNeuronsKernel\(double t)(, unsigned int recordingTimestep)?\)",
+        r"\1, unsigned int recordingTimestep, unsigned int front, unsigned int before)",
     )
-    text.change(r"\bblockIdx\.x\b", "block")
     sizes = re.findall(r"d_mergedNeuronSpikeQueueUpdateGroup\d+\[(\d+)\];", text.value)
     counters = set(re.findall(r"group->(spkCnt\w+)\[0\]", text.value))
     for counter in counters:
@@ -464,14 +297,13 @@ def _neurons(text: _Text) -> int:
 
 def _spikes(text: _Text, slots: int) -> None:
     """Change the delivery of spikes."""
-    text.change(r"extern \"C\" __global__ void synapseDendriticDelayUpdateKernel\(\) \{.*?\n\}\n", "")
+    unused = r"extern \"C\" __global__ void synapseDendriticDelayUpdateKernel\(\) \{.*?\n\}\n"
+    text.change(unused, "")
     text.change(
-        r"extern \"C\" __global__ void updatePresynapticKernel\(double t\)",
-        _FUNCTION + " handOnSpikes(unsigned int block, unsigned int thread, unsigned int side, "
-        "unsigned int sides, double t, unsigned int front, unsigned int before)",
+        r"void updatePresynapticKernel\(double t\)",
+        "void updatePresynapticKernel(double t, unsigned int front, unsigned int before)",
     )
-    text.change(r"\bblockIdx\.x \+ threadIdx\.x\b", "block + thread")
-    kernel = text.value.split("void handOnSpikes")[1]
+    kernel = text.value.split("void updatePresynapticKernel")[1]
     groups = len(re.findall(r"\n +// merged\d+\n", kernel))
 
     def side_by_side(found: re.Match[str]) -> str:
@@ -486,14 +318,11 @@ def _spikes(text: _Text, slots: int) -> None:
     text.value, found = re.subn(walk, side_by_side, text.value, flags=re.DOTALL)
     if not 0 < found == groups:
         raise _NotFoundError(f"{found} of {groups} kinds of synapses have rows in rings")
-    if text.change(rf"\(\*group->denDelayPtr \+ ([^%]*?)\) % {slots}\)", rf"(front + \1) % {slots})",
-                   None) < groups:  # fmt: skip
+    place = rf"\(\*group->denDelayPtr \+ ([^%]*?)\) % {slots}\)"
+    if text.change(place, rf"(front + \1) % {slots})", None) < groups:
         raise _NotFoundError("places in rings")
     if re.search(r"\*group->denDelayPtr|srcSpkCnt\[0\]|__syncthreads|shSpk\[j\]", text.value):
         raise _NotFoundError("what is left of the walk")
     text.change(r"    __shared__ unsigned int sh(?:RowLength|Spk)\[\d+\];\n", "", 2)
-    text.change(
-        r"(void pushMergedPresynapticUpdateGroup\d+ToDevice\([^)]*uint32_t\* srcSpkCnt\b[^)]*\) \{\n)",
-        r"\1    srcSpkCnt = pairOfCounters(srcSpkCnt);\n",
-        groups,
-    )
+    push = r"(void pushMergedPresynapticUpdateGroup\d+ToDevice\([^)]*uint32_t\* srcSpkCnt\b[^)]*\) "
+    text.change(push + r"\{\n)", r"\1    srcSpkCnt = pairOfCounters(srcSpkCnt);\n", groups)

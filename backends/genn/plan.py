@@ -150,8 +150,6 @@ class Plan:
     slots : int
         Of every ring of delayed input, if kernels are folded (see `kernels`); 0 if they stay as
         GeNN makes them.
-    way : {"graph", "persistent"}
-        How folded kernels make many steps at once.
     """
 
     dt: float
@@ -162,7 +160,6 @@ class Plan:
     connections: tuple[Connections, ...]
     sums: tuple[Sums, ...]
     slots: int = 0
-    way: str = "graph"
 
     def digest(self, environment: dict[str, str]) -> str:
         """Return a hash of the plan and of what compiles it (hexadecimal).

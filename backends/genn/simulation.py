@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -12,13 +11,12 @@ import numpy as np
 
 from netspec.backend import Execution, Outcome, Progress, RunRequest
 from netspec.backends.genn import host
-from netspec.backends.genn.adapter import AT_ONCE, GennBackend
+from netspec.backends.genn.adapter import GennBackend
 from netspec.backends.genn.compiling import SUMS, compiled, library, load, why_unfolded
 from netspec.backends.genn.couplings import together
 from netspec.backends.genn.network import GennNetwork
 from netspec.backends.genn.neurons import LEFT
 from netspec.backends.genn.plan import Plan
-from netspec.errors import NetspecWarning
 
 CHUNK = 1000  # steps of spikes that a device keeps before the host collects them
 
@@ -78,6 +76,7 @@ class GennSimulation(Execution):
         with self.phase("read"):
             for network in self.networks:
                 network.read()
+                network.result.info |= {"kernels": self.kernels} if self.kernels else {}
         for network in self.networks:
             network.check_finite()
             yield replace(
@@ -97,21 +96,16 @@ class GennSimulation(Execution):
                 for name in ("neurons", "sources", "connections", "sums")
             ),
             slots=plans[0].slots,
-            way=plans[0].way,
         )
         self.model, self.place = compiled(plan, self.result.seconds)
         steps, loop = self.simulation.total_steps, self.backend.loop(self.request)
         # as even as can be, so that the last chunk is nearly full
         self.chunk = -(-steps // -(-steps // CHUNK))
-        self.unfolded = why_unfolded(plan, self.place)
-        if self.unfolded:
-            warnings.warn(
-                f"GeNN makes its four launches a step: its code is not the expected one "
-                f"({self.unfolded})",
-                NetspecWarning,
-                stacklevel=2,
-            )
-            loop = "native" if loop in AT_ONCE else loop
+        self.kernels = ""
+        if plan.slots:
+            why = why_unfolded(plan, self.place)
+            self.kernels = f"GeNN's own, since its code has changed: {why}" if why else "folded"
+            loop = "native" if why and loop == "graph" else loop
         if loop == "graph":  # only such a chunk can be repeated
             even = 2 * plan.slots
             self.chunk = max(min(CHUNK, steps) // even, 1) * even
@@ -126,7 +120,7 @@ class GennSimulation(Execution):
             generated = library(self.place)
             self.make_steps = host.native_steps(
                 self.model, generated, self.place, recorded, before,
-                chunk=self.chunk if loop in AT_ONCE else 0,
+                chunk=self.chunk if loop == "graph" else 0,
             )  # fmt: skip
 
     def _prepare(self) -> None:

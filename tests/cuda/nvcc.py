@@ -17,16 +17,18 @@ HOME = Path(__file__).resolve().parent.parent
 FLAGS = ["-x", "c++", "-std=c++17", "-O1", "-fPIC", "-w", "-ffp-contract=off", "-U_FORTIFY_SOURCE",
          f"-I{HOME}/include"]  # fmt: skip
 LAUNCH = re.compile(r"(\w+)<<<(\w+), (\w+)(?:, 0, (\w+))?>>>\((.*?)\);", re.DOTALL)
-SHARED = re.compile(r"__shared__ ((?:unsigned )?\w+(?: \*)?) ?(\w+)")
+SHARED = re.compile(r"__shared__ ((?:unsigned )?\w+) (\w+)")
 WITH_VALUE = ("-x", "-arch", "-std", "--compiler-options", "-Xcudafe", "-o", "-I", "-Xcompiler")
+
+
+def _launch(found: re.Match) -> str:
+    kernel, grid, threads, stream, arguments = found.groups(default="nullptr")
+    return f"standin::launch({grid}, {threads}, [=] {{ {kernel}({arguments}); }}, {stream});"
 
 
 def translated(text: str) -> str:
     """Return CUDA code as C++."""
-    text = LAUNCH.sub(
-        lambda m: f"standin::launch({m[2]}, {m[3]}, [=] {{ {m[1]}({m[5]}); }}, {m[4] or 'nullptr'});",
-        text,
-    )
+    text = LAUNCH.sub(_launch, text)
     return SHARED.sub(r"static standin::Shared<\1> \2", text)
 
 

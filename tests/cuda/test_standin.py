@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,7 +40,8 @@ def spikes(toolkit, tmp_path):
             found = netspec.run(
                 network, "genn", Simulation(dt=dt, warmup=warmup, duration=duration, seed=seed),
                 connectivity=options.pop("connectivity", "shared"), out=tmp_path,
-                options={"device": on, **options}, approximations=["single-precision"],
+                options={"device": on, **options},
+                approximations=["single-precision", "16-bit-weights"],
             )  # fmt: skip
         return {
             (name, *pair)
@@ -125,6 +128,83 @@ def test_events_of_one_source_onto_one_neuron_are_all_there(spikes):
     expected = spikes(crowded(), 60.0, on="cpu")
     assert {name for name, *_ in expected} == {"A", "B"}
     assert spikes(crowded(), 60.0) == expected
+
+
+@pytest.mark.parametrize("loop", ["python", "native", "graph"])
+@pytest.mark.parametrize("weights", ["32-bit", "16-bit"])
+def test_two_kernels_a_step_make_the_spikes_of_four(spikes, loop, weights):
+    """More than three chunks of a graph, of 152 steps here, and steps that fill no chunk."""
+    network = circuits.microcircuit(scale=0.01)
+    how = {"connectivity": "native", "weights": weights}
+    expected = spikes(network, 50.0, kernels="genn", **how)
+    assert len(expected) > 200
+    assert spikes(network, 50.0, kernels="folded", loop=loop, **how) == expected
+
+
+def mixed():
+    """Rules, delays and models of all kinds; B is sampled, C is not recorded and has no targets."""
+    parameters = {"C_m": 250.0, "V_reset": -65.0, "E_L": -65.0, "V_th": -50.0, "t_ref": 1.0}
+    one = {"excitatory": 300.0, "inhibitory": -200.0}
+    populations = [
+        Population(
+            name="A",
+            size=300,
+            model="iaf_psc_exp",
+            parameters=parameters,
+            initial={"V_m": {"kind": "normal", "mean": -55.0, "sd": 4.0}},
+        ),
+        Population(name="B", size=40, model="iaf_psc_alpha", parameters=parameters),
+        Population(name="C", size=33, model="iaf_psc_exp", parameters=parameters),
+    ]
+    given = [
+        ("A", "B", {"kind": "pairwise_bernoulli", "p": 0.2}, "excitatory", 0.1),
+        ("A", "A", {"kind": "fixed_indegree", "indegree": 20}, "excitatory",
+         {"kind": "normal", "mean": 1.5, "sd": 0.7}),
+        ("B", "A", {"kind": "fixed_total_number", "number": 900}, "inhibitory", 3.0),
+        ("B", "B", {"kind": "one_to_one"}, "inhibitory", 0.7),
+        ("A", "C", {"kind": "fixed_total_number", "number": 2000}, "excitatory",
+         {"kind": "normal", "mean": 4.0, "sd": 1.0}),
+    ]  # fmt: skip
+    return Network(
+        name="mixed", populations=populations,
+        projections=[
+            Projection(name=f"{pre}{post}", pre=pre, post=post, rule=rule, receptor=receptor,
+                       weight=one[receptor], delay=delay)
+            for pre, post, rule, receptor, delay in given
+        ],
+        poisson_inputs=[{"name": "drive", "target": "A", "receptor": "excitatory", "rate": 2000.0,
+                         "weight": 90.0}],
+        recorders=[{"name": "a", "target": "A"},
+                   {"name": "b", "target": "B", "variables": ["V_m"], "interval": 0.7}],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("loop", ["native", "graph"])
+@pytest.mark.parametrize("connectivity", ["native", "shared"])
+def test_two_kernels_a_step_serve_rules_and_delays_of_all_kinds(spikes, loop, connectivity):
+    expected = spikes(mixed(), 60.0, on="cpu", connectivity=connectivity)
+    assert {name for name, *_ in expected} == {"A", "B"}
+    how = {"connectivity": connectivity, "kernels": "folded", "loop": loop}
+    assert spikes(mixed(), 60.0, warmup=13.3, **how) == spikes(
+        mixed(), 60.0, on="cpu", warmup=13.3, connectivity=connectivity
+    )
+    assert spikes(mixed(), 60.0, **how) == expected
+
+
+def test_code_that_is_not_the_expected_one_stays_as_it_is(toolkit, tmp_path, spikes):
+    from netspec.backends.genn import kernels
+
+    spikes(crowded(), 1.0)
+    made = [
+        place for place in (Path(toolkit["NETSPEC_CACHE"]) / "genn").iterdir()
+        if (place / "unfolded").is_file() and not (place / "unfolded").read_text()
+    ]  # fmt: skip
+    assert made  # changed without a word
+    folder = tmp_path / "code"
+    shutil.copytree(made[0] / "network_CODE", folder)
+    before = [(folder / name).read_text() for name in kernels.FILES]
+    assert "times instead of" in kernels.fold(folder, 10)  # it has been changed already
+    assert [(folder / name).read_text() for name in kernels.FILES] == before
 
 
 KERNEL = """

@@ -81,20 +81,6 @@ inline cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t)
     }
     return cudaSuccess;
 }
-enum cudaLaunchAttributeID { cudaLaunchAttributeCooperative = 2 };
-struct cudaLaunchAttribute {
-    cudaLaunchAttributeID id;
-    struct {
-        int cooperative;
-    } val;
-};
-struct cudaLaunchConfig_t {
-    dim3 gridDim, blockDim;
-    size_t dynamicSmemBytes;
-    cudaStream_t stream;
-    cudaLaunchAttribute *attrs;
-    unsigned int numAttrs;
-};
 template<class Symbol>
 cudaError_t cudaGetSymbolAddress(void **address, Symbol &symbol)
 {
@@ -270,21 +256,6 @@ void launch(dim3 grid, dim3 block, Kernel kernel, cudaStream_t stream)
     d.kernel = nullptr;  // of a library that may be closed before the next launch
 }
 
-}  // namespace standin
-// Blocks run one after the other here, so only one can wait for all others.
-template<class... Parameters, class... Arguments>
-cudaError_t cudaLaunchKernelEx(
-    const cudaLaunchConfig_t *config, void (*kernel)(Parameters...), Arguments... arguments)
-{
-    if(config->gridDim.x * config->gridDim.y != 1) {
-        std::fprintf(stderr, "stand-in: a cooperative launch of more than one block\n");
-        std::abort();
-    }
-    standin::launch(config->gridDim, config->blockDim, [=] { kernel(arguments...); }, nullptr);
-    return cudaSuccess;
-}
-
-namespace standin {
 // An element of shared memory, which knows who touched it since the last barrier.
 template<class T>
 class Shared {
@@ -371,8 +342,8 @@ T exchange(T value, unsigned int from)
 }
 }  // namespace standin
 
-static dim3 &blockDim = standin::block_size();  // as a configuration has such members
-static dim3 &gridDim = standin::grid_size();
+#define blockDim (standin::block_size())
+#define gridDim (standin::grid_size())
 
 inline void __syncthreads() { standin::give_way(standin::Wait::block); }
 inline void __syncwarp(unsigned int = ~0u) { standin::give_way(standin::Wait::warp); }
@@ -398,12 +369,6 @@ template<class T>
 T __shfl_sync(unsigned int, T value, unsigned int lane)
 {
     return standin::exchange(value, lane);
-}
-template<class T>
-T __shfl_up_sync(unsigned int, T value, unsigned int by)
-{
-    const unsigned int lane = standin::device().current % standin::WARP;
-    return standin::exchange(value, lane >= by ? lane - by : standin::WARP);
 }
 template<class T>
 T __ldcs(const T *place)
