@@ -1,4 +1,7 @@
-"""Real-time factors beside published ones, with the two floors that hardware sets.
+"""Real-time factors beside published ones, with the floors that hardware sets, and as points.
+
+The points have the form of the field's own table, performance_data_raw.yaml in the documentation of
+INM-6/microcircuit-PD14-model, and stand in a file beside the plot.
 
 python benchmarks/gpu_plot.py docs/benchmarks/gpu-cuda-DATE.json
 """
@@ -25,7 +28,7 @@ PUBLISHED = (
     ("PyGeNN, Knight et al. 2021", "Titan RTX", "Poisson", 0.70),
     ("GeNN 3, Knight & Nowotny 2018", "V100", "Poisson", 1.84),
 )
-LAUNCH = 2.25e-6  # s, of a kernel; four in a step
+LAUNCH = 1.0e-6  # s, of a graph's kernel on an H100 (launches.cu); two in a step
 STEPS = 10_000  # in a second of model time
 
 
@@ -60,7 +63,7 @@ def draw(point: dict[str, Any], bytes_per_event: int, path: Path) -> None:
     if events:
         floors.append((bytes_per_event * events / settings["bandwidth"], "roofline of memory"))
     if settings["device"] == "cuda":
-        floors.append((4 * LAUNCH * STEPS, "four launches a step"))
+        floors.append((2 * LAUNCH * STEPS, "two launches a step"))
     for factor, name in floors:
         axes.axvline(factor, color="black", linestyle=":", linewidth=1)
         axes.text(factor, len(rows) - 0.4, f" {name}", fontsize=7, va="bottom")
@@ -74,13 +77,43 @@ def draw(point: dict[str, Any], bytes_per_event: int, path: Path) -> None:
     print(f"written: {path.name}")
 
 
+def points(point: dict[str, Any]) -> str:
+    """Return all variants with an energy in the form of the field's table."""
+    text, year = "", point["date"][:4]
+    for name, row in point["summary"].items():
+        energy = row["medians"].get("energy (uJ/event)")
+        if energy is None:
+            continue
+        card, drive = point["machine"]["cards"][0]["name"], "DC" if "DC" in name else "Poisson"
+        scope = point["machine"]["energy"].split(";")[0]
+        text += f"""
+- netspec, {name}:
+  - show_rtf_year: true
+  - show_esyn_rtf: true
+  - authoryear: netspec ({year})
+  - bibentry:
+  - year: {year}
+  - simulator: genn
+  - num_nodes: 1
+  - system: {card}
+  - process_node_nm:
+  - rtf: {row["medians"]["RTF"]:.4g}
+  - esyn_muJ: {energy:.4g}
+  - drive: {drive}
+  - comment: "{scope}; median of {row["turns"]}"
+"""
+    return text
+
+
 def main() -> None:
-    """Draw the plot of a point that `gpu.py` wrote."""
+    """Draw the plot of a point that `gpu.py` wrote, and write its points for the field's table."""
     path = Path(sys.argv[1])
     point = json.loads(path.read_text())
     if not point["complete"]:
         raise SystemExit(f"{path}: not complete; its runs have no summary yet")
     draw(point, point["bytes_per_event"], path.with_suffix(".png"))
+    path.with_suffix(".yaml").write_text(points(point))
+    print(f"written: {path.with_suffix('.yaml').name}")
 
 
 if __name__ == "__main__":

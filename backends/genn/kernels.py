@@ -206,9 +206,9 @@ def fold(folder: Path, slots: int) -> str:
     str
         Why the code stays as it is; empty if it was changed.
     """
-    texts = [(folder / name).read_text() for name in FILES]
+    neurons, spikes = ((folder / name).read_text() for name in FILES)
     try:
-        changed = folded(*texts, slots)
+        changed = folded(neurons, spikes, slots)
     except _NotFoundError as error:
         return str(error)
     for name, text in zip(FILES, changed, strict=True):

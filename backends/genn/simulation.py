@@ -16,7 +16,6 @@ from netspec.backends.genn.compiling import SUMS, compiled, library, load, why_u
 from netspec.backends.genn.couplings import together
 from netspec.backends.genn.network import GennNetwork
 from netspec.backends.genn.neurons import LEFT
-from netspec.backends.genn.plan import Plan
 
 CHUNK = 1000  # steps of spikes that a device keeps before the host collects them
 
@@ -89,13 +88,13 @@ class GennSimulation(Execution):
     def _load(self) -> None:
         """Compile the model, unless it is there, give it all values, and load it."""
         plans = [network.plan() for network in self.networks]
-        plan = Plan(
-            *(getattr(plans[0], name) for name in ("dt", "precision", "backend")),
-            *(
-                tuple(entry for plan in plans for entry in getattr(plan, name))
-                for name in ("neurons", "sources", "connections", "sums")
-            ),
-            slots=plans[0].slots,
+        # a model of all of them; the rest is the same for all
+        plan = replace(
+            plans[0],
+            neurons=tuple(entry for plan in plans for entry in plan.neurons),
+            sources=tuple(entry for plan in plans for entry in plan.sources),
+            connections=tuple(entry for plan in plans for entry in plan.connections),
+            sums=tuple(entry for plan in plans for entry in plan.sums),
         )
         self.model, self.place = compiled(plan, self.result.seconds)
         steps, loop = self.simulation.total_steps, self.backend.loop(self.request)

@@ -142,7 +142,7 @@ def test_two_kernels_a_step_make_the_spikes_of_four(spikes, loop, weights):
 
 
 def mixed():
-    """Rules, delays and models of all kinds; B is sampled, C is not recorded and has no targets."""
+    """Rules and delays of all kinds; B is sampled, C is not recorded and has no targets."""
     parameters = {"C_m": 250.0, "V_reset": -65.0, "E_L": -65.0, "V_th": -50.0, "t_ref": 1.0}
     one = {"excitatory": 300.0, "inhibitory": -200.0}
     populations = [
@@ -153,17 +153,22 @@ def mixed():
             parameters=parameters,
             initial={"V_m": {"kind": "normal", "mean": -55.0, "sd": 4.0}},
         ),
-        Population(name="B", size=40, model="iaf_psc_alpha", parameters=parameters),
+        Population(
+            name="B",
+            size=40,
+            model="iaf_psc_exp",
+            parameters=parameters | {"t_ref": 0.3, "tau_syn_ex": 2.0},
+        ),
         Population(name="C", size=33, model="iaf_psc_exp", parameters=parameters),
     ]
     given = [
         ("A", "B", {"kind": "pairwise_bernoulli", "p": 0.2}, "excitatory", 0.1),
         ("A", "A", {"kind": "fixed_indegree", "indegree": 20}, "excitatory",
-         {"kind": "normal", "mean": 1.5, "sd": 0.7}),
+         {"kind": "normal", "mean": 1.5, "sd": 0.7, "low": 0.1}),
         ("B", "A", {"kind": "fixed_total_number", "number": 900}, "inhibitory", 3.0),
         ("B", "B", {"kind": "one_to_one"}, "inhibitory", 0.7),
         ("A", "C", {"kind": "fixed_total_number", "number": 2000}, "excitatory",
-         {"kind": "normal", "mean": 4.0, "sd": 1.0}),
+         {"kind": "normal", "mean": 4.0, "sd": 1.0, "low": 0.1}),
     ]  # fmt: skip
     return Network(
         name="mixed", populations=populations,
