@@ -34,7 +34,7 @@ from netspec.realisation import Synapses
 from netspec.realisation_file import Realisation, RealisationRef
 from netspec.serialization import spec_hash
 from netspec.simulation import Simulation
-from netspec.versions import own_versions
+from netspec.versions import adapter_digest, own_versions
 
 GROUP = "netspec.backends"
 
@@ -402,5 +402,11 @@ def get_backend(name: str) -> Backend:
 
 
 def versions(backend: Backend) -> dict[str, str]:
-    """Return the versions that decide a result."""
-    return {**own_versions(), backend.name: backend.status().version}
+    """Return the versions that decide a result: of netspec, the simulator and the adapter."""
+    found = {**own_versions(), backend.name: backend.status().version}
+    found["adapter source"] = adapter_digest(type(backend).__module__)
+    for entry in metadata.entry_points(group=GROUP):
+        own = entry.dist is None or entry.dist.name == "netspec-snn"
+        if entry.name == backend.name and entry.dist is not None and not own:
+            found["adapter"] = f"{entry.dist.name} {entry.dist.version}"
+    return found

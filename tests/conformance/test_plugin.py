@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -58,6 +59,20 @@ def test_an_installed_package_is_a_backend_at_once(run):
     assert result.manifest["versions"]["dummy"] == "1.0"
     # the known spikes of a neuron of PD14 under 500 pA
     assert trains(result, "A") == [[139, 298, 457]] * 2
+
+
+def test_another_version_of_an_adapter_gives_another_name(run, tmp_path, monkeypatch):
+    first = run(lonely())
+    assert first.manifest["versions"]["adapter"] == "dummy 1.0"
+    later = tmp_path / "later"
+    shutil.copytree(PLUGIN, later)
+    about = next(later.glob("*.dist-info/METADATA"))
+    about.write_text(about.read_text().replace("Version: 1.0", "Version: 1.1"))
+    monkeypatch.syspath_prepend(later)
+    monkeypatch.setenv("PYTHONPATH", str(later), prepend=os.pathsep)
+    second = run(lonely())
+    assert second.manifest["versions"]["adapter"] == "dummy 1.1"
+    assert second.file != first.file
 
 
 def test_its_ledger_refuses_before_anything_runs(run, log):
