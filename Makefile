@@ -36,7 +36,7 @@ demo: $(VENV)/ready
 	@echo "             $(abspath $(OUT))/working_memory-report.html"
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
 
 test-long: $(VENV)/ready
 	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
@@ -44,8 +44,8 @@ test-long: $(VENV)/ready
 # the code that GeNN generates for a GPU, on a stand-in for one; skipped where PyGeNN has no CUDA
 test-cuda: $(VENV)/ready
 	$(BIN)/python -m pytest tests/conformance tests/cuda -k "genn or cuda" -m "not long" -n 2 \
-	    --dist loadfile --device cuda-stand-in $(PYTEST_ARGS)
-	$(BIN)/python -m pytest tests/conformance -k genn -m "not long" -n 2 --dist loadfile \
+	    --dist loadfile --max-worker-restart 0 --device cuda-stand-in $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/conformance -k genn -m "not long" -n 2 --dist loadfile --max-worker-restart 0 \
 	    --device cuda-stand-in --precision single $(PYTEST_ARGS)
 
 nest-mpi: $(VENV)/ready

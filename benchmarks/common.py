@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+RECORDS = ROOT / "benchmarks" / "records"
 Result = dict[str, Any]
 PACKAGES = ("numpy", "scipy", "cython", "nest-simulator", "brian2", "microcircuit", "neurodynex",
             "elephant", "pygenn", "neo", "nixio", "pynwb", "h5py", "nvidia-ml-py",
@@ -31,7 +32,7 @@ def parser(doc: str) -> argparse.ArgumentParser:
     add("--repeats", type=positive, default=3, help="measured pairs (default 3)")
     add("--reference-python", default=sys.executable, metavar="PYTHON",
         help="interpreter that has the reference package (default: this one)")  # fmt: skip
-    add("--folder", type=Path, default=ROOT / "docs" / "benchmarks", help="of the JSON point")
+    add("--folder", type=Path, default=RECORDS, help="of the JSON point")
     add("--child", nargs=2, metavar=("SETTINGS", "RESULT"), help=argparse.SUPPRESS)
     return result
 

@@ -51,7 +51,7 @@ def main() -> None:
     """Time each step of each export, and ``to_neo``."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--nix-sample", type=common.positive, default=200)
-    options.add_argument("--folder", type=Path, default=common.ROOT / "docs" / "benchmarks")
+    options.add_argument("--folder", type=Path, default=common.RECORDS)
     given = options.parse_args()
     machine, results = common.machine(), {}
     import nixio  # noqa: F401  imports are not timed

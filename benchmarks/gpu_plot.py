@@ -3,7 +3,7 @@
 The points have the form of the field's own table, performance_data_raw.yaml in the documentation of
 INM-6/microcircuit-PD14-model, and stand in a file beside the plot.
 
-python benchmarks/gpu_plot.py docs/benchmarks/gpu-cuda-DATE.json
+python benchmarks/gpu_plot.py benchmarks/records/gpu-cuda-DATE.json
 """
 
 from __future__ import annotations

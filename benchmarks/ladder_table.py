@@ -1,6 +1,6 @@
 """Print the figures of ``netspec ladder`` (its JSON files) as Markdown, for docs/ladder.md.
 
-python benchmarks/ladder_table.py docs/benchmarks/*-ladder.json
+python benchmarks/ladder_table.py benchmarks/records/*-ladder.json
 """
 
 import json

@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--scales", type=float, nargs="+", default=[0.1, 0.2, 0.3])
     parser.add_argument("--connectivity", nargs="+", default=["native", "shared"])
     parser.add_argument("--splits", nargs="+", default=["1x1", "1x2"], help="ranks x threads")
-    parser.add_argument("--folder", type=Path, default=common.ROOT / "docs" / "benchmarks")
+    parser.add_argument("--folder", type=Path, default=common.RECORDS)
     options = parser.parse_args()
     machine, rows = common.machine(), []
     print("| scale | connectivity | ranks x threads | synapses (M) | create | connect | prepare | "

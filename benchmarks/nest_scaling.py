@@ -125,7 +125,7 @@ def main() -> None:
     add("--duration", type=float, default=500.0, help="ms")
     add("--repeats", type=common.positive, default=1, help="seeds of every point")
     add("--no-recording", dest="recording", action="store_false", help="no spikes, no rates")
-    add("--folder", type=Path, default=common.ROOT / "docs" / "benchmarks")
+    add("--folder", type=Path, default=common.RECORDS)
     options = parser.parse_args()
     machine, now = common.machine(), datetime.datetime.now(datetime.UTC)
     points = {

@@ -102,7 +102,7 @@ def main() -> None:
         "versions": common.versions(),
         "results": results,
     }
-    common.write_point(common.ROOT / "docs" / "benchmarks", "realisation", now, data)
+    common.write_point(common.RECORDS, "realisation", now, data)
 
 
 if __name__ == "__main__":

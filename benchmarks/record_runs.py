@@ -1,4 +1,4 @@
-"""Write finished runs of netspec, or the JSON of ``validate``, as one point of docs/benchmarks.
+"""Write finished runs of netspec, or the JSON of ``validate``, as one point of benchmarks/records.
 
 netspec run microcircuit --backend nest --threads 4 --out runs
 python benchmarks/record_runs.py full-scale-nest runs/microcircuit-nest-*.h5 --command "..."
@@ -44,7 +44,7 @@ def main() -> None:
     options.add_argument("files", nargs="+", type=Path)
     options.add_argument("--command", required=True, help="what made the runs")
     options.add_argument("--note", action="append", default=[])
-    options.add_argument("--folder", type=Path, default=common.ROOT / "docs" / "benchmarks")
+    options.add_argument("--folder", type=Path, default=common.RECORDS)
     given = options.parse_args()
     machine = common.machine()
     machine.pop("load_before")

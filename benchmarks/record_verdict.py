@@ -1,4 +1,4 @@
-"""Judge folders of runs that exist and write the verdicts as one point of docs/benchmarks.
+"""Judge folders of runs that exist and write the verdicts as one point of benchmarks/records.
 
 python benchmarks/record_verdict.py NAME REFERENCE OTHER [OTHER ...] --command "what made the runs"
 python benchmarks/record_verdict.py NAME FOLDER --splits 200 --command "..."
@@ -99,7 +99,7 @@ def main() -> None:
     add("--splits", type=common.positive, default=200, help="of one folder alone (default 200)")
     add("--published", action="store_true", help="judge one folder by published rates")
     add("--note", action="append", default=[])
-    add("--folder", type=Path, default=common.ROOT / "docs" / "benchmarks", help="of the point")
+    add("--folder", type=Path, default=common.RECORDS, help="of the point")
     given = parser.parse_args()
     reference, *others = given.folders
     margins = Margins().declare_text(",".join(given.margin))

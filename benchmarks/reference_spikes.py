@@ -273,7 +273,7 @@ def given() -> argparse.Namespace:
         help="interpreter that has the reference (default: this one)")  # fmt: skip
     add("--jobs", type=common.positive, default=1, help="runs side by side, a thread each")
     add("--out", type=Path, default=Path("runs") / "reference", help="of spikes and results")
-    add("--folder", type=Path, default=common.ROOT / "docs" / "benchmarks", help="of the record")
+    add("--folder", type=Path, default=common.RECORDS, help="of the record")
     add("--child", nargs=2, metavar=("SETTINGS", "RESULT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child is None and options.reference is None:

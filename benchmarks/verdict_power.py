@@ -173,7 +173,7 @@ def main() -> None:
         ],
         "results": results,
     }
-    folder = common.ROOT / "docs" / "benchmarks"
+    folder = common.RECORDS
     path, number = folder / f"verdict_power-{now:%Y-%m-%d}.json", 2
     while path.exists():  # a measurement is never overwritten
         path, number = folder / f"verdict_power-{now:%Y-%m-%d}-{number}.json", number + 1

@@ -261,27 +261,3 @@ def prediction_interval(
     half = quantile * float(np.std(values, ddof=1)) * math.sqrt(1 + 1 / n)
     low, high = float(values.mean()) - half, float(values.mean()) + half
     return (math.exp(low), math.exp(high)) if margin.scale == "log" else (low, high)
-
-
-def cluster_means(values: ArrayLike, clusters: ArrayLike) -> Floats:
-    """Return one mean per cluster (trials of one seed), in ascending order of the clusters.
-
-    Trials of one seed share its network and are not independent: their mean counts once. A
-    binary outcome (True: the bump survived) becomes the share of the seed's trials. Undefined
-    trials (NaN) are left out; a cluster with nothing else is undefined.
-
-    Parameters
-    ----------
-    values, clusters : array_like, shape (trials,)
-        Values, and the label of each one's cluster.
-    """
-    numbers, labels = np.asarray(values, float), np.asarray(clusters)
-    if numbers.shape != labels.shape or numbers.ndim != 1:
-        raise UsageError(f"{numbers.shape} values for {labels.shape} labels of clusters")
-    _, index = np.unique(labels, return_inverse=True)
-    known = np.isfinite(numbers)
-    size = int(index.max(initial=-1)) + 1
-    total = np.bincount(index[known], weights=numbers[known], minlength=size)
-    count = np.bincount(index[known], minlength=size)
-    means: Floats = np.divide(total, count, out=np.full(size, np.nan), where=count > 0)
-    return means

@@ -10,7 +10,6 @@ from statsmodels.stats.weightstats import ttost_ind, ttost_paired
 
 from netspec.errors import DescriptionError, UsageError
 from netspec.validation.equivalence import (
-    cluster_means,
     compare_values,
     prediction_interval,
     seeds_to_detect,
@@ -344,14 +343,6 @@ def test_prediction_intervals_of_a_family_hold_all_of_it_at_once():
             for (low, high), value in zip(intervals, rng.normal(0, 1, 10), strict=True)
         )
     assert held / 500 == pytest.approx(0.95, abs=0.04)
-
-
-def test_trials_count_once_a_seed():
-    survived = [True, False, True, True, np.nan, np.nan]
-    means = cluster_means(survived, [7, 7, 3, 3, 3, 9])
-    np.testing.assert_array_equal(means, [1.0, 0.5, np.nan])  # seeds 3, 7, 9
-    with pytest.raises(UsageError):
-        cluster_means([1.0, 2.0], [1])
 
 
 def test_three_bumps_that_survived_on_either_side_are_no_proof():
