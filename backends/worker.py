@@ -103,6 +103,7 @@ def _manifest(
     simulation, network, used = request.simulation, request.network, request.realisation
     return {
         "name": network.name,
+        "circuit": network.circuit,
         "description": network.description,
         "spec_hash": spec_hash(network),
         "request_hash": request.content_hash(backend),

@@ -13,6 +13,7 @@ from pathlib import Path
 import common
 
 import netspec
+from netspec.results import circuit_of
 from netspec.validation.ring import bump
 
 KEPT = ("description", "spec_hash", "backend", "seed", "simulation", "connectivity", "threads",
@@ -27,7 +28,7 @@ def point(path: Path) -> common.Result:
     found |= {"rates": run.rates(), "synapses": sum(run.manifest["synapses"].values())}
     spikes = {name: len(run.spikes(name)) for name in run.populations}
     found["spikes"] = sum(spikes.values())
-    if run.manifest["name"] == "working_memory":
+    if circuit_of(run.manifest) == "working_memory":
         ring = run.spikes("E", warmup=True)
         last = ring.window(ring.end - round(500 / ring.dt), ring.end)
         decoded = bump(last)

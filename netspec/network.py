@@ -256,6 +256,10 @@ class Network(Described):
     models : dict
         Neuron models by name; those of the library are filled in, so that the hash of a
         network covers their equations.
+    circuit : str, optional
+        The circuit of the library that this is, as its builder says: what is known of the circuit
+        (time step, published values, statistics of its own) is then asked of the network. It is no
+        part of the hash.
     accept : tuple of str
         Paths whose implausible values are meant, for example ``projections.EE.weight``.
 
@@ -268,6 +272,7 @@ class Network(Described):
     schema_version: Literal["netspec/1"] = "netspec/1"
     name: Identifier
     description: StrictStr = ""
+    circuit: Identifier | None = None
     models: dict[Identifier, NeuronModel] = {}
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...] = ()

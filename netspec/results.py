@@ -76,6 +76,16 @@ class SpikeData:
         return chosen
 
 
+def circuit_of(manifest: dict[str, Any]) -> str | None:
+    """Return the circuit of the library that a run was of, if it was of one.
+
+    Where a manifest does not say, the network's name stands for it: in files of earlier versions,
+    and of spikes from elsewhere, whose name is all that their description says.
+    """
+    found: str | None = manifest.get("circuit", manifest["name"])
+    return found
+
+
 @dataclass(frozen=True)
 class Run:
     """A finished run.

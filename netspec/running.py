@@ -119,7 +119,7 @@ def run(
     if simulation is None:
         from netspec.circuits import CIRCUITS
 
-        known = CIRCUITS.get(network.name)
+        known = CIRCUITS.get(network.circuit or "")
         simulation = known.simulation if known else Simulation()
     request = RunRequest(
         network=network,

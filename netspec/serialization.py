@@ -25,13 +25,17 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 def canonical_json(network: Network) -> str:
     """Return the one text of a network: sorted keys, canonical units, no spaces."""
-    data = network.model_dump(mode="json")
+    return _canonical(network, set() if network.circuit else {"circuit"})
+
+
+def _canonical(network: Network, without: set[str]) -> str:
+    data = network.model_dump(mode="json", exclude=without)
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def spec_hash(network: Network) -> str:
-    """Return the SHA-256 of the canonical JSON, in hexadecimal."""
-    return hashlib.sha256(canonical_json(network).encode()).hexdigest()
+    """Return the SHA-256 of the canonical JSON without the circuit's name, in hexadecimal."""
+    return hashlib.sha256(_canonical(network, {"circuit"}).encode()).hexdigest()
 
 
 def json_schema() -> dict[str, Any]:
@@ -168,6 +172,8 @@ def to_toml(network: Network, simulation: Simulation | None = None) -> str:
     data: dict[str, Any] = {"schema_version": network.schema_version, "name": network.name}
     if network.description:
         data["description"] = network.description
+    if network.circuit:
+        data["circuit"] = network.circuit
     if network.accept:
         data["accept"] = list(network.accept)
     models = {

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import re
-from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
@@ -21,42 +19,40 @@ UNDECIDING = (
     "__init__", "answers", "audit", "checks", "errors", "faults", "machine", "results", "running",
     "sealed", "stability", "terminal", "versions",
 )  # fmt: skip
-# a string, or a comment; strings of a kind do not hold each other's quotes unescaped
-_STRING_OR_COMMENT = re.compile(
+_PIECE = re.compile(
     r'"""(?:\\.|[^\\])*?"""'
     r"|'''(?:\\.|[^\\])*?'''"
     r'|"(?:\\.|[^"\\\n])*"'
     r"|'(?:\\.|[^'\\\n])*'"
-    r"|\#[^\n]*",
+    r"|\#[^\n]*|\n|[^\S\n]+|[()\[\]{}]|[^\s\"'#()\[\]{}]+",
     re.DOTALL,
 )
-
-
-def _strings_that_do_nothing(node: ast.AST) -> Iterator[ast.Expr]:
-    """Yield docstrings, and other strings that stand alone."""
-    for block in ("body", "orelse", "finalbody", "handlers", "cases"):
-        for statement in getattr(node, block, ()):
-            value = getattr(statement, "value", None)
-            if not isinstance(statement, ast.Expr):
-                yield from _strings_that_do_nothing(statement)
-            elif isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield statement
+_REST_OF_LINE = re.compile(r"[^\S\n]*(?:\#[^\n]*)?(?:\n|\Z)")
 
 
 def code_of(source: str) -> str:
-    """Return Python code without comments, docstrings, empty lines and ends of lines."""
-    lines = source.splitlines()
-    for text in _strings_that_do_nothing(ast.parse(source)):
-        for number in range(text.lineno - 1, text.end_lineno or text.lineno):
-            lines[number] = ""
+    """Return Python code without comments, docstrings, empty lines and ends of lines.
 
-    def kept(found: re.Match[str]) -> str:
-        text = found.group()
-        # an empty line within a string is none of the code's
-        return "" if text.startswith("#") else text.replace("\n", "\\n")
-
-    code = _STRING_OR_COMMENT.sub(kept, "\n".join(lines))
-    return "\n".join(line.rstrip() for line in code.split("\n") if line.strip())
+    Strings that stand alone, as docstrings do, go too. Python's own parser is not used: in 3.11 two
+    threads must not call it at once.
+    """
+    text, kept = "\n".join(source.splitlines()), []
+    depth, begins = 0, True  # within brackets; before the first word of a statement
+    for found in _PIECE.finditer(text):
+        piece = found.group()
+        if piece[0] == "#":
+            continue
+        if piece[0] in "\"'":
+            if begins and depth == 0 and _REST_OF_LINE.match(text, found.end()):
+                continue
+            piece = piece.replace("\n", "\\n")  # an empty line within a string is not the code's
+        if piece == "\n":
+            begins = begins or depth == 0
+        elif not piece.isspace():
+            begins = False
+        depth += (piece in "([{") - (piece in ")]}")
+        kept.append(piece)
+    return "\n".join(line.rstrip() for line in "".join(kept).split("\n") if line.strip())
 
 
 def _digest(files: dict[str, Path]) -> str:

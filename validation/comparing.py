@@ -200,9 +200,9 @@ def _trials(side: Sequence[Measured]) -> list[Trial]:
     return [run.trial for run in side if run.trial is not None]
 
 
-def ring_summary(name: str, measured: Sequence[Measured]) -> dict[str, Any] | None:
+def ring_summary(circuit: str | None, measured: Sequence[Measured]) -> dict[str, Any] | None:
     """Return all trials of a ring as JSON data; None for another network."""
-    if name != RING:
+    if circuit != RING:
         return None
     trials = [
         {"backend": run.backend, **_plain(run.trial), "survived": run.trial.survived}

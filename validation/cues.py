@@ -9,14 +9,14 @@ import numpy as np
 from netspec.circuits import Cue
 from netspec.errors import UsageError
 from netspec.network import Network, StepCurrent
-from netspec.results import Run
+from netspec.results import Run, circuit_of
 
 RING = "working_memory"  # the circuit whose populations E and I are a ring and its inhibition
 
 
 def cue_of(network: Network) -> Cue | None:
     """Return the cue of a ring that has exactly one, else None."""
-    if network.name != RING:
+    if network.circuit != RING:
         return None
     sizes = {population.name: population.size for population in network.populations}
     return _cue(sizes, network.step_currents)
@@ -25,7 +25,8 @@ def cue_of(network: Network) -> Cue | None:
 def cue_of_run(run: Run) -> Cue | None:
     """Return the cue that a run was given, if it is one of a ring with exactly one."""
     given = run.manifest.get("step_currents")
-    if run.manifest["name"] != RING or not given or not {"E", "I"} <= set(run.populations):
+    ring = circuit_of(run.manifest) == RING and {"E", "I"} <= set(run.populations)
+    if not ring or not given:
         return None
     return _cue(run.manifest["sizes"], [StepCurrent(**entry) for entry in given])
 

@@ -189,17 +189,17 @@ class _Gate:
         self.bytes += sign * memory
 
 
-def published_rates(network: str, sizes: Mapping[str, int]) -> dict[str, float]:
+def published_rates(circuit: str | None, sizes: Mapping[str, int]) -> dict[str, float]:
     """Return published full-scale rates of a circuit's populations (spikes/s), if there are any.
 
     Parameters
     ----------
-    network : str
-        Name of the network.
+    circuit : str or None
+        Name of the circuit that the network is.
     sizes : mapping
         Population -> number of neurons.
     """
     full = dict(zip(POPULATIONS, SIZES, strict=True))
-    if network != "microcircuit" or sizes != full:
+    if circuit != "microcircuit" or sizes != full:
         return {}
     return dict(zip(POPULATIONS, FULL_SCALE_RATES, strict=True))

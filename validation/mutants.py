@@ -195,4 +195,4 @@ def mutants_of(network: Network) -> tuple[Mutant, ...]:
     }
     paths = [path for path, pieces in kinds.items() if pieces]
     common = (*(_weights(factor, *paths) for factor in FACTORS if paths), _WARMUP)
-    return MUTANTS.get(network.name, common)
+    return MUTANTS.get(network.circuit or "", common)

@@ -13,7 +13,7 @@ from typing import Any
 from netspec.backend import Progress, backend_names, get_backend
 from netspec.circuits import CIRCUITS
 from netspec.network import Network
-from netspec.results import Run
+from netspec.results import Run, circuit_of
 from netspec.running import result_path
 from netspec.validation.comparing import Measured, compare, measure, ring_summary
 from netspec.validation.cues import cue_of
@@ -110,7 +110,7 @@ def judge_runs(
     runs = [entry.run for entry in done if entry.run is not None]
     first = {run.manifest["backend"]: run for run in reversed(runs)}
     sizes = _sizes(network)
-    rates = published_rates(network.name, sizes)
+    rates = published_rates(network.circuit, sizes)
     content = request.content()
     return Summary(
         request={**content, "hash": request.content_hash()},
@@ -126,17 +126,17 @@ def judge_runs(
         published=rates,
         comparisons=_comparisons(sides, request.margins, shared)
         + _with_published(sides, rates, request.margins),
-        ring=ring_summary(network.name, measured),
+        ring=ring_summary(network.circuit, measured),
         ledger={n: first[n].manifest["ledger"] if n in first else [] for n in request.names},
         versions={n: first[n].manifest["versions"] if n in first else {} for n in request.names},
         ladder=None if climbed is None else climbed.to_dict(),
-        cite=_citations(network.name, request.names),
+        cite=_citations(network.circuit, request.names),
     )
 
 
 def published(network: Network) -> dict[str, float]:
     """Return published rates of the recorded populations (spikes/s), if there are any."""
-    return published_rates(network.name, _sizes(network))
+    return published_rates(network.circuit, _sizes(network))
 
 
 def _sizes(network: Network) -> dict[str, int]:
@@ -169,7 +169,7 @@ def judge_existing(
         for name, manifest in first.items()
     }
     every = [m for found in measured.values() for m in found]
-    rates = published_rates(reference["name"], reference["sizes"])
+    rates = published_rates(circuit_of(reference), reference["sizes"])
     runs = tuple(
         RunEntry(
             backend=m.backend,
@@ -202,10 +202,10 @@ def judge_existing(
             measured, margins, shared, (OTHER_NETWORK,) if len(known) > 1 else ()
         )
         + _with_published(measured, rates, margins),
-        ring=ring_summary(reference["name"], every),
+        ring=ring_summary(circuit_of(reference), every),
         ledger={name: manifest["ledger"] for name, manifest in first.items()},
         versions={name: manifest["versions"] for name, manifest in first.items()},
-        cite=_citations(reference["name"], backends),
+        cite=_citations(circuit_of(reference), backends),
     )
 
 
@@ -297,8 +297,8 @@ def _comparison(
     )
 
 
-def _citations(network: str, backends: Sequence[str]) -> tuple[str, ...]:
-    circuit = CIRCUITS.get(network)
+def _citations(name: str | None, backends: Sequence[str]) -> tuple[str, ...]:
+    circuit = CIRCUITS.get(name or "")
     known = backend_names()
     found = [
         *(circuit.cite if circuit else ()),

@@ -305,6 +305,7 @@ def microcircuit(
                 )
             )
     return Network(
+        circuit="microcircuit",
         name="microcircuit",
         description=f"Cortical microcircuit, variant {variant}, neuron scale {neuron_scale:g}, "
         f"connectivity scale {k:g}, {drive} drive{f', rates of {rates}' if rates else ''}"

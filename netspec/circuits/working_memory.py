@@ -209,6 +209,7 @@ def working_memory(
         )
 
     return Network(
+        circuit="working_memory",
         name="working_memory",
         description=f"Working-memory ring, variant {variant}, {size} excitatory neurons. "
         f"{chosen.source}.",

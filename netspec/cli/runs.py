@@ -115,7 +115,7 @@ def run(
         return
     from netspec.validation.ensemble import published_rates
 
-    show_run(done, published_rates(network.name, done.manifest["sizes"]))
+    show_run(done, published_rates(network.circuit, done.manifest["sizes"]))
 
 
 def _run_trials(

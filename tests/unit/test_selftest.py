@@ -311,7 +311,8 @@ def test_a_mutant_is_caught_and_nothing_is_run_twice(tmp_path, monkeypatch):
     )
     monkeypatch.setitem(mutants.MUTANTS, "driven", kinds)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "driven.toml").write_text(to_toml(driven(), Simulation(warmup=500, duration=500)))
+    network = driven().model_copy(update={"circuit": "driven"})  # mutants are known by circuit
+    (tmp_path / "driven.toml").write_text(to_toml(network, Simulation(warmup=500, duration=500)))
     call = ["validate", "driven.toml", "--self-test", "--backend", "nest", "--seeds", "3"]
     call += ["--splits", "5", "--threads", "1", "--out", "runs"]
     done = CliRunner().invoke(app, [*call, "--json"])
