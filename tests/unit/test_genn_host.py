@@ -43,11 +43,23 @@ def test_what_decays_becomes_zero_while_steps_are_made(folder):
         found.append((number, recorded, small[0] * small[1]))
 
     loop = ctypes.CDLL(str(folder / host.LIBRARY)).many_steps
-    loop.argtypes = [*[ctypes.c_void_p] * 2, *[ctypes.c_uint64] * 3]
+    loop.argtypes = [*[ctypes.c_void_p] * 3, *[ctypes.c_uint64] * 4]
     calls = [ctypes.cast(function, ctypes.c_void_p) for function in (before, step)]
-    assert loop(None, calls[1], 7, 3, 5) == 0
+    assert loop(None, calls[1], None, 7, 3, 5, 0) == 0
     assert found == [(7, 5, 0.0), (8, 5, 0.0), (9, 5, 0.0)]
     found.clear()
-    assert loop(*calls, 7, 2, 5) == 0
+    assert loop(*calls, None, 7, 2, 5, 0) == 0
     assert found == [7, (7, 5, 0.0), 8, (8, 5, 0.0)]
     assert small[0] * small[1] > 0
+
+    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_ulonglong)
+    def chunk_of_steps(chunk):
+        found.append(f"{chunk} at once")
+        return len(found) > 1  # the first time they have to be made one by one
+
+    found.clear()
+    many = ctypes.cast(chunk_of_steps, ctypes.c_void_p)
+    assert loop(None, calls[1], many, 4, 7, 5, 2) == 0
+    assert [entry if isinstance(entry, str) else entry[0] for entry in found] == [
+        "2 at once", 4, 5, "2 at once", "2 at once", 10,
+    ]  # fmt: skip
