@@ -12,7 +12,7 @@ from typing import ClassVar
 from netspec import answers
 from netspec import connectivity as rules
 from netspec.backend import Backend, Entry, Option, Outcome, Progress, RunRequest
-from netspec.backends.genn import device, shards
+from netspec.backends.genn import device, kernels, shards
 from netspec.backends.genn.inputs import poisson_mean
 from netspec.backends.genn.sampling import LARGEST_PRODUCT_MEAN, LARGEST_TABLE_MEAN
 from netspec.backends.genn.synapses import (
@@ -79,8 +79,8 @@ class GennBackend(Backend):
             "auto",
             ("auto", "folded", "genn"),
             "of a step on a GPU: folded, two, by a change of generated code; genn, as GeNN makes "
-            "them; auto: folded where every projection stores its synapses and no coupling is "
-            "continuous",
+            "them; auto: folded where every projection stores its synapses, delays have at most "
+            f"{kernels.MOST_SLOTS} steps, and no coupling is continuous",
         ),
         "poisson": Option(
             "table",
@@ -141,21 +141,19 @@ class GennBackend(Backend):
             and bool(network.projections)
             and not network.continuous_projections
             and not any(is_dense(p, request.readback) for p in network.projections)
+            and _longest(request) <= kernels.MOST_SLOTS
         )
         choice = self.option(request, "kernels")
         if choice == "folded" and not possible:
             raise UsageError(
                 "option kernels=folded of genn: needs device=cuda, projections that store their "
-                "synapses, and no continuous coupling"
+                f"synapses, delays of at most {kernels.MOST_SLOTS} steps, no continuous coupling"
             )
         return possible and choice != "genn"
 
     def slots(self, request: RunRequest) -> int:
         """Return the slots of all rings if kernels are folded, else 0."""
-        if not self.folds(request):
-            return 0
-        network, simulation = request.network, request.simulation
-        return max(longest_delay(p, simulation) for p in network.projections)
+        return _longest(request) if self.folds(request) else 0
 
     def loop(self, request: RunRequest) -> str:
         """Return how steps are made: ``native``, ``graph`` or ``python``."""
@@ -288,7 +286,9 @@ class GennBackend(Backend):
                 * pre.size
             )
             total += row * each
-        for (post_name, _), count in slots.items():
+        common = self.slots(request)
+        for (post_name, _), own_slots in slots.items():
+            count = common or own_slots
             total += network.population(post_name).size * (count + 1) * scalar
         waves = self.by_waves(request)
         for coupling in network.continuous_projections:
@@ -338,6 +338,11 @@ class GennBackend(Backend):
 
         for _, alike in groupby(requests, _structure):
             yield from GennSimulation(self, list(alike), progress).outcomes()
+
+
+def _longest(request: RunRequest) -> int:
+    """Return the steps of the longest delay of all."""
+    return max(longest_delay(p, request.simulation) for p in request.network.projections)
 
 
 def _on_grid(thing: str) -> Entry:

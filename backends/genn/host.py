@@ -172,6 +172,11 @@ def native_steps(
     return advance
 
 
+def forget_steps(library: Path) -> None:
+    """Tell generated code with folded kernels (`kernels`) that no step has been made yet."""
+    ctypes.CDLL(str(library))[kernels.FORGET]()
+
+
 @cache
 def _finder(library: Path) -> Callable[..., int]:
     find = ctypes.CDLL(str(library)).find_spikes

@@ -28,16 +28,18 @@ from pathlib import Path
 NEURONS, SPIKES, OTHERS = 128, 256, 64
 BLOCKS = (NEURONS, SPIKES, *[OTHERS] * 10)
 FILES = ("neuronUpdate.cc", "synapseUpdate.cc")
-GRAPH = "graph_steps"  # exported by changed code: makes a chunk of steps
+# exported by changed code: makes a chunk of steps; forgets all steps
+GRAPH, FORGET = "graph_steps", "forget_steps"
+MOST_SLOTS = 500  # of a ring; twice as many steps, after which launches repeat, are a chunk
 
 _HEAD = """
 #include <map>
 
 // Pairs of counters of spikes, instead of GeNN's single ones.
 __device__ uint32_t d_spikeCounters[2 * {groups}];
+static std::map<uint32_t *, unsigned int> knownCounters;
 static uint32_t *pairOfCounters(uint32_t *single) {{
-    static std::map<uint32_t *, unsigned int> known;
-    const unsigned int number = known.emplace(single, known.size()).first->second;
+    const unsigned int number = knownCounters.emplace(single, knownCounters.size()).first->second;
     if(number >= {groups}) {{
         throw std::runtime_error("more groups spike than there are counters");
     }}
@@ -85,6 +87,15 @@ void updateNeurons(double t{recording}) {{
     stepsMade++;
 }}
 
+// Begin anew: another model of the same code may be loaded, and find the library still open.
+extern "C" void forget_steps() {{
+    void *counters = nullptr;
+    CHECK_RUNTIME_ERRORS(cudaGetSymbolAddress(&counters, d_spikeCounters));
+    CHECK_RUNTIME_ERRORS(cudaMemset(counters, 0, sizeof d_spikeCounters));
+    knownCounters.clear();
+    stepsMade = 0;
+}}
+
 // Make a chunk of steps at once; false if they have to be made one by one.
 extern "C" int graph_steps(unsigned long long chunk) {{
     static cudaStream_t stream = nullptr;
@@ -112,7 +123,7 @@ extern "C" int graph_steps(unsigned long long chunk) {{
 }}
 """
 
-# a thread for every target, which walks through the spikes
+# a thread for every target, which walks through the spikes; capitals stand for what differs
 _WALK = """
 const unsigned int numSpikes = group->srcSpkCnt[0];
 const unsigned int numSpikeBlocks = (numSpikes + {spikes} - 1) / {spikes};
@@ -128,8 +139,8 @@ __syncthreads();
 // loop through all incoming spikes
 for (unsigned int j = 0; j < numSpikesInBlock; j++) {{
 // only work on existing neurons
-if (lid < group->rowStride) {{
-const uint32_t synAddress = ((uint32_t)shSpk[j] * group->rowStride) + lid;
+if (lid < STRIDE) {{
+const TYPE synAddress = ((TYPE)shSpk[j] * STRIDE) + lid;
 const unsigned int ipost = group->ind[synAddress];
 const unsigned int npost = shRowLength[j];
 if (lid < npost) {{
@@ -142,10 +153,10 @@ BODY
 # a row of threads for every spike; of two names in the body, the second is read ahead
 _SIDE_BY_SIDE = """
 const unsigned int numSpikes = group->srcSpkCnt[before];
-if (lid < group->rowStride) {{
+if (lid < {stride}) {{
 for (unsigned int j = blockIdx.y; j < numSpikes; j += gridDim.y) {{
 const unsigned int spk = group->srcSpk[j];
-const uint32_t synAddress = ((uint32_t)spk * group->rowStride) + lid;
+const {type} synAddress = (({type})spk * {stride}) + lid;
 const unsigned int ipost = __ldcs(&group->ind[synAddress]);
 const unsigned int npost = group->rowLength[spk];
 {ahead}
@@ -187,9 +198,18 @@ class _Text:
 
 
 def _pattern(text: str) -> str:
-    """Return a regular expression for a text with any indentation, and any BODY."""
+    """Return a regular expression for a text with any indentation, and any of what differs."""
     lines = [re.escape(line.strip()) for line in text.strip().splitlines()]
-    return r"\s*\n\s*".join(lines).replace("BODY", r"((?:(?!\n *// merged).)*?)")
+    found = r"\s*\n\s*".join(lines)
+    kinds = {
+        "BODY": r"(?:(?!\n *// merged).)*?",
+        "STRIDE": r"group->rowStride|\(\d+u\)",  # a number where all groups of a kind have the same
+        "TYPE": r"uint\d+_t",
+    }
+    for word, pattern in kinds.items():
+        found = found.replace(word, f"(?P<{word.lower()}>{pattern})", 1)
+        found = found.replace(word, f"(?P={word.lower()})")
+    return found
 
 
 def fold(folder: Path, slots: int) -> str:
@@ -307,12 +327,14 @@ def _spikes(text: _Text, slots: int) -> None:
     groups = len(re.findall(r"\n +// merged\d+\n", kernel))
 
     def side_by_side(found: re.Match[str]) -> str:
-        body = found.group(1)
+        body = found["body"]
         names = sorted(set(re.findall(r"group->(\w+)\[synAddress\]", body)))
         for name in names:
             body = body.replace(f"group->{name}[synAddress]", f"ahead_{name}")
         ahead = "\n".join(f"const auto ahead_{n} = __ldcs(&group->{n}[synAddress]);" for n in names)
-        return _SIDE_BY_SIDE.format(ahead=ahead, body=body)
+        return _SIDE_BY_SIDE.format(
+            ahead=ahead, body=body, stride=found["stride"], type=found["type"]
+        )
 
     walk = _pattern(_WALK.format(spikes=SPIKES))
     text.value, found = re.subn(walk, side_by_side, text.value, flags=re.DOTALL)

@@ -17,6 +17,7 @@ from netspec.backends.genn.couplings import together
 from netspec.backends.genn.network import GennNetwork
 from netspec.backends.genn.neurons import LEFT
 
+FOLDED = "folded"  # in a manifest: two kernels a step
 CHUNK = 1000  # steps of spikes that a device keeps before the host collects them
 
 
@@ -72,6 +73,8 @@ class GennSimulation(Execution):
                     network.hand_over()
             self._prepare()
         self._simulate()
+        if self.kernels == FOLDED:
+            host.forget_steps(library(self.place))
         with self.phase("read"):
             for network in self.networks:
                 network.read()
@@ -103,7 +106,7 @@ class GennSimulation(Execution):
         self.kernels = ""
         if plan.slots:
             why = why_unfolded(plan, self.place)
-            self.kernels = f"GeNN's own, since its code has changed: {why}" if why else "folded"
+            self.kernels = f"GeNN's own, since its code has changed: {why}" if why else FOLDED
             loop = "native" if why and loop == "graph" else loop
         if loop == "graph":  # only such a chunk can be repeated
             even = 2 * plan.slots

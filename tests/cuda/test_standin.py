@@ -107,6 +107,31 @@ def test_sixteen_trials_in_one_model_make_the_spikes_of_the_cpu(toolkit, tmp_pat
         assert together("cuda") == expected
 
 
+def test_models_of_the_same_code_follow_each_other_in_a_process(toolkit, tmp_path):
+    """The second finds the library of the first still open, with what it knows of its steps."""
+    one, other = circuits.microcircuit(scale=0.01), crowded()
+    simulation = Simulation(dt=0.1, warmup=0.0, duration=30.0)
+
+    def spikes_of(runs):
+        found = [run.spikes(name, warmup=True) for run in runs for name in run.populations]
+        return [(train.steps.tolist(), train.neurons.tolist()) for train in found]
+
+    def requests(on):
+        return [
+            RunRequest(network=network, simulation=simulation.at_seed(seed), backend="genn",
+                       options={"device": on})
+            for network, seed in ((one, 1), (other, 1), (one, 2))
+        ]  # fmt: skip
+
+    expected = [r for x in requests("cpu") for r in spikes_of(execute_together([x], tmp_path))]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in toolkit.items():
+            patch.setenv(name, value)
+        runs = execute_together(requests("cuda"), tmp_path)
+    assert {run.manifest["info"]["kernels"] for run in runs} == {"folded"}
+    assert spikes_of(runs) == expected
+
+
 def crowded():
     """Many synapses of one source onto each of two neurons, one step away, and all at once."""
     pairs = {"pre": [0] * 12 + [1] * 12, "post": [0, 0, 0, 1, 1, 1] * 4}

@@ -41,6 +41,7 @@ struct dim3 {
 extern "C" cudaError_t cudaPeekAtLastError();
 extern "C" cudaError_t cudaDeviceSynchronize();
 extern "C" const char *cudaGetErrorString(cudaError_t);
+extern "C" cudaError_t cudaMemset(void *, int, size_t);
 extern "C" cudaError_t cudaDeviceGetAttribute(int *, cudaDeviceAttr, int);
 
 // A graph is what was launched while its stream was captured.
