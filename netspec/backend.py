@@ -406,7 +406,7 @@ def versions(backend: Backend) -> dict[str, str]:
     found = {**own_versions(), backend.name: backend.status().version}
     found["adapter source"] = adapter_digest(type(backend).__module__)
     for entry in metadata.entry_points(group=GROUP):
-        own = entry.dist is None or entry.dist.name == "netspec-snn"
-        if entry.name == backend.name and entry.dist is not None and not own:
-            found["adapter"] = f"{entry.dist.name} {entry.dist.version}"
+        package = entry.dist
+        if entry.name == backend.name and package is not None and package.name != "netspec-snn":
+            found["adapter"] = f"{package.name} {package.version}"
     return found
