@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from netspec import distributions as dist
 from netspec.backend import RunRequest, backend_names, get_backend
 from netspec.checks import PLAUSIBLE_DELAY
-from netspec.connectivity import Explicit, expected_count
+from netspec.connectivity import Explicit
+from netspec.distributions import Normal
 from netspec.grid import misfits
 from netspec.network import Network, Projection
 from netspec.simulation import Simulation
@@ -136,7 +136,7 @@ def _rows(network: Network) -> list[Row]:
     for projection in network.projections:
         pre, post = network.population(projection.pre), network.population(projection.post)
         same = pre.name == post.name
-        count = expected_count(projection.rule, pre.size, post.size, same)
+        count = projection.rule.expected_count(pre.size, post.size, same)
         kind = projection.rule.kind
         rows.append(
             Row(
@@ -161,9 +161,11 @@ def _projection_findings(projection: Projection, count: float) -> list[Finding]:
     if isinstance(rule, Explicit) and rule.delay and max(rule.delay) > PLAUSIBLE_DELAY[1]:
         text = f"up to {max(rule.delay):g} ms; plausible is up to {PLAUSIBLE_DELAY[1]:g} ms"
         found.append(Finding("warning", f"{path}.rule.delay", text))
-    if isinstance(projection.weight, dist.Normal) and projection.weight.sd > 0:
-        share = dist.share_below(projection.weight, 0.0)
-        share = share if projection.weight.mean > 0 else 1 - share
+    weight = projection.weight
+    # bounds on both sides of zero are meant, the tail of a normal distribution hardly ever
+    if isinstance(weight, Normal) and weight.fixed() is None:
+        share = weight.share_below(0.0)
+        share = share if weight.mean > 0 else 1 - share
         if share > 1e-6:
             text = f"{share:.2%} of the weights have the other sign; give a bound of 0"
             found.append(Finding("warning", f"{path}.weight", text))
@@ -176,9 +178,7 @@ def _sign_findings(network: Network) -> list[Finding]:
     for kind in ("projections", "poisson_inputs", "spike_inputs"):
         for piece in getattr(network, kind):
             rule = getattr(piece, "rule", None)
-            weights = [
-                piece.weight if isinstance(piece.weight, float) else dist.typical(piece.weight)
-            ]
+            weights = [piece.weight if isinstance(piece.weight, float) else piece.weight.typical()]
             if isinstance(rule, Explicit) and rule.weight:
                 weights = [min(rule.weight), max(rule.weight)]
             target = piece.post if kind == "projections" else piece.target
@@ -231,7 +231,7 @@ def _population_findings(network: Network, simulation: Simulation) -> list[Findi
             found.append(Finding("warning", path, text))
         initial = population.initial.get("V_m")
         if initial is not None and "V_th" in values:
-            above = 1 - dist.share_below(initial, values["V_th"])
+            above = 1 - initial.share_below(values["V_th"])
             if above > 0.05:
                 text = f"{above:.0%} of the neurons start at or above threshold"
                 found.append(Finding("note", f"{path}.initial.V_m", text))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from netspec import distributions as dist
 from netspec import units
 from netspec.connectivity import Explicit, OneToOne
 from netspec.errors import Fault, UnitError, nearest
@@ -161,8 +160,8 @@ class _Check:
         if isinstance(weight, float):
             weight = typical = convert(weight)
         else:
-            weight = dist.map_values(weight, convert)
-            typical = dist.typical(weight)
+            weight = weight.converted(convert)
+            typical = weight.typical()
         self.plausible_weights(f"{path}.weight", piece.name, [typical], unit)
         return weight
 
@@ -188,16 +187,16 @@ class _Check:
             if not self.member(here, name, model.parameters, f"a parameter of {model.name}"):
                 continue
             spec = model.parameters[name]
-            parameters[name] = dist.map_values(value, self.convert(here, spec.unit))
+            parameters[name] = value.converted(self.convert(here, spec.unit))
             limits = (spec.low, spec.high)
-            self.plausible(here, piece.name, dist.typical(parameters[name]), limits, spec.unit)
-            below = dist.share_below(parameters[name], 0.0)
-            if name in model.dynamics.positive and dist.extremes(parameters[name])[1] <= 0:
-                given = f"{dist.typical(parameters[name]):g} {spec.unit}"
+            self.plausible(here, piece.name, parameters[name].typical(), limits, spec.unit)
+            below = parameters[name].share_below(0.0)
+            if name in model.dynamics.positive and parameters[name].extremes()[1] <= 0:
+                given = f"{parameters[name].typical():g} {spec.unit}"
                 self.fault(here, given, "a value above 0, since equations divide by it")
             elif (
                 below > 1e-12
-                and dist.typical(parameters[name]) > 0
+                and parameters[name].typical() > 0
                 and (name in model.dynamics.positive or (spec.low is not None and spec.low >= 0))
             ):
                 allowed = f"values above 0, but {below:.1e} of them would lie below"
@@ -206,11 +205,11 @@ class _Check:
         for name, value in piece.initial.items():
             here = f"{path}.initial.{name}"
             if self.member(here, name, known, f"a state variable of {model.name}"):
-                initial[name] = dist.map_values(value, self.convert(here, known[name]))
+                initial[name] = value.converted(self.convert(here, known[name]))
                 if known[name] == "mV":
-                    middle = dist.typical(initial[name])
+                    middle = initial[name].typical()
                     self.plausible(here, piece.name, middle, (-200.0, 100.0), "mV")
-        if model.refractory in parameters and dist.extremes(parameters[model.refractory])[0] < 0:
+        if model.refractory in parameters and parameters[model.refractory].extremes()[0] < 0:
             self.fault(f"{path}.parameters.{model.refractory}", "a negative time", "0 ms or more")
         return piece.model_copy(update={"parameters": parameters, "initial": initial})
 
@@ -221,11 +220,11 @@ class _Check:
             "weight": self.weight(path, piece, piece.post, piece.receptor, piece.weight)
         }
         if piece.delay is not None:
-            delay = dist.map_values(piece.delay, self.convert(f"{path}.delay", "ms"))
+            delay = piece.delay.converted(self.convert(f"{path}.delay", "ms"))
             update["delay"] = delay
             limits = PLAUSIBLE_DELAY
-            self.plausible(f"{path}.delay", piece.name, dist.typical(delay), limits, "ms")
-            if dist.extremes(delay)[0] < 0:
+            self.plausible(f"{path}.delay", piece.name, delay.typical(), limits, "ms")
+            if delay.extremes()[0] < 0:
                 self.fault(
                     f"{path}.delay",
                     "a distribution that reaches below 0 ms",

@@ -7,6 +7,7 @@ synapses between the same pair.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -16,7 +17,36 @@ from pydantic import BeforeValidator, Field, StrictBool, model_validator
 from netspec.fields import Count, Described, Indices, Plain, Quantities, Quantity, in_unit
 
 
-class FixedTotalNumber(Described):
+class Pairs(Described):
+    """What all rules answer.
+
+    Arguments that all answers share: `n_pre` and `n_post`, the sizes of the two populations, and
+    `same`, whether they are one.
+    """
+
+    @abstractmethod
+    def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Return the number of synapses (its mean if it is random)."""
+
+    def leaves_out(self, same: bool) -> bool:
+        """Return whether the pairs of a neuron with itself are left out."""
+        return same and not getattr(self, "allow_autapses", True)
+
+    def misfit(self, n_pre: int, n_post: int, same: bool) -> tuple[str, str] | None:
+        """Return what is given and what is allowed where the sizes leave no room for the rule."""
+        return None
+
+
+def _room(wanted: int, sources: int, pairs: int, multapses: bool) -> tuple[str, str] | None:
+    """Return the misfit of `wanted` synapses between `sources` and as many `pairs`."""
+    if not multapses and wanted > pairs:
+        return f"{wanted} synapses", f"at most {pairs} without multapses"
+    if wanted and not sources:
+        return f"{wanted} synapses", "there is no pair but the autapse"
+    return None
+
+
+class FixedTotalNumber(Pairs):
     """Exactly `number` synapses, each between a random source and a random target."""
 
     kind: Literal["fixed_total_number"] = "fixed_total_number"
@@ -24,8 +54,17 @@ class FixedTotalNumber(Described):
     allow_autapses: StrictBool = True
     allow_multapses: StrictBool = True
 
+    def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Return the number of synapses."""
+        return self.number
 
-class FixedIndegree(Described):
+    def misfit(self, n_pre: int, n_post: int, same: bool) -> tuple[str, str] | None:
+        """Return what is wrong if there are fewer pairs than synapses without multapses."""
+        sources = n_pre - self.leaves_out(same)
+        return _room(self.number, sources, sources * n_post, self.allow_multapses)
+
+
+class FixedIndegree(Pairs):
     """Every target neuron receives exactly `indegree` synapses from random sources."""
 
     kind: Literal["fixed_indegree"] = "fixed_indegree"
@@ -33,29 +72,54 @@ class FixedIndegree(Described):
     allow_autapses: StrictBool = True
     allow_multapses: StrictBool = True
 
+    def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Return the number of synapses."""
+        return self.indegree * n_post
 
-class PairwiseBernoulli(Described):
+    def misfit(self, n_pre: int, n_post: int, same: bool) -> tuple[str, str] | None:
+        """Return what is wrong if a target has fewer sources than synapses without multapses."""
+        sources = n_pre - self.leaves_out(same)
+        return _room(self.indegree, sources, sources, self.allow_multapses)
+
+
+class PairwiseBernoulli(Pairs):
     """Every pair is connected, once, with probability `p`."""
 
     kind: Literal["pairwise_bernoulli"] = "pairwise_bernoulli"
     p: Annotated[float, in_unit("1", 0, 1)]
     allow_autapses: StrictBool = True
 
+    def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Return the mean number of synapses."""
+        return (n_pre * n_post - self.leaves_out(same) * n_pre) * self.p
 
-class AllToAll(Described):
+
+class AllToAll(Pairs):
     """Every pair is connected once."""
 
     kind: Literal["all_to_all"] = "all_to_all"
     allow_autapses: StrictBool = True
 
+    def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Return the number of pairs."""
+        return n_pre * n_post - self.leaves_out(same) * n_pre
 
-class OneToOne(Described):
+
+class OneToOne(Pairs):
     """Neuron i is connected to neuron i; both populations have the same size."""
 
     kind: Literal["one_to_one"] = "one_to_one"
 
+    def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Return the number of neurons."""
+        return n_pre
 
-class Explicit(Described):
+    def misfit(self, n_pre: int, n_post: int, same: bool) -> tuple[str, str] | None:
+        """Return what is wrong if the sizes differ."""
+        return None if n_pre == n_post else (f"sizes {n_pre} and {n_post}", "equal sizes")
+
+
+class Explicit(Pairs):
     """The synapses themselves.
 
     Attributes
@@ -81,6 +145,10 @@ class Explicit(Described):
                 raise ValueError(f"{field} has {len(values)} entries, pre has {len(self.pre)}")
         return self
 
+    def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Return the number of synapses."""
+        return len(self.pre)
+
 
 def _shorthand(value: Any) -> Any:
     """Let a bare name stand for a rule of that kind."""
@@ -94,18 +162,10 @@ Kinds = Annotated[
 Rule = Annotated[Kinds, BeforeValidator(_shorthand, json_schema_input_type=str | Kinds)]
 
 
+# until every caller uses the method
 def expected_count(rule: Rule, n_pre: int, n_post: int, same: bool) -> float:
-    """Return the number of synapses of a rule (its mean for `PairwiseBernoulli`)."""
-    if isinstance(rule, FixedTotalNumber):
-        return rule.number
-    if isinstance(rule, FixedIndegree):
-        return rule.indegree * n_post
-    if isinstance(rule, OneToOne):
-        return n_pre
-    if isinstance(rule, Explicit):
-        return len(rule.pre)
-    pairs = n_pre * n_post - (n_pre if same and not rule.allow_autapses else 0)
-    return pairs * rule.p if isinstance(rule, PairwiseBernoulli) else pairs
+    """Return `Pairs.expected_count`."""
+    return rule.expected_count(n_pre, n_post, same)
 
 
 class UniformKernel(Described):

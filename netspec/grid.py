@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec import distributions as dist
 from netspec.connectivity import Explicit
+from netspec.distributions import Distribution, Normal
 from netspec.network import Network, Projection, StepCurrent
 from netspec.simulation import Simulation
 
@@ -109,7 +109,7 @@ def _refractory(network: Network, population: str, simulation: Simulation) -> It
     if model.refractory is None:
         return
     own = network.population(population).parameters.get(model.refractory)
-    value = model.defaults()[model.refractory] if own is None else dist.fixed(own)
+    value = model.defaults()[model.refractory] if own is None else own.fixed()
     if value is not None and _off([value], simulation.dt, 0).size:
         became = round(value / simulation.dt)
         text = f"{value:g} ms becomes {became} steps of {simulation.dt:g} ms"
@@ -123,12 +123,12 @@ def longest_delay(projection: Projection, simulation: Simulation) -> int:
         return simulation.steps(max(rule.delay, default=0.0), minimum=1)
     if delay is None:
         return 1
-    return simulation.steps(dist.extremes(bounded(delay))[1], minimum=1)
+    return simulation.steps(bounded(delay).extremes()[1], minimum=1)
 
 
-def bounded(delay: dist.Distribution) -> dist.Distribution:
+def bounded(delay: Distribution) -> Distribution:
     """Return a distribution of delays with a longest one, since a ring buffer has an end."""
-    if isinstance(delay, dist.Normal) and delay.sd > 0:
+    if isinstance(delay, Normal) and delay.fixed() is None:
         high = delay.mean + TAIL * delay.sd
         if delay.high is None or delay.high > high:
             return delay.model_copy(update={"high": high})
@@ -142,10 +142,10 @@ def _delays(projection: Projection, simulation: Simulation) -> Iterator[Misfit]:
         yield from _moved(path, rule.delay, simulation, minimum=1)
     elif delay is None:
         yield Misfit(path, f"the smallest delay there is, one step of {dt:g} ms", usual=True)
-    elif isinstance(delay, dist.Constant):
-        yield from _moved(path, [delay.value], simulation, minimum=1)
+    elif (value := delay.fixed()) is not None:
+        yield from _moved(path, [value], simulation, minimum=1)
     else:
-        share = dist.share_below(delay, dt / 2)
+        share = delay.share_below(dt / 2)
         if share > 0:
             text = f"{share:.2%} of the delays round to no step and become one step ({dt:g} ms)"
             yield Misfit(path, text, usual=share <= NEAR)
@@ -160,8 +160,8 @@ def _weights(projection: Projection) -> Iterator[Misfit]:
     rule = projection.rule
     if isinstance(rule, Explicit) and rule.weight is not None:
         given = np.asarray(rule.weight, float)
-    elif dist.fixed(projection.weight) is None:
-        given = np.array([dist.typical(projection.weight)])
+    elif projection.weight.fixed() is None:
+        given = np.array([projection.weight.typical()])
     else:
         return  # one weight for all has 64 bits
     lost = given[(given != 0) & (given.astype(np.float32) == 0)]

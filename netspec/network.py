@@ -23,7 +23,7 @@ from pydantic import (
 
 from netspec.checks import check_pieces
 from netspec.connectivity import AllToAll, Kernel, Rule, UniformKernel
-from netspec.distributions import Distribution, typical
+from netspec.distributions import Distribution
 from netspec.errors import DescriptionError, Fault, nearest, shown
 from netspec.faults import faults_of
 from netspec.fields import (
@@ -38,7 +38,8 @@ from netspec.fields import (
     Times,
     in_unit,
 )
-from netspec.neurons import LIBRARY, NeuronModel
+from netspec.models import LIBRARY
+from netspec.neurons import NeuronModel
 
 
 class Population(Described):
@@ -72,9 +73,9 @@ class Population(Described):
             The population's own.
         """
         parameters = model.defaults()
-        parameters |= {name: typical(value) for name, value in self.parameters.items()}
+        parameters |= {name: value.typical() for name, value in self.parameters.items()}
         start = {state.name: model.initial.get(state.name, 0.0) for state in model.dynamics.states}
-        start |= {name: typical(value) for name, value in self.initial.items()}
+        start |= {name: value.typical() for name, value in self.initial.items()}
         return parameters, {
             name: parameters[value] if isinstance(value, str) else float(value)
             for name, value in start.items()

@@ -20,15 +20,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec import distributions as dist
 from netspec.connectivity import (
     Explicit,
     FixedIndegree,
     FixedTotalNumber,
     OneToOne,
     PairwiseBernoulli,
-    expected_count,
 )
+from netspec.distributions import Constant
 from netspec.errors import DescriptionError, Fault
 from netspec.grid import MAX_DELAY_STEPS
 from netspec.network import CurrentInput, Network, Projection, StepCurrent
@@ -78,7 +77,7 @@ class Synapses:
 def expected_synapses(network: Network, projection: Projection) -> float:
     """Return the number of synapses of a projection (its mean if it is random)."""
     n_pre, n_post = (network.population(p).size for p in (projection.pre, projection.post))
-    return expected_count(projection.rule, n_pre, n_post, projection.pre == projection.post)
+    return projection.rule.expected_count(n_pre, n_post, projection.pre == projection.post)
 
 
 def block_rows(network: Network, projection: Projection) -> list[tuple[int, int]]:
@@ -95,8 +94,7 @@ class _Drawing:
         self.projection, self.rule, self.simulation = projection, projection.rule, simulation
         self.n_pre = network.population(projection.pre).size
         self.n_post = network.population(projection.post).size
-        same = projection.pre == projection.post
-        self.skip_self = same and not getattr(self.rule, "allow_autapses", True)
+        self.skip_self = self.rule.leaves_out(projection.pre == projection.post)
         self.columns = self.n_post - int(self.skip_self)
         self.blocks = block_rows(network, projection)
         if isinstance(self.rule, FixedTotalNumber):
@@ -203,20 +201,20 @@ class _Drawing:
         if isinstance(self.rule, Explicit) and self.rule.weight is not None:
             given: NDArray[np.float32] = np.asarray(self.rule.weight, np.float32)[chosen]
             return given
-        if isinstance(self.projection.weight, dist.Constant):
+        if isinstance(self.projection.weight, Constant):
             return self.projection.weight.value
         generator = self.stream("weight", index)
-        return dist.sample(self.projection.weight, count, generator, np.float32)
+        return self.projection.weight.sample(count, generator, np.float32)
 
     def delay(self, index: int, count: int, chosen: NDArray[Any]) -> NDArray[np.uint16] | int:
         if isinstance(self.rule, Explicit) and self.rule.delay is not None:
             return self.steps(np.asarray(self.rule.delay)[chosen])
         if self.projection.delay is None:
             return 1
-        if isinstance(self.projection.delay, dist.Constant):
+        if isinstance(self.projection.delay, Constant):
             return int(self.steps(np.array([self.projection.delay.value]))[0])
         generator = self.stream("delay", index)
-        return self.steps(dist.sample(self.projection.delay, count, generator, np.float32))
+        return self.steps(self.projection.delay.sample(count, generator, np.float32))
 
 
 def to_steps(delay: NDArray[Any], dt: float, projection: str) -> NDArray[np.uint16]:
@@ -360,11 +358,11 @@ def _drawn(
     size = network.population(population).size
     result: dict[str, float | NDArray[np.float64]] = {}
     for name, value in getattr(network.population(population), field).items():
-        if isinstance(value, dist.Constant):
+        if isinstance(value, Constant):
             result[name] = value.value
         else:
             generator = stream(simulation.seed, population, f"{field}.{name}")
-            result[name] = dist.sample(value, size, generator)
+            result[name] = value.sample(size, generator)
     return result
 
 

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from netspec.checks import kernel_dimension
 from netspec.errors import DescriptionError, Fault, UsageError, choices, nearest, shown
 from netspec.faults import as_description_error
+from netspec.models import LIBRARY
 from netspec.network import PIECES, Network
-from netspec.neurons import LIBRARY
 from netspec.simulation import Simulation
 from netspec.units import COHERENT
 

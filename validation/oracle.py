@@ -335,7 +335,7 @@ class _System:
 def quantiles(distribution: dist.Distribution, count: int = 20_000) -> Floats:
     """Return values that stand for equal shares of a distribution, shape (count,)."""
     share = (np.arange(count) + 0.5) / count
-    value = dist.fixed(distribution)
+    value = distribution.fixed()
     if value is not None:
         return np.full_like(share, value)
     if isinstance(distribution, dist.Uniform):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from netspec.backend import Status
 from netspec.backends.brian2 import Brian2Backend
 from netspec.connectivity import Explicit
-from netspec.distributions import map_values
 
 
 class Forgets(Brian2Backend):
@@ -28,7 +27,7 @@ class Rests(Brian2Backend):
 
         def longer(population):
             given = population.parameters
-            t_ref = map_values(given["t_ref"], lambda value: value + dt)
+            t_ref = given["t_ref"].converted(lambda value: value + dt)
             return population.model_copy(update={"parameters": {**given, "t_ref": t_ref}})
 
         changed = [longer(population) for population in request.network.populations]
@@ -72,5 +71,5 @@ def _later(projection, dt):
         longer = tuple(value + dt for value in projection.rule.delay)
         rule = projection.rule.model_copy(update={"delay": longer})
         return projection.model_copy(update={"rule": rule})
-    delay = map_values(projection.delay, lambda value: value + dt)
+    delay = projection.delay.converted(lambda value: value + dt)
     return projection.model_copy(update={"delay": delay})

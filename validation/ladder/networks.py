@@ -70,7 +70,7 @@ def _population(network: Network, kind: str, name: str, size: int = 1) -> Popula
     """
     own, model = network.population(kind), network.model_of(kind)
     parameters, start = (
-        {key: dist.Constant(value=dist.typical(value)) for key, value in drawn.items()}
+        {key: dist.Constant(value=value.typical()) for key, value in drawn.items()}
         for drawn in (own.parameters, own.initial)
     )
     middle = Population(name=name, size=size, model=model, parameters=parameters, initial=start)
@@ -159,7 +159,7 @@ def _weight(projection: Projection) -> float:
     rule = projection.rule
     if isinstance(rule, Explicit) and rule.weight:
         return float(rule.weight[0])
-    return float(dist.typical(projection.weight))
+    return float(projection.weight.typical())
 
 
 def neurons(network: Network, model: str, dt: float) -> Network:
@@ -224,8 +224,8 @@ def _delays(projection: Projection, simulation: Simulation) -> tuple[int, ...]:
         return tuple(sorted({simulation.steps(d, 1) for d in (min(rule.delay), max(rule.delay))}))
     if drawn is None:
         return (1,)
-    middle = simulation.steps(dist.typical(drawn), 1)
-    return (middle,) if dist.fixed(drawn) is not None else tuple(sorted({1, middle, 2 * middle}))
+    middle = simulation.steps(drawn.typical(), 1)
+    return (middle,) if drawn.fixed() is not None else tuple(sorted({1, middle, 2 * middle}))
 
 
 def pairs(network: Network, model: str, simulation: Simulation) -> Pairs:
