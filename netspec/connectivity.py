@@ -8,13 +8,31 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
-from netspec.fields import Count, Described, Indices, Plain, Quantities, Quantity, in_unit
+from netspec import plausible
+from netspec.errors import Fault
+from netspec.fields import (
+    Always,
+    Count,
+    Described,
+    Indices,
+    NeuronsOf,
+    Plain,
+    Quantities,
+    Quantity,
+    UnitOf,
+    in_unit,
+)
+
+MAX_DELAY = 6e6  # ms
+# of an input by that of the state it is made of
+COUPLING = UnitOf("target", per="source", plausible=plausible.COUPLING)
 
 
 class Pairs(Described):
@@ -32,18 +50,22 @@ class Pairs(Described):
         """Return whether the pairs of a neuron with itself are left out."""
         return same and not getattr(self, "allow_autapses", True)
 
-    def misfit(self, n_pre: int, n_post: int, same: bool) -> tuple[str, str] | None:
-        """Return what is given and what is allowed where the sizes leave no room for the rule."""
-        return None
+    def check(self, n_pre: int, n_post: int, same: bool) -> Iterator[Fault]:
+        """Yield what is wrong, if only since the sizes leave no room for the rule."""
+        yield from ()
 
 
-def _room(wanted: int, sources: int, pairs: int, multapses: bool) -> tuple[str, str] | None:
-    """Return the misfit of `wanted` synapses between `sources` and as many `pairs`."""
+def _room(wanted: int, sources: int, pairs: int, multapses: bool) -> Iterator[Fault]:
+    """Yield the fault of `wanted` synapses between `sources` and as many `pairs`."""
     if not multapses and wanted > pairs:
-        return f"{wanted} synapses", f"at most {pairs} without multapses"
-    if wanted and not sources:
-        return f"{wanted} synapses", "there is no pair but the autapse"
-    return None
+        yield Fault("(top)", f"{wanted} synapses", f"at most {pairs} without multapses")
+    elif wanted and not sources:
+        yield Fault("(top)", f"{wanted} synapses", "there is no pair but the autapse")
+
+
+def _equal(n_pre: int, n_post: int) -> Iterator[Fault]:
+    if n_pre != n_post:
+        yield Fault("(top)", f"sizes {n_pre} and {n_post}", "equal sizes")
 
 
 class FixedTotalNumber(Pairs):
@@ -58,10 +80,10 @@ class FixedTotalNumber(Pairs):
         """Return the number of synapses."""
         return self.number
 
-    def misfit(self, n_pre: int, n_post: int, same: bool) -> tuple[str, str] | None:
-        """Return what is wrong if there are fewer pairs than synapses without multapses."""
+    def check(self, n_pre: int, n_post: int, same: bool) -> Iterator[Fault]:
+        """Yield a fault if there are fewer pairs than synapses without multapses."""
         sources = n_pre - self.leaves_out(same)
-        return _room(self.number, sources, sources * n_post, self.allow_multapses)
+        yield from _room(self.number, sources, sources * n_post, self.allow_multapses)
 
 
 class FixedIndegree(Pairs):
@@ -76,10 +98,10 @@ class FixedIndegree(Pairs):
         """Return the number of synapses."""
         return self.indegree * n_post
 
-    def misfit(self, n_pre: int, n_post: int, same: bool) -> tuple[str, str] | None:
-        """Return what is wrong if a target has fewer sources than synapses without multapses."""
+    def check(self, n_pre: int, n_post: int, same: bool) -> Iterator[Fault]:
+        """Yield a fault if a target has fewer sources than synapses without multapses."""
         sources = n_pre - self.leaves_out(same)
-        return _room(self.indegree, sources, sources, self.allow_multapses)
+        yield from _room(self.indegree, sources, sources, self.allow_multapses)
 
 
 class PairwiseBernoulli(Pairs):
@@ -114,9 +136,9 @@ class OneToOne(Pairs):
         """Return the number of neurons."""
         return n_pre
 
-    def misfit(self, n_pre: int, n_post: int, same: bool) -> tuple[str, str] | None:
-        """Return what is wrong if the sizes differ."""
-        return None if n_pre == n_post else (f"sizes {n_pre} and {n_post}", "equal sizes")
+    def check(self, n_pre: int, n_post: int, same: bool) -> Iterator[Fault]:
+        """Yield a fault if the sizes differ."""
+        yield from _equal(n_pre, n_post)
 
 
 class Explicit(Pairs):
@@ -132,10 +154,10 @@ class Explicit(Pairs):
     """
 
     kind: Literal["explicit"] = "explicit"
-    pre: Indices
-    post: Indices
-    weight: Quantities | None = None
-    delay: Quantities | None = None
+    pre: Annotated[Indices, NeuronsOf("pre")]
+    post: Annotated[Indices, NeuronsOf("post")]
+    weight: Annotated[Quantities, UnitOf("receptor", plausible=plausible.WEIGHT)] | None = None
+    delay: Annotated[Quantities, Always("ms")] | None = None
 
     @model_validator(mode="after")
     def _same_length(self) -> Explicit:
@@ -148,6 +170,11 @@ class Explicit(Pairs):
     def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
         """Return the number of synapses."""
         return len(self.pre)
+
+    def check(self, n_pre: int, n_post: int, same: bool) -> Iterator[Fault]:
+        """Yield a fault if a delay is negative or beyond all bounds."""
+        if any(not 0 <= delay <= MAX_DELAY for delay in self.delay or ()):
+            yield Fault("delay", "a delay out of bounds", "0 to 6e6 ms")
 
 
 def _shorthand(value: Any) -> Any:
@@ -168,18 +195,30 @@ def expected_count(rule: Rule, n_pre: int, n_post: int, same: bool) -> float:
     return rule.expected_count(n_pre, n_post, same)
 
 
-class UniformKernel(Described):
+class Profile(Described):
+    """What all kernels answer: the weights as a function of distance."""
+
+    @abstractmethod
+    def values(self, size: int) -> NDArray[np.float64]:
+        """Return the weights by distance, shape (size,)."""
+
+    def check(self, n_pre: int, n_post: int) -> Iterator[Fault]:
+        """Yield what is wrong with the sizes of the two populations."""
+        yield from ()
+
+
+class UniformKernel(Profile):
     """The same weight for every pair: S_i = weight * sum_j s_j."""
 
     kind: Literal["uniform"] = "uniform"
-    weight: Quantity
+    weight: Annotated[Quantity, COUPLING]
 
     def values(self, size: int) -> NDArray[np.float64]:
         """Return the weights by distance, shape (size,)."""
         return np.full(size, self.weight, np.float64)
 
 
-class RingKernel(Described):
+class RingKernel(Profile):
     """Gaussian bump on a ring, normalised to mean one (Compte et al. 2000, eq. 1).
 
     w(d) = weight * [J_minus + (J_plus - J_minus) exp(-d^2 / (2 sigma^2))], where d is the
@@ -197,7 +236,7 @@ class RingKernel(Described):
     """
 
     kind: Literal["ring"] = "ring"
-    weight: Quantity
+    weight: Annotated[Quantity, COUPLING]
     J_plus: Plain
     sigma: Annotated[float, in_unit("deg", 1e-3, 1e4)]
 
@@ -215,6 +254,10 @@ class RingKernel(Described):
         bump = np.exp(-0.5 * (distance / self.sigma) ** 2)
         profile: NDArray[np.float64] = self.J_minus + (self.J_plus - self.J_minus) * bump
         return self.weight * profile
+
+    def check(self, n_pre: int, n_post: int) -> Iterator[Fault]:
+        """Yield a fault if the sizes differ: there is one ring."""
+        yield from _equal(n_pre, n_post)
 
 
 Kernel = Annotated[UniformKernel | RingKernel, Field(discriminator="kind")]

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from netspec.connectivity import Explicit
 from netspec.distributions import Distribution, Normal
-from netspec.network import Network, Projection, StepCurrent
+from netspec.inputs import Recorder, StepCurrent
+from netspec.network import Network, Projection
 from netspec.simulation import Simulation
+from netspec.slots import place_of, slots_of
 
 MAX_DELAY_STEPS = 2**16 - 1
 TAIL = 8.0  # standard deviations; beyond lies less than 1e-15 of a normal distribution
@@ -54,17 +56,15 @@ def misfits(network: Network, simulation: Simulation) -> list[Misfit]:
     for projection in network.projections:
         found += _delays(projection, simulation)
         found += _weights(projection)
-    for poisson in network.poisson_inputs:
-        found += _moved(f"poisson_inputs.{poisson.name}.delay", [poisson.delay], simulation)
-    for stepped in network.step_currents:
-        path = f"step_currents.{stepped.name}.times"
-        found += [*_moved(path, stepped.times, simulation), *_swallowed(path, stepped, simulation)]
-    for spikes in network.spike_inputs:
-        found += _moved(f"spike_inputs.{spikes.name}.times", spikes.times, simulation)
-    for recorder in network.recorders:
-        if recorder.interval is not None and recorder.variables:
-            path = f"recorders.{recorder.name}.interval"
-            found += _moved(path, [recorder.interval], simulation, minimum=1)
+    place = place_of(network)
+    for key, piece in network.pieces():
+        if isinstance(piece, Recorder) and not piece.variables:
+            continue  # spikes have no sampling interval
+        for slot in slots_of(piece, place, f"{key}.{piece.name}"):
+            if slot.steps is not None:
+                found += _moved(slot.path, slot.values, simulation, minimum=slot.steps)
+        if isinstance(piece, StepCurrent):
+            found += _swallowed(f"{key}.{piece.name}.times", piece, simulation)
     return found
 
 

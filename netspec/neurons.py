@@ -38,7 +38,7 @@ _BEGIN = re.compile(rf"(?:d{_NAME}\s*/\s*dt|{_NAME})\s*=(?!=)")
 Unit = Literal["1", "ms", "mV", "pA", "nS", "pF", "GOhm", "1/ms", "1/mV"]
 # Words of Python, C and the simulators' languages, and of equations to come. Names are apart from
 # them in generated code (`lowering.own`), but who reads the equations would take one for the other.
-RESERVED = {
+RESERVED = frozenset({
     "pi", "e", "inf", "xi", "rand", "randn", "poisson", "binomial", "lastspike",
     "not_refractory", "refractory_left", "t", "dt", "i", "j", "N", "active", "refractory_steps",
     "auto", "bool", "break", "case", "char", "const", "continue", "default", "do", "double",
@@ -46,7 +46,7 @@ RESERVED = {
     "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef",
     "union", "unsigned", "void", "volatile", "while",
     *keyword.kwlist, *ex.UNIT_NAMES,
-}  # fmt: skip
+})  # fmt: skip
 # of the temporaries of a step, see `netspec.lowering`
 RESERVED_PREFIXES = (
     *("next_", "const_", "full_", "half_", "reset_", "poisson_", "netspec_"),

@@ -30,7 +30,8 @@ from netspec.connectivity import (
 from netspec.distributions import Constant
 from netspec.errors import DescriptionError, Fault
 from netspec.grid import MAX_DELAY_STEPS
-from netspec.network import CurrentInput, Network, Projection, StepCurrent
+from netspec.inputs import Current
+from netspec.network import Network, Projection
 from netspec.simulation import Simulation
 from netspec.streams import stream
 
@@ -378,22 +379,18 @@ class CurrentChange:
 
 
 def current_changes(network: Network, simulation: Simulation) -> list[CurrentChange]:
-    """Return constant and stepped currents as changes, in order of time."""
+    """Return all currents as changes, in order of time."""
     changes = []
-
-    def add(current: CurrentInput | StepCurrent, step: int, level: float) -> None:
+    for _, current in network.pieces():
+        if not isinstance(current, Current):
+            continue
         size = network.population(current.target).size
-        neurons = np.arange(size) if current.neurons is None else np.unique(current.neurons)
-        target, port = current.target, current.port
-        changes.append(CurrentChange(step, target, port, neurons.astype(np.int64), level))
-
-    for current in network.current_inputs:
-        add(current, 0, current.amplitude)
-    for stepped in network.step_currents:
-        before = 0.0
-        for time, amplitude in zip(stepped.times, stepped.amplitudes, strict=True):
-            add(stepped, simulation.steps(time), amplitude - before)
-            before = amplitude
+        chosen = np.arange(size) if current.neurons is None else np.unique(current.neurons)
+        neurons, before = chosen.astype(np.int64), 0.0
+        for step, level in current.levels(simulation):
+            change = CurrentChange(step, current.target, current.port, neurons, level - before)
+            changes.append(change)
+            before = level
     return sorted(changes, key=lambda change: change.step)
 
 
