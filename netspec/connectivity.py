@@ -35,7 +35,7 @@ MAX_DELAY = 6e6  # ms
 COUPLING = UnitOf("target", per="source", plausible=plausible.COUPLING)
 
 
-class Pairs(Described):
+class Connector(Described):
     """What all rules answer.
 
     Arguments that all answers share: `n_pre` and `n_post`, the sizes of the two populations, and
@@ -68,7 +68,7 @@ def _equal(n_pre: int, n_post: int) -> Iterator[Fault]:
         yield Fault("(top)", f"sizes {n_pre} and {n_post}", "equal sizes")
 
 
-class FixedTotalNumber(Pairs):
+class FixedTotalNumber(Connector):
     """Exactly `number` synapses, each between a random source and a random target."""
 
     kind: Literal["fixed_total_number"] = "fixed_total_number"
@@ -86,7 +86,7 @@ class FixedTotalNumber(Pairs):
         yield from _room(self.number, sources, sources * n_post, self.allow_multapses)
 
 
-class FixedIndegree(Pairs):
+class FixedIndegree(Connector):
     """Every target neuron receives exactly `indegree` synapses from random sources."""
 
     kind: Literal["fixed_indegree"] = "fixed_indegree"
@@ -104,7 +104,7 @@ class FixedIndegree(Pairs):
         yield from _room(self.indegree, sources, sources, self.allow_multapses)
 
 
-class PairwiseBernoulli(Pairs):
+class PairwiseBernoulli(Connector):
     """Every pair is connected, once, with probability `p`."""
 
     kind: Literal["pairwise_bernoulli"] = "pairwise_bernoulli"
@@ -116,7 +116,7 @@ class PairwiseBernoulli(Pairs):
         return (n_pre * n_post - self.leaves_out(same) * n_pre) * self.p
 
 
-class AllToAll(Pairs):
+class AllToAll(Connector):
     """Every pair is connected once."""
 
     kind: Literal["all_to_all"] = "all_to_all"
@@ -127,7 +127,7 @@ class AllToAll(Pairs):
         return n_pre * n_post - self.leaves_out(same) * n_pre
 
 
-class OneToOne(Pairs):
+class OneToOne(Connector):
     """Neuron i is connected to neuron i; both populations have the same size."""
 
     kind: Literal["one_to_one"] = "one_to_one"
@@ -141,7 +141,7 @@ class OneToOne(Pairs):
         yield from _equal(n_pre, n_post)
 
 
-class Explicit(Pairs):
+class Explicit(Connector):
     """The synapses themselves.
 
     Attributes
@@ -191,7 +191,7 @@ Rule = Annotated[Kinds, BeforeValidator(_shorthand, json_schema_input_type=str |
 
 # until every caller uses the method
 def expected_count(rule: Rule, n_pre: int, n_post: int, same: bool) -> float:
-    """Return `Pairs.expected_count`."""
+    """Return `Connector.expected_count`."""
     return rule.expected_count(n_pre, n_post, same)
 
 

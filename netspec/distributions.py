@@ -272,11 +272,6 @@ Distribution = Annotated[
 
 
 # until every caller uses the method
-def map_values(distribution: Distribution, convert: Callable[[float], float]) -> Distribution:
-    """Return `Drawn.converted`."""
-    return distribution.converted(convert)
-
-
 def fixed(distribution: Distribution) -> float | None:
     """Return `Drawn.fixed`."""
     return distribution.fixed()

@@ -17,6 +17,7 @@ from netspec.connectivity import Explicit, UniformKernel
 from netspec.errors import UnsupportedError
 from netspec.expressions import evaluate
 from netspec.network import (
+    PIECES,
     ContinuousProjection,
     Network,
     PoissonInput,
@@ -319,8 +320,8 @@ def replay(network: Network, simulation: Simulation, seed: int) -> Network:
                        receptor=poisson.receptor, weight=poisson.weight, times=times,
                        neurons=np.repeat(targets.ravel(), counts.ravel()))
         )  # fmt: skip
-    kept = ("projections", "continuous_projections", "current_inputs", "step_currents")
-    pieces: dict[str, object] = {name: getattr(network, name) for name in kept}
+    others = PIECES.keys() - {"populations", "poisson_inputs", "recorders"}
+    pieces: dict[str, object] = {name: getattr(network, name) for name in others}
     pieces["spike_inputs"] = (*network.spike_inputs, *given)
     pieces["models"] = network.models
     return _network(network, "L3", list(network.populations), **pieces)
