@@ -87,8 +87,8 @@ class _Drawing:
         self.projection, self.rule, self.simulation = projection, projection.rule, simulation
         self.blocks = block_rows(network, projection)
         same = projection.pre == projection.post
-        sizes = (network.population(name).size for name in (projection.pre, projection.post))
-        self.pairs = Pairs(self.rule, *sizes, same, self.blocks, self.stream)
+        n_pre, n_post = (network.population(p).size for p in (projection.pre, projection.post))
+        self.pairs = Pairs(self.rule, n_pre, n_post, same, self.blocks, self.stream)
 
     def stream(self, purpose: str, block: int = 0) -> np.random.Generator:
         return stream(self.simulation.seed, self.projection.name, purpose, block)
