@@ -38,6 +38,10 @@ class Drawn(Described):
     def share_below(self, limit: float) -> float:
         """Return the share of samples below `limit` (clipping included)."""
 
+    def cut(self, deviations: float) -> Self:
+        """Return it without what lies beyond so many standard deviations above the mean."""
+        return self
+
     def converted(self, convert: Callable[[float], float]) -> Self:
         """Return a copy with every quantity in it converted."""
         changed = {
@@ -218,6 +222,13 @@ class Normal(Drawn):
         """Return the mean before clipping, or the one value that can be drawn."""
         value = self.fixed()
         return self.mean if value is None else value
+
+    def cut(self, deviations: float) -> Self:
+        """Return it with a high bound, at most so many standard deviations above the mean."""
+        high = self.mean + deviations * self.sd
+        if self.fixed() is None and (self.high is None or self.high > high):
+            return self.model_copy(update={"high": high})
+        return self
 
     def share_below(self, limit: float) -> float:
         """Return the share of samples below `limit` (clipping included)."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.connectivity import Explicit
-from netspec.distributions import Distribution, Normal
+from netspec.distributions import Distribution
 from netspec.inputs import Recorder, StepCurrent
 from netspec.network import Network, Projection
 from netspec.simulation import Simulation
@@ -128,11 +128,7 @@ def longest_delay(projection: Projection, simulation: Simulation) -> int:
 
 def bounded(delay: Distribution) -> Distribution:
     """Return a distribution of delays with a longest one, since a ring buffer has an end."""
-    if isinstance(delay, Normal) and delay.fixed() is None:
-        high = delay.mean + TAIL * delay.sd
-        if delay.high is None or delay.high > high:
-            return delay.model_copy(update={"high": high})
-    return delay
+    return delay.cut(TAIL)
 
 
 def _delays(projection: Projection, simulation: Simulation) -> Iterator[Misfit]:

@@ -8,7 +8,7 @@ A `Network` is a value. It says nothing about time steps, seeds or simulators (s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -57,6 +57,7 @@ __all__ = [
     "Recorder",
     "SpikeInput",
     "StepCurrent",
+    "pieces_of",
 ]
 
 SURE = 1e-12  # share of a distribution that may lie where it must not
@@ -238,14 +239,15 @@ class Network(Described):
         if not isinstance(data, dict):
             raise DescriptionError([Fault("(top)", type(data).__name__, "a table of fields")])
         data, faults = hoist_models(data)
+        kinds = pieces_of(cls)
         try:
             network: Network | None = handler(data)
-            pieces: dict[str, Sequence[Any]] = {k: getattr(network, k) for k in PIECES}
+            pieces: dict[str, Sequence[Any]] = {k: getattr(network, k) for k in kinds}
         except ValidationError as error:
             # what could be read is still checked against each other
             network = None
             faults += faults_of(error, cls)
-            pieces = {key: readable(data.get(key), kind) for key, kind in PIECES.items()}
+            pieces = {key: readable(data.get(key), kind) for key, kind in kinds.items()}
         models = data["models"]
         accept = data.get("accept", ())
         found, normal = check_pieces(
@@ -264,7 +266,7 @@ class Network(Described):
 
     def pieces(self) -> Iterator[tuple[str, Piece]]:
         """Yield every piece with the name of its list, in order of the description."""
-        for key in PIECES:
+        for key in pieces_of(type(self)):
             for piece in getattr(self, key):
                 yield key, piece
 
@@ -313,13 +315,18 @@ class Network(Described):
         return model.units_of_states[model.receptors[receptor]]
 
 
-# The lists of a network and what stands in them, in the order in which they are written.
-PIECES: dict[str, type[Piece]] = {
-    name: kind
-    for name, field in Network.model_fields.items()
-    for kind in get_args(field.annotation)
-    if isinstance(kind, type) and issubclass(kind, Piece)
-}
+@cache
+def pieces_of(kind: type[Described]) -> dict[str, type[Piece]]:
+    """Return the lists of a network and what stands in them, in order of the description."""
+    return {
+        name: piece
+        for name, field in kind.model_fields.items()
+        for piece in get_args(field.annotation)
+        if isinstance(piece, type) and issubclass(piece, Piece)
+    }
+
+
+PIECES = pieces_of(Network)
 
 
 def _within(path: str, known: str) -> bool:

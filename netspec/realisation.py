@@ -114,6 +114,7 @@ class _Drawing:
         if isinstance(self.rule, Explicit) and self.rule.weight is not None:
             given: NDArray[np.float32] = np.asarray(self.rule.weight, np.float32)[chosen]
             return given
+        # a distribution without spread is drawn as a column, in 32 bits, as others are
         if isinstance(self.projection.weight, Constant):
             return self.projection.weight.value
         generator = self.stream("weight", index)

@@ -38,7 +38,8 @@ def canonical_json(network: Network) -> str:
 
 def _canonical(network: Network, without: set[str]) -> str:
     # so that the hash of a network stays when descriptions learn to say more
-    unsaid = {f for f in Network.model_fields if f not in FIRST and not getattr(network, f)}
+    fields = set(type(network).model_fields) - set(FIRST)
+    unsaid = {field for field in fields if not getattr(network, field)}
     data = network.model_dump(mode="json", exclude=without | unsaid)
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 

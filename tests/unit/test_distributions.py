@@ -120,3 +120,10 @@ def test_rules_count_their_synapses(rule, same, count):
 def test_rules_say_when_sizes_leave_no_room(rule, n_pre, n_post, given):
     (fault,) = rule.check(n_pre, n_post, n_pre == n_post)
     assert fault.given.startswith(given)
+
+
+def test_a_cut_gives_a_high_end_to_what_has_none():
+    free = Normal(mean=1.0, sd=0.5, low=0.0)
+    assert free.cut(8.0).extremes() == (0.0, 5.0)
+    for kept in (Normal(mean=1.0, sd=0.5, high=2.0), Uniform(low=1.0, high=9.0), ONE[2][0]):
+        assert kept.cut(8.0) == kept

@@ -10,14 +10,17 @@ from hypothesis import given, settings
 from mutations import FULL
 from strategies import network_data
 
-from netspec import Simulation, units
+from netspec import Simulation, audit, units
 from netspec.connectivity import Explicit
 from netspec.distributions import Drawn, Normal, Uniform
 from netspec.errors import DescriptionError
-from netspec.fields import InUnit, PartOf, Plausible, Quantity, Reference, UnitOf, in_unit
-from netspec.network import PIECES
+from netspec.fields import InUnit, Quantity, Reference, Time, UnitOf
+from netspec.grid import misfits
+from netspec.inputs import Port, Some, Strength
+from netspec.network import PIECES, Network
+from netspec.realisation import current_changes
 from netspec.serialization import network_from, spec_hash, to_toml, with_values
-from netspec.slots import Piece, Place, doors, marks, place_of, replaced, slots, slots_of
+from netspec.slots import Piece, Place, doors, marks, replaced, slots, slots_of
 
 NETWORK = network_from(FULL)
 SLOTS = {slot.path: slot for slot in slots(NETWORK)}
@@ -170,20 +173,72 @@ def test_doors_are_what_a_piece_drives():
     assert driven["spike_inputs"] == driven["continuous_projections"] == {"G"}
 
 
-class Ramp(Piece):
-    """A kind of input that nothing but its class knows of."""
+class RampCurrent(Piece):
+    """A kind of input that nothing but its class knows of: it rises, and falls to zero."""
 
     target: Reference
-    port: Annotated[str, PartOf("inputs", "target", "an input")] = "I_stim"
-    slope: Annotated[Quantity, UnitOf("port", plausible={"pA": Plausible(1.0, 10.0)})]
-    begin: Annotated[float, in_unit("ms", 0, 1e9, steps=0)]
+    start: Annotated[Quantity, Strength]
+    stop: Annotated[Quantity, Strength]
+    begin: Time
+    end: Time
+    port: Port = "I_stim"
+    neurons: Some | None = None
+
+    def levels(self, simulation):
+        first, last = simulation.steps(self.begin), simulation.steps(self.end)
+        for step in range(first, last):
+            share = (step + 0.5 - first) / (last - first)
+            yield step, self.start + share * (self.stop - self.start)
+        yield last, 0.0
 
 
-def test_a_new_kind_of_piece_needs_its_class_only():
-    ramp = Ramp(name="up", target="E", slope="0.005 nA", begin="1 s")
-    found = {slot.field: slot for slot in slots_of(ramp, place_of(NETWORK), "ramps.up")}
-    assert {field: slot.unit for field, slot in found.items()} == {"slope": "pA", "begin": "ms"}
-    assert found["slope"].plausible == Plausible(1.0, 10.0)
-    assert (found["slope"].value, found["begin"].value) == (5.0, 1000.0)
-    assert found["begin"].steps == 0
+class Longer(Network):
+    """A network that has such inputs."""
+
+    ramps: tuple[RampCurrent, ...] = ()
+
+
+RAMP = {"name": "up", "target": "E", "start": "0.1 nA", "stop": "300 pA", "begin": 1.03,
+        "end": "3 ms", "neurons": [1]}  # fmt: skip
+
+
+def test_a_new_kind_of_input_needs_its_class_only():
+    network = Longer(**FULL, ramps=[RAMP])
+    (ramp,) = network.ramps
+    assert (ramp.start, ramp.stop, ramp.begin, ramp.end) == (100.0, 300.0, 1.03, 3.0)
+    found = {s.path: s.unit for s in slots(network) if s.path.startswith("ramps.up")}
+    assert set(found.values()) == {"pA", "ms"}
+    assert len(found) == 4
     assert list(doors(ramp)) == ["E"]
+    written = tomllib.loads(to_toml(network))["ramps"][0]
+    assert (written["start"], written["begin"]) == ("100.0 pA", "1.03 ms")
+    assert Longer(**tomllib.loads(to_toml(network))) == network
+    simulation = Simulation(warmup=0.0, duration=2.0)
+    assert "ramps.up.begin" in {misfit.path for misfit in misfits(network, simulation)}
+    assert any("ramps.up.begin" in line for line in audit.warnings(network, simulation))
+    levels = [c.level for c in current_changes(network, simulation) if c.population == "E"]
+    assert len(levels) == 21
+    assert sum(levels) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("start", "300 nA", "add 'ramps.up.start' to accept"),
+        ("stop", "3 mV", "expected pA"),
+        ("target", "F", "a population: E, G, X"),
+        ("port", "I", "an input of iaf_psc_exp: I_stim"),
+        ("neurons", [99], "neurons 0 to 7"),
+        ("begin", -1.0, "expected 0 to"),
+        ("slop", 3.0, "did you mean 'stop'?"),
+    ],
+)
+def test_a_new_kind_of_input_is_checked_as_all_are(field, value, text):
+    with pytest.raises(DescriptionError, match=re.escape(text)) as caught:
+        Longer(**FULL, ramps=[{**RAMP, field: value}])
+    assert [fault.path for fault in caught.value.faults] == [f"ramps[0].{field}"]
+
+
+def test_a_list_that_is_not_used_does_not_change_the_hash():
+    assert spec_hash(Longer(**FULL)) == spec_hash(NETWORK)
+    assert spec_hash(Longer(**FULL, ramps=[RAMP])) != spec_hash(NETWORK)
