@@ -262,7 +262,7 @@ class NestBuilding:
     def _random(self, value: dist.Distribution) -> Any:
         """Return a distribution as NEST's parameter object."""
         nest = self.nest
-        fixed = dist.fixed(value)
+        fixed = value.fixed()
         if fixed is not None:
             return fixed
         if isinstance(value, dist.Uniform):
@@ -281,12 +281,12 @@ class NestBuilding:
         delay = projection.delay
         if delay is None:
             return self.dt
-        fixed = dist.fixed(delay)
+        fixed = delay.fixed()
         if fixed is not None:
             return self.simulation.steps(fixed, minimum=1) * self.dt
         drawn = self._random(delay)
         # NEST refuses what rounds to no step; netspec makes it one step
-        lifted = dist.extremes(delay)[0] < self.dt / 2
+        lifted = delay.extremes()[0] < self.dt / 2
         return self.nest.math.max(drawn, self.dt) if lifted else drawn
 
     def _hand_over(self, projection: Projection) -> None:

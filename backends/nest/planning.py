@@ -242,7 +242,7 @@ class NestPlanning:
         lean = self.options["synapse"] == "lean" and target is not None and target.lean
         synapse = "static_synapse_hpc" if lean else "static_synapse"
         self.wirings[projection.name] = Wiring(by_rule, synapse)
-        weights = dist.extremes(projection.weight)
+        weights = projection.weight.extremes()
         if isinstance(projection.rule, rules.Explicit) and projection.rule.weight:
             weights = min(projection.rule.weight), max(projection.rule.weight)
         reason = f"native rule {projection.rule.kind}"
