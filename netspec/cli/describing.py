@@ -11,19 +11,8 @@ import typer
 from netspec import __version__, circuits, serialization
 from netspec.audit import audit
 from netspec.backend import backend_names, get_backend
-from netspec.cli.options import (
-    CircuitOrFile,
-    Dt,
-    Json,
-    Seed,
-    Set,
-    Threads,
-    adjusted,
-    app,
-    circuit_command,
-    network_of,
-    print_json,
-)
+from netspec.cli.networks import CircuitOrFile, adjusted, circuit_command, network_of
+from netspec.cli.options import Dt, Json, Seed, Set, Threads, app, print_json
 from netspec.errors import UsageError
 from netspec.realisation_file import write_realisation
 

@@ -13,10 +13,16 @@ import typer
 
 from netspec.backend import backend_names
 from netspec.circuits import CIRCUITS
+from netspec.cli.networks import (
+    CircuitOrFile,
+    adjusted,
+    circuit_command,
+    climbed_network,
+    network_of,
+)
 from netspec.cli.options import (
     Approximate,
     BackendsOption,
-    CircuitOrFile,
     Dt,
     Duration,
     Force,
@@ -28,13 +34,9 @@ from netspec.cli.options import (
     Threads,
     TimeLimit,
     Warmup,
-    adjusted,
     app,
     backends_of,
-    circuit_command,
-    climbed_network,
     names_of,
-    network_of,
     options_of,
     print_json,
 )
