@@ -101,7 +101,8 @@ def _options(build: Callable[..., Network]) -> dict[str, Option]:
 
 def _of_fields(parameter: str, model: type[BaseModel]) -> dict[str, Option]:
     said = entries(model.__doc__, "Attributes")
-    prefix, found = parameter.removesuffix("s"), {}
+    prefix = parameter.removesuffix("s")
+    found: dict[str, Option] = {}
     for field, info in model.model_fields.items():
         hint = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
         read = _read(hint)
