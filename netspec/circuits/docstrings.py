@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -44,8 +45,10 @@ def entries(docstring: str | None, section: str) -> dict[str, Entry]:
     """Return name -> entry of a section such as ``Parameters``; empty if there is none."""
     lines = inspect.cleandoc(docstring or "").splitlines()
     heads = [i for i, line in enumerate(lines[1:]) if _RULE.fullmatch(line.strip())]
-    ends = [*heads[1:], len(lines)]
-    bounds = {lines[i].strip(): (i + 2, end) for i, end in zip(heads, ends, strict=True)}
+    bounds = {
+        lines[head].strip(): (head + 2, end)
+        for head, end in itertools.pairwise([*heads, len(lines)])
+    }
     if section not in bounds:
         return {}
     found: dict[str, Entry] = {}

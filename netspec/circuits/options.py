@@ -67,7 +67,13 @@ def flags(names: Iterable[str]) -> str:
 
 
 def options(circuit: Circuit) -> dict[str, Option]:
-    """Return name -> option of a circuit that a command line can give, in the builder's order."""
+    """Return name -> option of a circuit that a command line can give, in the builder's order.
+
+    Raises
+    ------
+    UsageError
+        If an annotation of the builder cannot be evaluated.
+    """
     return _options(circuit.build)
 
 
@@ -78,9 +84,13 @@ def parameters(circuit: Circuit) -> dict[str, inspect.Parameter]:
 
 @lru_cache(maxsize=64)
 def _parameters(build: Callable[..., Network]) -> dict[str, inspect.Parameter]:
+    try:
+        found = inspect.signature(build, eval_str=True).parameters
+    except (NameError, TypeError, ValueError) as error:
+        raise UsageError(f"options of {build!r} cannot be read from it: {error}") from None
     return {
         name: parameter
-        for name, parameter in inspect.signature(build, eval_str=True).parameters.items()
+        for name, parameter in found.items()
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     }
 

@@ -30,7 +30,7 @@ def _offered() -> dict[str, tuple[Any, str]]:
     for circuit in circuits.usable():
         try:
             own = options(circuit)
-        except (NameError, TypeError, ValueError):  # a signature that Python cannot evaluate
+        except UsageError:  # said where this circuit is asked for
             continue
         for name, option in own.items():
             found.setdefault(name, []).append((circuit, option))
