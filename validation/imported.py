@@ -73,6 +73,8 @@ class SpikeDescription(Described):
 
     Attributes
     ----------
+    circuit : str or None
+        The circuit that this is; the one of this `name`, if there is one, where nothing is said.
     simulator : str
         What made the spikes; shown beside them.
     seed : int or None
@@ -96,6 +98,7 @@ class SpikeDescription(Described):
 
     schema_version: Literal["netspec-spikes/1"] = "netspec-spikes/1"
     name: Identifier
+    circuit: Identifier | None = None
     simulator: StrictStr
     seed: Annotated[StrictInt, Field(ge=0)] | None = None
     dt: Milliseconds
@@ -115,7 +118,7 @@ class SpikeDescription(Described):
     @field_validator("cue", mode="plain")
     @classmethod
     def _cue(cls, value: Any, info: ValidationInfo) -> Any:
-        design = design_of(info.data.get("name"))
+        design = design_of(info.data.get("circuit") or info.data.get("name"))
         if value is None or design is None or isinstance(value, design.cue):
             return value  # without a design it is refused with the rest
         try:
@@ -147,9 +150,9 @@ class SpikeDescription(Described):
                 for a, b in itertools.pairwise(ranges)
                 if b[0] < a[1]
             ]
-        design = self.trials
+        design, circuit = self.trials, self.circuit or self.name
         if self.cue is not None and (design is None or not set(design.populations) <= set(names)):
-            faults.append(Fault("cue", f"a cue of {self.name!r}", _cues_allowed()))
+            faults.append(Fault("cue", f"a cue of {circuit!r}", _cues_allowed()))
         if faults:
             raise DescriptionError(faults)
         _ = self.simulation  # raises if its times are off the grid
@@ -157,8 +160,8 @@ class SpikeDescription(Described):
 
     @property
     def trials(self) -> TrialDesign | None:
-        """How the circuit of this name is asked in trials."""
-        return design_of(self.name)
+        """How this circuit is asked in trials."""
+        return design_of(self.circuit or self.name)
 
     @property
     def simulation(self) -> Simulation:
@@ -179,7 +182,7 @@ class SpikeDescription(Described):
 def _cues_allowed() -> str:
     """Say which spikes may come with a cue."""
     return " or ".join(
-        f'a cue where name = "{circuit.name}", '
+        f'a cue where circuit = "{circuit.name}", '
         f"with populations {' and '.join(circuit.trials.populations)}"
         for circuit in usable()
         if circuit.trials is not None
@@ -393,8 +396,12 @@ def _manifest(
     sizes = {population.name: population.size for population in description.populations}
     cue, design = description.cue, description.trials
     currents = () if cue is None or design is None else design.currents(cue, sizes)
+    # where nothing is said, nothing is written: `netspec.results.circuit_of` goes by the name then
+    circuit = {} if description.circuit is None else {"circuit": description.circuit}
+    imported = description.model_dump(mode="json", exclude=set() if circuit else {"circuit"})
     return {
         "name": description.name,
+        **circuit,
         "description": f"spikes of {description.simulator}",
         "spec_hash": None,
         "request_hash": whole.hexdigest(),
@@ -413,7 +420,7 @@ def _manifest(
         "ledger": [],
         "synapses": {},
         "versions": {"netspec": netspec.__version__},
-        "info": {"imported": description.model_dump(mode="json"), "files": digests},
+        "info": {"imported": imported, "files": digests},
         "machine": {},
         "seconds": {},
         "peak_memory_mib": None,
