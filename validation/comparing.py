@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from netspec.errors import UsageError, shown
 from netspec.results import Run
-from netspec.validation.cues import RING, cue_of_run
+from netspec.validation.cues import cue_of_run, design_of
 from netspec.validation.margins import Margins
 from netspec.validation.statistics import DISTRIBUTIONS, distributions, population_statistics
 from netspec.validation.trials import RING_STATISTICS, Trial, per_seed, trial
@@ -202,7 +202,7 @@ def _trials(side: Sequence[Measured]) -> list[Trial]:
 
 def ring_summary(circuit: str | None, measured: Sequence[Measured]) -> dict[str, Any] | None:
     """Return all trials of a ring as JSON data; None for another network."""
-    if circuit != RING:
+    if design_of(circuit) is None:
         return None
     trials = [
         {"backend": run.backend, **_plain(run.trial), "survived": run.trial.survived}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.circuits.working_memory import Cue
+from netspec.circuits import Cue
 from netspec.errors import UsageError, unknown
 from netspec.results import SpikeData
 from netspec.validation.definitions import Statistic, margin

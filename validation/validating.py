@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netspec.backend import Progress, backend_names, get_backend
-from netspec.circuits import CIRCUITS
+from netspec.circuits import known
 from netspec.network import Network
 from netspec.results import Run, circuit_of
 from netspec.running import result_path
@@ -298,10 +298,9 @@ def _comparison(
 
 
 def _citations(name: str | None, backends: Sequence[str]) -> tuple[str, ...]:
-    circuit = CIRCUITS.get(name or "")
-    known = backend_names()
+    circuit, installed = known(name), backend_names()
     found = [
         *(circuit.cite if circuit else ()),
-        *(text for name in backends if name in known for text in get_backend(name).cite),
+        *(text for name in backends if name in installed for text in get_backend(name).cite),
     ]
     return tuple(dict.fromkeys(found))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from netspec.circuits.working_memory import Cue
+from netspec.circuits import Cue
 from netspec.errors import UsageError
 from netspec.results import SpikeData
 from netspec.validation import ring, trials

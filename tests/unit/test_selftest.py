@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from netspec.circuits import microcircuit, working_memory
-from netspec.circuits.microcircuit import FULL_SCALE_RATES, GENN_RATES, POPULATIONS, SIZES
+from netspec.circuits import CIRCUITS, Circuit, microcircuit, working_memory
+from netspec.circuits.compte_ring.mutants import MUTANTS as WORKING_MEMORY
+from netspec.circuits.potjans_diesmann.builder import (
+    FULL_SCALE_RATES,
+    GENN_RATES,
+    POPULATIONS,
+    SIZES,
+)
+from netspec.circuits.potjans_diesmann.mutants import MUTANTS as MICROCIRCUIT
 from netspec.cli import app
 from netspec.errors import UsageError
 from netspec.network import Network, PoissonInput, Population, Recorder
@@ -18,7 +25,7 @@ from netspec.simulation import Simulation
 from netspec.validation import distances, mutants, selftest
 from netspec.validation.comparing import Measured
 from netspec.validation.margins import Margins
-from netspec.validation.mutants import MICROCIRCUIT, WORKING_MEMORY, Change, Mutant, mutants_of
+from netspec.validation.mutants import Change, Mutant, mutants_of
 from netspec.validation.request import BackendRequest, ValidationRequest
 
 BUILD = partial(microcircuit, "potjans2014", scale=0.02)
@@ -309,7 +316,8 @@ def test_a_mutant_is_caught_and_nothing_is_run_twice(tmp_path, monkeypatch):
         # twice the window: the spread of rates over neurons shrinks by 1 / sqrt(2)
         Mutant("warm-up kept", "", keep_warmup=True),
     )
-    monkeypatch.setitem(mutants.MUTANTS, "driven", kinds)
+    own = Circuit(name="driven", build=driven, title="Noise", mutants=kinds)
+    monkeypatch.setattr(mutants, "known", {**CIRCUITS, "driven": own}.get)
     monkeypatch.chdir(tmp_path)
     network = driven().model_copy(update={"circuit": "driven"})  # mutants are known by circuit
     (tmp_path / "driven.toml").write_text(to_toml(network, Simulation(warmup=500, duration=500)))
