@@ -65,7 +65,7 @@ def counts(verdict: common.Result) -> str:
 
 def against_itself(runs: list[Run], margins: Margins, number: int) -> common.Result:
     """Judge the first half of some runs against the second, and random halves."""
-    from netspec.validation.comparing import measure
+    from netspec.validation.measuring import measure
     from netspec.validation.selftest import splits_of
     from netspec.validation.validating import judge_existing
 

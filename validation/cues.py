@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
 from netspec.circuits import Cue
+from netspec.circuits.ring_measure import CIRCUIT as RING
+from netspec.circuits.ring_measure import cue_of_run, only_cue
 from netspec.errors import UsageError
-from netspec.network import Network, StepCurrent
-from netspec.results import Run, circuit_of
+from netspec.network import Network
 
-RING = "working_memory"  # the circuit whose populations E and I are a ring and its inhibition
+__all__ = ["RING", "around", "cue_of", "cue_of_run", "turned"]
 
 
 def cue_of(network: Network) -> Cue | None:
@@ -19,16 +16,7 @@ def cue_of(network: Network) -> Cue | None:
     if network.circuit != RING:
         return None
     sizes = {population.name: population.size for population in network.populations}
-    return _cue(sizes, network.step_currents)
-
-
-def cue_of_run(run: Run) -> Cue | None:
-    """Return the cue that a run was given, if it is one of a ring with exactly one."""
-    given = run.manifest.get("step_currents")
-    ring = circuit_of(run.manifest) == RING and {"E", "I"} <= set(run.populations)
-    if not ring or not given:
-        return None
-    return _cue(run.manifest["sizes"], [StepCurrent(**entry) for entry in given])
+    return only_cue(sizes, network.step_currents)
 
 
 def turned(network: Network, angle: float) -> Network:
@@ -52,22 +40,3 @@ def around(network: Network, number: int) -> list[Network]:
         return [network] * number
     angles = [(cue.angle + 360 * k / number) % 360 for k in range(1, number)]
     return [network, *(turned(network, angle) for angle in angles)]
-
-
-def _cue(sizes: dict[str, int], currents: Sequence[StepCurrent]) -> Cue | None:
-    if len(currents) != 1 or "E" not in sizes:
-        return None
-    (current,) = currents
-    neurons, size = current.neurons, sizes["E"]
-    pulse = len(current.times) == 2 and current.amplitudes[1] == 0
-    if current.target != "E" or not neurons or not pulse:
-        return None
-    where = np.angle(np.sum(np.exp(2j * np.pi * np.array(neurons) / size)))
-    start, stop = current.times
-    return Cue(
-        angle=round(float(np.degrees(where)) % 360, 6) % 360,
-        strength=current.amplitudes[0],
-        width=360 * (len(neurons) - 1) / size,
-        start=start,
-        duration=stop - start,
-    )

@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 from scipy.special import chdtri, ndtr, stdtr, stdtrit
 
 from netspec.errors import UsageError
-from netspec.validation.margins import Margin
+from netspec.measure import Margin
 from netspec.validation.means import ALPHA, TwoMeans
 
 POWER = 0.8  # what "seeds needed" and "detectable" mean

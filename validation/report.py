@@ -13,11 +13,11 @@ from typing import Any
 
 from netspec.backend import Ledger
 from netspec.errors import UsageError, choices
+from netspec.measure import Margin
 from netspec.results import Run
 from netspec.sealed import write_text
 from netspec.validation import figures, junit, sections, tables
 from netspec.validation.ladder.report import LEVELS, broke_first
-from netspec.validation.margins import Margin
 from netspec.validation.summary import PUBLISHED, ComparisonEntry, Summary
 
 SIGNS = {

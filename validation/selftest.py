@@ -16,13 +16,15 @@ import numpy as np
 
 from netspec.backend import Progress
 from netspec.errors import SimulationFailed, UsageError, unknown
+from netspec.measure import Margin
 from netspec.network import Network
 from netspec.serialization import canonical_json
-from netspec.validation.comparing import Measured, compare, measure, values_of
+from netspec.validation.comparing import compare, values_of
 from netspec.validation.ensemble import Finished, Room, run_all
 from netspec.validation.equivalence import Comparison, seeds_to_detect
-from netspec.validation.margins import Margin, Margins
+from netspec.validation.margins import Margins
 from netspec.validation.means import ALPHA
+from netspec.validation.measuring import Measured, measure
 from netspec.validation.mutants import LADDER, Mutant, mutants_of
 from netspec.validation.request import ValidationRequest
 from netspec.validation.verdict import Outcome, Test, Verdict, as_json

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel
 
 from netspec.errors import UsageError, shown
+from netspec.measure import Margin
 from netspec.validation.distances import DistributionComparison, compare_distributions
 from netspec.validation.equivalence import (
     Comparison,
@@ -21,7 +22,7 @@ from netspec.validation.equivalence import (
     prediction_interval,
     smallest_detectable,
 )
-from netspec.validation.margins import Margin, Margins
+from netspec.validation.margins import Margins
 from netspec.validation.means import ALPHA
 
 Key = tuple[str, str]  # population, statistic

@@ -8,9 +8,11 @@ from typing import Any
 
 from netspec.circuits.microcircuit import VARIANTS as _MICROCIRCUIT
 from netspec.circuits.microcircuit import microcircuit
+from netspec.circuits.ring_measure import RingMeasure
 from netspec.circuits.working_memory import VARIANTS as _WORKING_MEMORY
 from netspec.circuits.working_memory import Cue, working_memory
 from netspec.errors import UsageError, unknown
+from netspec.measure import Measure
 from netspec.network import Network
 from netspec.simulation import Simulation
 
@@ -35,6 +37,8 @@ class Circuit:
         Arguments of `build` that such a network does not take over from a large one.
     cite : tuple of str
         What to cite for it.
+    measures : tuple of Measure
+        Statistics of its own, beside those of every network.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Circuit:
     small: Callable[..., Network]
     extent: tuple[str, ...]
     cite: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
 
     def small_like(self, options: Mapping[str, Any]) -> Network:
         """Return the small network that stands for a large one, of these options, on the ladder."""
@@ -97,6 +102,7 @@ CIRCUITS = {
             "underlying spatial working memory in a cortical network model. Cereb Cortex "
             "10:910-923, doi:10.1093/cercor/10.9.910",
         ),
+        measures=(RingMeasure(),),
     ),
 }
 

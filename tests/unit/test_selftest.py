@@ -1,5 +1,6 @@
 """The self-test: mutants change what they say, splits raise no alarm, the matrix is right."""
 
+import itertools
 import json
 from functools import partial
 from pathlib import Path
@@ -16,12 +17,14 @@ from netspec.network import Network, PoissonInput, Population, Recorder
 from netspec.serialization import canonical_json, to_toml
 from netspec.simulation import Simulation
 from netspec.validation import distances, mutants, selftest
-from netspec.validation.comparing import Measured
 from netspec.validation.margins import Margins
+from netspec.validation.measuring import Measured, Reading
 from netspec.validation.mutants import MICROCIRCUIT, WORKING_MEMORY, Change, Mutant, mutants_of
 from netspec.validation.request import BackendRequest, ValidationRequest
+from netspec.validation.statistics import PopulationMeasure
 
 BUILD = partial(microcircuit, "potjans2014", scale=0.02)
+SEEDS = itertools.count(1)
 COLUMN = {mutant.name: mutant for mutant in MICROCIRCUIT}
 RING = {mutant.name: mutant for mutant in WORKING_MEMORY}
 
@@ -193,17 +196,17 @@ def test_a_mutant_of_something_that_is_not_there():
 
 def synthetic(rng, rate=5.0, silent=0.1):
     """Return what is measured of a run of two populations: a side has one run a seed."""
-    statistics, samples = {}, {}
+    values, samples = {}, {}
     for population in ("E", "I"):
         typical = {"rate": rate, "log_sd_rate": 1.0, "silent_fraction": silent, "lv": 0.9,
                    "covariance": 1e-3, "synchrony": 2.0}  # fmt: skip
-        statistics[population] = {
-            name: value * (1 + 0.01 * rng.normal()) for name, value in typical.items()
-        }
+        for name, value in typical.items():
+            values[population, name] = value * (1 + 0.01 * rng.normal())
         scale = 1 + 0.01 * rng.normal()
-        samples[population, "W1_rate"] = scale * rng.gamma(4, rate / 4, 100)
-        samples[population, "W1_lv"] = scale * rng.normal(0.9, 0.2, 100)
-    return [Measured("nest", 1, None, statistics, samples, None)]
+        samples[population, "rate"] = scale * rng.gamma(4, rate / 4, 100)
+        samples[population, "lv"] = scale * rng.normal(0.9, 0.2, 100)
+    reading = Reading(PopulationMeasure(), values, samples)
+    return [Measured("nest", next(SEEDS), None, (reading,))]
 
 
 @pytest.fixture
@@ -233,7 +236,7 @@ def test_alarms_of_runs_that_are_no_equal_draws_are_too_many():
 
 def stronger(sides, factor):
     for (run,) in sides:
-        run.statistics["I"]["rate"] *= factor
+        run.readings[0].values["I", "rate"] *= factor
     return sides
 
 
@@ -256,7 +259,7 @@ def test_a_mutant_that_is_missed_says_what_would_catch_it():
     same, other = ([synthetic(rng) for _ in range(4)] for _ in range(2))
     for side in (same, other):  # rates scatter by a tenth
         for factor, (run,) in zip((0.9, 1, 1, 1.1), side, strict=True):
-            run.statistics["I"]["rate"] *= factor
+            run.readings[0].values["I", "rate"] *= factor
     row = selftest._row(same, stronger(other, 1.15), Margins())
     closest = row["closest"]
     assert not row["caught"] and row["by"] is None
