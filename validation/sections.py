@@ -254,7 +254,7 @@ def _distributions(runs: Runs) -> Iterator[Section]:
         curves, heats = [], []
         for group in groups:
             samples = {
-                name: [s for one in found if len(s := one.get((group, quantity), ()))]
+                name: [one[group, quantity] for one in found if len(one.get((group, quantity), ()))]
                 for name, found in values.items()
             }
             samples = {name: found for name, found in samples.items() if found}
@@ -334,9 +334,7 @@ def _ring(summary: dict[str, Any], runs: Runs) -> Iterator[Section]:
         alive = ", ".join(f"{n} {p[-1]:.2f}" for n, (_, p) in curves.items() if len(p))
         words = f"Kaplan-Meier curves; share of bumps alive at the end: {alive}."
         pictures.append(Picture("Survival of the bump", figures.survival(curves), words))
-    formed: dict[str, list[Formation]] = {
-        name: formation(found) for name, found in by_backend.items()
-    }
+    formed = {name: formation(found) for name, found in by_backend.items()}
     drawn = {
         name: (np.array([f.strength for f in found]), np.array([f.probability for f in found]))
         for name, found in formed.items()
