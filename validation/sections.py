@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from netspec.circuits import ring
 from netspec.circuits.ring_measure import Trial, formation, survival
-from netspec.measure import Activity, Distribution, Margin, Samples, Statistic, within
+from netspec.measure import Activity, Distribution, Samples, Statistic, within
 from netspec.results import Run, SpikeData, open_run
 from netspec.validation import figures
+from netspec.validation.comparison_kinds import read
 from netspec.validation.distances import distance_matrix
 from netspec.validation.imported import import_spikes
 from netspec.validation.measuring import known_statistics, measures_of
@@ -98,17 +99,20 @@ def all_of(summary: dict[str, Any], runs: Runs) -> list[Section]:
 
 
 def _forests(summary: dict[str, Any]) -> Iterator[Section]:
-    for comparison in summary["comparisons"]:
-        if comparison["verdict"] is None:
+    for entry in summary["comparisons"]:
+        if entry["verdict"] is None:
             continue
-        verdict = comparison["verdict"]
+        verdict = entry["verdict"]
         groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for test in verdict["tests"]:
-            groups.setdefault((kind(test["comparison"]), test["statistic"]), []).append(test)
+            kind = read(test["comparison"]).kind
+            groups.setdefault((kind, test["statistic"]), []).append(test)
         known = known_statistics()
-        pictures = tuple(_forest(*key, tests, known.get(key[1])) for key, tests in groups.items())
+        pictures = tuple(
+            _forest(name, tests, known.get(name)) for (_, name), tests in groups.items()
+        )
         yield Section(
-            f"Differences: {comparison['other']} against {comparison['reference']}",
+            f"Differences: {entry['other']} against {entry['reference']}",
             "Points are differences, bars their 90 % intervals (for distributions up to the upper "
             "end of the 95 % interval), the grey band the margin. Equivalent (green, filled): the "
             "bar lies within the band. Different (red cross): the point lies outside and chance "
@@ -119,57 +123,23 @@ def _forests(summary: dict[str, Any]) -> Iterator[Section]:
         )
 
 
-def kind(comparison: dict[str, Any]) -> str:
-    """Return which of the three kinds of tests a comparison is."""
-    if "ratio" in comparison:
-        return "distribution"
-    return "prediction" if "value" in comparison else "statistic"
-
-
-def _forest(
-    kind: str, statistic: str, tests: Sequence[dict[str, Any]], declared: Statistic | None
-) -> Picture:
+def _forest(statistic: str, tests: Sequence[dict[str, Any]], declared: Statistic | None) -> Picture:
     """Draw the tests of a statistic; `declared` is None if its measure is not installed here."""
-    found = [test["comparison"] for test in tests]
-    centre, least, unit = 0.0, -math.inf, declared.unit if declared else ""
-    if kind == "distribution":
-        centre, least, unit = 1.0, 0.0, "distance between / within backends"
-        title = f"distribution of {statistic.removeprefix('W1_')} (W1)"
-        points = _floats([c["ratio"] for c in found])
-        intervals = np.column_stack([points, _floats([c["upper"] for c in found], math.inf)])
-        bands = np.array([[0.0, c["limit"]] for c in found])
-    elif kind == "prediction":
-        unit, title = "half widths of the prediction interval", f"{statistic} of one run"
-        low, high = _floats([c["interval"] for c in found]).T
-        with np.errstate(invalid="ignore", divide="ignore"):
-            points = (_floats([c["value"] for c in found]) - (low + high) / 2) / (high - low) * 2
-        intervals, bands = np.column_stack([points, points]), np.array([[-1.0, 1.0]] * len(found))
-    else:
-        title = statistic
-        margins = [Margin.model_validate(c["margin"]) for c in found]
-        points = _floats([c["estimate"] for c in found])
-        low = _floats([c["interval"][0] for c in found], -math.inf)
-        high = _floats([c["interval"][1] for c in found], math.inf)
-        intervals = np.column_stack([low, high])
-        bands = np.array([_band(margin) for margin in margins])
-        if margins[0].relative:
-            unit = "difference (%)"
-            points, intervals = 100 * (points - 1), 100 * (intervals - 1)
-        else:
-            unit = f"difference ({unit})" if unit else "difference"
+    found = [read(test["comparison"]) for test in tests]
+    title, axis = found[0].title(statistic), found[0].axis(declared.unit if declared else "")
+    bars = [one.bar() for one in found]
+    points = np.array([bar.point for bar in bars])
+    intervals = np.array([(bar.low, bar.high) for bar in bars])
+    bands = np.array([bar.margin for bar in bars])
     labels, outcomes = [t["population"] for t in tests], [t["outcome"] for t in tests]
     counts = ", ".join(f"{outcomes.count(o)} {o}" for o in dict.fromkeys(outcomes))
     return Picture(
         title,
-        figures.forest(labels, points, intervals, bands, outcomes, centre, least, unit),
+        figures.forest(
+            labels, points, intervals, bands, outcomes, axis.centre, axis.least, axis.label
+        ),
         f"Forest plot of {title}: {counts}. {declared.meaning if declared else ''}".strip(),
     )
-
-
-def _band(margin: Margin) -> tuple[float, float]:
-    if margin.relative:
-        return 100 * (1 / (1 + margin.limit) - 1), 100 * margin.limit
-    return -margin.limit, margin.limit
 
 
 def _floats(values: Sequence[Any], absent: float = math.nan) -> Floats:

@@ -20,14 +20,15 @@ from netspec.measure import Margin
 from netspec.network import Network
 from netspec.serialization import canonical_json
 from netspec.validation.comparing import compare, values_of
+from netspec.validation.comparison import Outcome
 from netspec.validation.ensemble import Finished, Room, run_all
-from netspec.validation.equivalence import Comparison, seeds_to_detect
+from netspec.validation.equivalence import seeds_to_detect
 from netspec.validation.margins import Margins
 from netspec.validation.means import ALPHA
 from netspec.validation.measuring import Measured, measure
 from netspec.validation.mutants import LADDER, Mutant, mutants_of
 from netspec.validation.request import ValidationRequest
-from netspec.validation.verdict import Outcome, Test, Verdict, as_json
+from netspec.validation.verdict import Test, Verdict, as_json
 
 SEVERITY = (Outcome.EQUIVALENT, Outcome.INCONCLUSIVE, Outcome.DIFFERENT)
 SPLITS = 200
@@ -222,30 +223,14 @@ def _surest(tests: Sequence[Test]) -> Test:
 
     def key(test: Test) -> tuple[float, float]:
         p = test.p_adjusted
-        return (2.0 if math.isnan(p) else p), -_share(test)
+        return (2.0 if math.isnan(p) else p), -test.comparison.share()
 
     return min(tests, key=key)
 
 
-def _share(test: Test) -> float:
-    """Return the deviation as a share of the margin; 0 where it is undefined."""
-    found: Any = test.comparison
-    if not isinstance(found, Comparison):
-        share = (found.ratio - 1) / (found.limit - 1)
-    elif found.margin.scale == "log":
-        share = abs(math.log(found.estimate)) / math.log1p(found.margin.limit)
-    else:
-        share = abs(found.estimate - (found.margin.scale == "ratio")) / found.margin.limit
-    return 0.0 if math.isnan(share) else share
-
-
 def _entry(test: Test) -> dict[str, Any]:
     """Return a test as data; effects and margins are shares where the margin is one."""
-    found: Any = test.comparison
-    if isinstance(found, Comparison):
-        effect, margin = found.estimate - found.margin.relative, found.margin.limit
-    else:
-        effect, margin = found.ratio, found.limit
+    effect, margin = test.comparison.effect()
     return {
         "outcome": test.outcome,
         "population": test.population,
@@ -265,16 +250,18 @@ def _closest(verdict: Verdict, a: Side, b: Side) -> dict[str, Any]:
     sides = [values_of(_flat(side), verdict.margins) for side in (a, b)]
     needed = []
     for test in verdict.tests:
-        if isinstance(test.comparison, Comparison) and test.comparison.exceeds:
-            key = test.population, test.statistic
-            margin, family = test.comparison.margin, len(verdict.tests)
+        if (margin := test.comparison.exceeded) is not None:
+            key, family = (test.population, test.statistic), len(verdict.tests)
             seeds = seeds_to_detect(sides[0][key], sides[1][key], margin, family)
             if seeds is not None:
                 needed.append((seeds, test))
     if needed:
         seeds, test = min(needed, key=lambda pair: pair[0])
         return {**_entry(test), "seeds_needed": seeds}
-    return {**_entry(max(verdict.tests, key=_share)), "seeds_needed": None}
+    return {
+        **_entry(max(verdict.tests, key=lambda test: test.comparison.share())),
+        "seeds_needed": None,
+    }
 
 
 def splits_of(runs: Side, number: int, margins: Margins) -> dict[str, Any]:

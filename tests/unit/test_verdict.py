@@ -7,9 +7,10 @@ import pytest
 from scipy import stats
 
 from netspec.errors import UsageError
+from netspec.validation.comparison import Outcome
 from netspec.validation.margins import Margins
 from netspec.validation.synthetic import gamma_renewal, local_variation, mean_rates
-from netspec.validation.verdict import Outcome, judge
+from netspec.validation.verdict import judge
 
 MARGINS = Margins()
 SPREAD = np.array([-1.0, -0.5, 0.0, 0.5, 1.0, 0.2, -0.2, 0.7])  # of eight seeds
