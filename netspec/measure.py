@@ -21,6 +21,7 @@ from pydantic import Field
 
 from netspec.errors import UsageError
 from netspec.fields import Described
+from netspec.manifest import Manifest
 from netspec.results import Run, SpikeData
 
 Scale = Literal["log", "ratio", "absolute", "proportion"]
@@ -142,7 +143,7 @@ class Activity:
         self._kept: dict[object, object] = {}
 
     @property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """All that is known of the run."""
         return self.run.manifest
 

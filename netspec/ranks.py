@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.backend import Outcome
 from netspec.errors import BackendMissing, SimulationFailed
+from netspec.manifest import Manifest
+from netspec.recording import Recording
 from netspec.results import open_run, read_arrays
 
 LAUNCHER = "NETSPEC_MPIEXEC"  # the command that starts ranks, with options of one's own
@@ -105,8 +106,8 @@ def part(folder: Path, rank: int) -> Path:
     return folder / f"{rank}.h5"
 
 
-def gather(folder: Path, ranks: int) -> tuple[dict[str, Any], Outcome]:
-    """Return manifest and outcome of the whole run from the parts of all ranks.
+def gather(folder: Path, ranks: int) -> tuple[Manifest, Recording]:
+    """Return manifest and recording of the whole run from the parts of all ranks.
 
     Times are those of the slowest rank; memory and synapses are sums.
 
@@ -117,31 +118,36 @@ def gather(folder: Path, ranks: int) -> tuple[dict[str, Any], Outcome]:
     """
     files = [part(folder, rank) for rank in range(ranks)]
     manifests = [open_run(file).manifest for file in files]
-    manifest = dict(manifests[0])
-    for key, combine in (("seconds", max), ("memory_mib", sum), ("synapses", sum)):
-        manifest[key] = {
-            name: round(combine(m[key][name] for m in manifests), 4) for name in manifest[key]
-        }
-    manifest["peak_memory_mib_of_ranks"] = [m["peak_memory_mib"] for m in manifests]
-    manifest["peak_memory_mib"] = round(sum(manifest["peak_memory_mib_of_ranks"]), 1)
+    whole = manifests[0]
+    peaks = [m["peak_memory_mib"] or 0.0 for m in manifests]
+    manifest: Manifest = {
+        **whole,
+        "seconds": {k: max(m["seconds"][k] for m in manifests) for k in whole["seconds"]},
+        "memory_mib": {
+            k: round(sum(m["memory_mib"][k] for m in manifests), 4) for k in whole["memory_mib"]
+        },
+        "synapses": {k: sum(m["synapses"][k] for m in manifests) for k in whole["synapses"]},
+        "peak_memory_mib_of_ranks": [*peaks],
+        "peak_memory_mib": round(sum(peaks), 1),
+    }
     return manifest, _joined(list(map(read_arrays, files)), manifest)
 
 
-def _joined(parts: Sequence[dict[str, NDArray[Any]]], manifest: dict[str, Any]) -> Outcome:
-    outcome = Outcome()
+def _joined(parts: Sequence[dict[str, NDArray[Any]]], manifest: Manifest) -> Recording:
+    recording = Recording()
     for name in manifest["sizes"]:
         steps, neurons = (
             np.concatenate([p[f"spikes/{name}/{column}"] for p in parts])
             for column in ("step", "neuron")
         )
-        outcome.spikes[name] = steps, neurons
+        recording.spikes[name] = steps, neurons
     names = sorted({name for p in parts for name in p})
     for name in (n for n in names if n.startswith("samples/") and n.endswith("/value")):
         _, recorder, variable, _ = name.split("/")
         steps = max((p[f"samples/{recorder}/{variable}/step"] for p in parts), key=len)
         values = _placed(parts, name, recorder)
-        outcome.samples[recorder, variable] = steps, values
-    readback = outcome.readback
+        recording.samples[recorder, variable] = steps, values
+    readback = recording.readback
     for name in (n.removeprefix("readback/") for n in names if n.startswith("readback/")):
         if any(f"local/{name}" in p for p in parts):
             readback[name] = _placed(parts, f"readback/{name}", name)
@@ -152,7 +158,7 @@ def _joined(parts: Sequence[dict[str, NDArray[Any]]], manifest: dict[str, Any]) 
         pre, post, weight, delay = (readback[key] for key in keys)
         order = np.lexsort((delay, weight, post, pre))
         readback.update({key: readback[key][order] for key in keys})
-    return outcome
+    return recording
 
 
 def _placed(parts: Sequence[dict[str, NDArray[Any]]], name: str, local: str) -> NDArray[Any]:

@@ -32,7 +32,7 @@ def unusual(*names):
 
 
 def ledger(backend, described):
-    return get_backend(backend).ledger(RunRequest(network=described, backend=backend))
+    return get_backend(backend).plan(RunRequest(network=described, backend=backend)).ledger
 
 
 @pytest.mark.notyet(["nest"], "currents start at zero, signs choose the receptor, no first event")
