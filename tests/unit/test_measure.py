@@ -5,6 +5,7 @@ import importlib
 import json
 import math
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,15 @@ def test_the_page_is_made_where_the_package_is_not_installed(drawn, monkeypatch)
         summary = judge_existing(sides(drawn), ["nest", "brian2"], Margins())
     assert "rate_correlation" not in Margins().statistics
     assert "rate_correlation" in report.render(summary, drawn)
+
+
+def test_the_example_of_the_page_gives_the_same(pairs, drawn):
+    page = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text()
+    (code,) = re.findall(r"```python\n# pairs.py\n(.*?)```", page, re.DOTALL)
+    names = {"__name__": "example"}
+    exec(code, names)
+    run = Activity(drawn[0])
+    assert names["PairMeasure"]().values(run) == pairs().values(run)
 
 
 @pytest.mark.usefixtures("pairs")
