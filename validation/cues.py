@@ -9,8 +9,7 @@ from typing import Any
 
 from netspec.circuits import TrialDesign, known, usable
 from netspec.errors import UsageError
-from netspec.network import Network, StepCurrent
-from netspec.results import Run, circuit_of
+from netspec.network import Network
 
 
 def design_of(circuit: str | None) -> TrialDesign | None:

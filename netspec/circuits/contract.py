@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from netspec.circuits.mutants import Mutant
 from netspec.fields import Described
+from netspec.measure import Measure
 from netspec.network import Network, StepCurrent
 from netspec.simulation import Simulation
 
@@ -129,8 +130,8 @@ class Circuit:
     published : tuple of Published
         What rates are compared with, where a network has just these sizes.
     trials : TrialDesign or None
-    measures : tuple
-        Measures of its own, beside those that every network has.
+    measures : tuple of Measure
+        Statistics of its own, beside those that every network has.
     """
 
     name: str
@@ -145,8 +146,7 @@ class Circuit:
     mutants: tuple[Mutant, ...] = ()
     published: tuple[Published, ...] = ()
     trials: TrialDesign | None = None
-    # typed by who judges: circuits know nothing of validation
-    measures: tuple[Any, ...] = ()
+    measures: tuple[Measure, ...] = ()
 
     def build_small(self, **options: Any) -> Network:
         """Return a network of some hundred neurons, unless the options say a size."""

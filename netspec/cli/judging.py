@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -343,7 +342,6 @@ def _self_test(
     **how: Any,
 ) -> int:
     """Run the self-test, write and show its result; return its exit code."""
-    from netspec.sealed import write_text
     from netspec.terminal import console, progress_bar
     from netspec.validation import selftest
 
@@ -354,14 +352,14 @@ def _self_test(
             declared, out, mutants=chosen, splits=splits or selftest.SPLITS, progress=progress,
             **how,
         )  # fmt: skip
-    result["command"] = shlex.join(["netspec", *sys.argv[1:]])
-    file = out / f"{name}-{result['backend']}-selftest.json"
-    write_text(file, json.dumps(result, indent=1) + "\n")
+    command = shlex.join(["netspec", *sys.argv[1:]])
+    result = result.model_copy(update={"command": command})
+    file = result.write(out / f"{name}-{result.backend}-selftest.json")
     if as_json:
-        print_json({**result, "file": str(file)})
+        print_json({**result.to_dict(), "file": str(file)})
     else:
-        title = f"{name} on {result['backend']}, {result['seeds_a_side']} seeds a side"
+        title = f"{name} on {result.backend}, {result.seeds_a_side} seeds a side"
         console.print(title)
-        console.print(selftest.text(result), soft_wrap=True)
+        console.print(result.text(), soft_wrap=True)
         console.print(f"result: {file}", soft_wrap=True)
-    return int(result["exit_code"])
+    return result.exit_code

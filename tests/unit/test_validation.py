@@ -9,6 +9,7 @@ import pytest
 
 import netspec
 from netspec.backend import RunRequest, get_backend
+from netspec.circuits.compte_ring.ring import bump
 from netspec.errors import BackendMissing
 from netspec.machine import free_memory
 from netspec.results import SpikeData
@@ -17,7 +18,6 @@ from netspec.validation import report, tables
 from netspec.validation.ensemble import Room, _Gate
 from netspec.validation.margins import Margins
 from netspec.validation.request import BackendRequest, ValidationRequest
-from netspec.validation.ring import bump
 from netspec.validation.statistics import mean_and_sd
 from netspec.validation.summary import load_summary, write_provenance
 from netspec.validation.validating import MATCHED, judge_runs, validate

@@ -6,6 +6,7 @@ from typing import Any
 
 from netspec.circuits.compte_ring.builder import VARIANTS, working_memory
 from netspec.circuits.compte_ring.cue import Cue
+from netspec.circuits.compte_ring.measure import RingMeasure
 from netspec.circuits.compte_ring.mutants import MUTANTS
 from netspec.circuits.compte_ring.trials import RingTrials
 from netspec.circuits.contract import Circuit
@@ -37,4 +38,5 @@ CIRCUIT = Circuit(
     ),
     mutants=MUTANTS,
     trials=RingTrials(),
+    measures=(RingMeasure(),),
 )
