@@ -10,6 +10,7 @@ from typing import Any
 from netspec.circuits import TrialDesign, known, usable
 from netspec.errors import UsageError
 from netspec.network import Network
+from netspec.results import Run, circuit_of
 
 
 def design_of(circuit: str | None) -> TrialDesign | None:
@@ -33,10 +34,7 @@ def cue_of(network: Network) -> Any:
 def cue_of_run(run: Run) -> Any:
     """Return the cue that a run was given, if it was given exactly one; else None."""
     design = design_of(circuit_of(run.manifest))
-    given = run.manifest.get("step_currents")
-    if design is None or not given or not set(design.populations) <= set(run.populations):
-        return None
-    return design.cue_among(run.manifest["sizes"], [StepCurrent(**entry) for entry in given])
+    return None if design is None else design.cue_given(run.manifest)
 
 
 def turned(network: Network, angle: float) -> Network:

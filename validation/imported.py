@@ -396,12 +396,10 @@ def _manifest(
     sizes = {population.name: population.size for population in description.populations}
     cue, design = description.cue, description.trials
     currents = () if cue is None or design is None else design.currents(cue, sizes)
-    # where nothing is said, nothing is written: `netspec.results.circuit_of` goes by the name then
-    circuit = {} if description.circuit is None else {"circuit": description.circuit}
-    imported = description.model_dump(mode="json", exclude=set() if circuit else {"circuit"})
-    return {
+    silent = description.circuit is None
+    imported = description.model_dump(mode="json", exclude={"circuit"} if silent else set())
+    manifest: Manifest = {
         "name": description.name,
-        **circuit,
         "description": f"spikes of {description.simulator}",
         "spec_hash": None,
         "request_hash": whole.hexdigest(),
@@ -426,3 +424,6 @@ def _manifest(
         "peak_memory_mib": None,
         "finished": finished.isoformat(timespec="seconds"),
     }
+    if not silent:  # else `netspec.results.circuit_of` goes by the name
+        manifest["circuit"] = description.circuit
+    return manifest

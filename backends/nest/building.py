@@ -21,6 +21,7 @@ from netspec import distributions as dist
 from netspec.backends.nest.models import NativeModel
 from netspec.backends.nest.planning import FIRST_DC_STEP, NestPlan
 from netspec.execution import Execution
+from netspec.inputs import Current
 from netspec.network import Projection
 from netspec.streams import simulator_seed
 
@@ -375,9 +376,12 @@ class NestBuilding:
 
     def _inject_stepped(self) -> None:
         """Give every stepped current a generator, on top of what it is in the first two steps."""
-        for stepped in self.network.step_currents:
-            steps = np.array([self.simulation.steps(time) for time in stepped.times], int)
-            levels = np.array(stepped.amplitudes, float)
+        for _, stepped in self.network.pieces():
+            if not isinstance(stepped, Current):
+                continue
+            course = list(stepped.levels(self.simulation))
+            steps = np.array([step for step, _ in course], int)
+            levels = np.array([level for _, level in course], float)
             before = levels[steps < FIRST_DC_STEP]
             later = np.flatnonzero(steps >= FIRST_DC_STEP)
             # of two in one step the last one counts

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from netspec.circuits.mutants import Mutant
 from netspec.fields import Described
+from netspec.manifest import Manifest
 from netspec.measure import Measure
 from netspec.network import Network, StepCurrent
 from netspec.simulation import Simulation
@@ -86,6 +87,13 @@ class TrialDesign(ABC):
         """Return the one cue of a network, or None if it has none or several."""
         sizes = {population.name: population.size for population in network.populations}
         return self.cue_among(sizes, network.step_currents)
+
+    def cue_given(self, manifest: Manifest) -> Any:
+        """Return the one cue that a run was given; None if another number, or not all recorded."""
+        given = manifest.get("step_currents")
+        if not given or not set(self.populations) <= set(manifest["sizes"]):
+            return None
+        return self.cue_among(manifest["sizes"], [StepCurrent(**entry) for entry in given])
 
     def around(self, network: Network, number: int) -> list[Network]:
         """Return one network a trial: its one cue turned in equal parts of 360 degrees.

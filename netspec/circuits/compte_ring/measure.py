@@ -27,7 +27,6 @@ from netspec.measure import (
     margin,
     within,
 )
-from netspec.network import StepCurrent
 from netspec.results import SpikeData
 
 DESIGN = RingTrials()
@@ -264,14 +263,6 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _cue(run: Activity) -> Cue | None:
-    """Return the cue that a run was given, if it was given exactly one."""
-    given = run.manifest.get("step_currents")
-    if not given or not set(DESIGN.populations) <= set(run.populations):
-        return None
-    return DESIGN.cue_among(run.manifest["sizes"], [StepCurrent(**entry) for entry in given])
-
-
 class RingMeasure(Measure):
     """The ring's trials: runs with one cue, and 500 ms or more after its end."""
 
@@ -281,7 +272,7 @@ class RingMeasure(Measure):
 
     def applies(self, run: Activity) -> bool:
         """Return whether the run is a trial that lasts until a bump can be judged."""
-        cue = _cue(run)
+        cue = DESIGN.cue_given(run.manifest)
         manifest = run.manifest
         if cue is None:
             return False
@@ -304,7 +295,7 @@ class RingMeasure(Measure):
 
     def _trial(self, run: Activity) -> Trial:
         def compute() -> Trial:
-            cue = _cue(run)
+            cue = DESIGN.cue_given(run.manifest)
             if cue is None:
                 raise UsageError(f"{run.run.file}: no trial of a ring with exactly one cue")
             seed = run.manifest["seed"]
