@@ -154,7 +154,7 @@ def test_what_cannot_run_is_said_before_anything_runs(tmp_path):
 def most_at_once(room, threads=1, runs=6):
     """Return how many runs were under way together, and how many at most."""
     gate, count, seen, lock = _Gate(room, threading.Event()), [0], [], threading.Lock()
-    asked = RunRequest(network=NETWORK, backend="nest", threads=threads)
+    asked = get_backend("nest").plan(RunRequest(network=NETWORK, backend="nest", threads=threads))
 
     def pass_through():
         with gate.passed([asked]):
