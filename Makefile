@@ -10,6 +10,7 @@ OUT    ?= runs/demo
 VERDICT = || case $$? in 1|6) ;; *) false ;; esac
 # GeNN takes part where PyGeNN is installed
 BACKENDS = nest,brian2$$($(BIN)/python -c 'import pygenn' 2>/dev/null && echo ,genn)
+CONFORMANCE = netspec/testing tests/conformance
 
 .PHONY: demo test test-long test-cuda nest-mpi lint circuits clean
 .DEFAULT_GOAL := demo
@@ -43,10 +44,10 @@ test-long: $(VENV)/ready
 
 # the code that GeNN generates for a GPU, on a stand-in for one; skipped where PyGeNN has no CUDA
 test-cuda: $(VENV)/ready
-	$(BIN)/python -m pytest tests/conformance tests/cuda -k "genn or cuda" -m "not long" -n 2 \
-	    --dist loadfile --max-worker-restart 0 --device cuda-stand-in $(PYTEST_ARGS)
-	$(BIN)/python -m pytest tests/conformance -k genn -m "not long" -n 2 --dist loadfile --max-worker-restart 0 \
-	    --device cuda-stand-in --precision single $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(CONFORMANCE) tests/cuda -k "genn or cuda" -m "not long" -n 2 \
+	    --dist loadfile --max-worker-restart 0 --stand-in --option device=cuda $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(CONFORMANCE) -k genn -m "not long" -n 2 --dist loadfile --max-worker-restart 0 \
+	    --stand-in --option device=cuda --option precision=single $(PYTEST_ARGS)
 
 nest-mpi: $(VENV)/ready
 	sh scripts/nest-mpi.sh $(BIN)/python

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from parts import network, neuron
+from netspec.testing.parts import network, neuron
 from scipy.stats import chisquare, kstest, norm, poisson
 
 import netspec

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from parts import network, neuron, trains
+from netspec.testing.parts import network, neuron, trains
 
 import netspec
 from netspec import CurrentInput, Projection, Simulation

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import test_l0_structure as structure
-from parts import conductance, network, neuron
+from netspec.testing.suite import test_l0_structure as structure
+from netspec.testing.parts import conductance, network, neuron
 
 import netspec
 from netspec import (

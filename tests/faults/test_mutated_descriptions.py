@@ -8,7 +8,7 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutations import BASES, FULL, JUNK, QUICK, mutated
-from strategies import ADEX, network_data
+from netspec.testing.strategies import ADEX, network_data
 
 from netspec.errors import DescriptionError, NetspecError
 from netspec.network import Network

@@ -7,7 +7,7 @@ import tomllib
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
-from strategies import ADEX
+from netspec.testing.strategies import ADEX
 
 from netspec import Network, Population
 from netspec import expressions as ex

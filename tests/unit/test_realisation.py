@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from scipy import stats
-from strategies import network_data
+from netspec.testing.strategies import network_data
 
 from netspec import realisation as real
 from netspec.connectivity import expected_count

@@ -13,7 +13,7 @@ import libsonata
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from strategies import network_data
+from netspec.testing.strategies import network_data
 from typer.testing import CliRunner
 
 import netspec

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 import tomli_w
 from hypothesis import example, given, settings
-from strategies import network_data
+from netspec.testing.strategies import network_data
 
 from netspec import circuits
 from netspec.distributions import Normal

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from parts import (
+from netspec.testing.parts import (
     CURRENTS,
     PD14,
     V_M,

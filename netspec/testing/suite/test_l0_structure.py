@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from parts import conductance, network, neuron
+from netspec.testing.parts import conductance, network, neuron
 
 from netspec import Projection, Simulation, realisation
 from netspec.circuits import microcircuit

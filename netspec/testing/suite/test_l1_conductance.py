@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from parts import (
+from netspec.testing.parts import (
     CONDUCTANCES,
     WALK,
     accumulated,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from parts import STEP, network, neuron, sampled
+from netspec.testing.parts import STEP, network, neuron, sampled
 
 from netspec import PoissonInput
 
