@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from netspec.testing.parts import network, neuron, trains
 
 import netspec
 from netspec import CurrentInput, Projection, Simulation
 from netspec.backend import backend_names, get_backend
 from netspec.errors import ResultFileError, SimulationFailed, UnsupportedError
+from netspec.testing.parts import network, neuron, trains
 
 PLUGIN = Path(__file__).parent.parent / "plugin"
 SIMULATION = Simulation(dt=0.1, warmup=0.0, duration=50.0, seed=1)

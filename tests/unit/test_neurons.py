@@ -7,7 +7,6 @@ import tomllib
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
-from netspec.testing.strategies import ADEX
 
 from netspec import Network, Population
 from netspec import expressions as ex
@@ -15,6 +14,7 @@ from netspec.errors import DescriptionError
 from netspec.lowering import lower
 from netspec.neurons import LIBRARY, NeuronModel, iaf_cond_nmda, iaf_psc_exp
 from netspec.serialization import network_from
+from netspec.testing.strategies import ADEX
 
 ADEX_MODEL = NeuronModel(**ADEX)
 

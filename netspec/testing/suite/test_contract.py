@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from netspec.testing.parts import network, neuron, trains
 
 import netspec
 from netspec import CurrentInput, Simulation
 from netspec.backend import RunRequest, get_backend
 from netspec.errors import BackendMissing, SimulationFailed, UsageError
 from netspec.running import result_path
+from netspec.testing.parts import network, neuron, trains
 
 
 def driven(size=3):

@@ -6,7 +6,6 @@ import json
 
 import numpy as np
 import pytest
-from netspec.testing.parts import conductance, network, neuron
 
 from netspec import Projection, Simulation, realisation
 from netspec.circuits import microcircuit
@@ -14,6 +13,7 @@ from netspec.connectivity import expected_count
 from netspec.distributions import Constant
 from netspec.realisation_file import FORMAT, write_realisation
 from netspec.sealed import verify
+from netspec.testing.parts import conductance, network, neuron
 from netspec.validation import oracle
 
 DT = 0.1

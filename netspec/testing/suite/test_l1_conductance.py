@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
+from netspec import CurrentInput, SpikeInput, StepCurrent
+from netspec.backend import RunRequest, get_backend
+from netspec.errors import UnsupportedError
 from netspec.testing.parts import (
     CONDUCTANCES,
     WALK,
@@ -19,10 +23,6 @@ from netspec.testing.parts import (
     sampled,
     trains,
 )
-
-from netspec import CurrentInput, SpikeInput, StepCurrent
-from netspec.backend import RunRequest, get_backend
-from netspec.errors import UnsupportedError
 from netspec.validation import oracle
 
 DURATION = 60.0

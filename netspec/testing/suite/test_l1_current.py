@@ -7,6 +7,8 @@ import re
 
 import numpy as np
 import pytest
+
+from netspec import CurrentInput, Recorder, Simulation, SpikeInput, StepCurrent, realisation, run
 from netspec.testing.parts import (
     CURRENTS,
     PD14,
@@ -20,8 +22,6 @@ from netspec.testing.parts import (
     sampled,
     trains,
 )
-
-from netspec import CurrentInput, Recorder, Simulation, SpikeInput, StepCurrent, realisation, run
 from netspec.validation import oracle
 
 STEPS = 2000

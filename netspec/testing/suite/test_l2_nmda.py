@@ -10,6 +10,10 @@ import re
 
 import numpy as np
 import pytest
+
+from netspec import ContinuousProjection, SpikeInput, StepCurrent
+from netspec.backend import RunRequest, get_backend
+from netspec.errors import UnsupportedError
 from netspec.testing.parts import (
     WALK,
     accumulated,
@@ -20,10 +24,6 @@ from netspec.testing.parts import (
     sampled,
     trains,
 )
-
-from netspec import ContinuousProjection, SpikeInput, StepCurrent
-from netspec.backend import RunRequest, get_backend
-from netspec.errors import UnsupportedError
 from netspec.validation import oracle
 
 STEPS = 1500

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+
+from netspec import CurrentInput, Projection, StepCurrent
 from netspec.testing.parts import (
     CURRENTS,
     PD14,
@@ -18,8 +20,6 @@ from netspec.testing.parts import (
     sampled,
     trains,
 )
-
-from netspec import CurrentInput, Projection, StepCurrent
 from netspec.validation import oracle
 
 WEIGHT = 87.8  # pA

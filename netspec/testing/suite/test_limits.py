@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
+from netspec import ContinuousProjection, SpikeInput, StepCurrent
+from netspec.backend import RunRequest, get_backend
+from netspec.errors import UnsupportedError
 from netspec.testing.parts import (
     CURRENTS,
     V_M,
@@ -13,10 +17,6 @@ from netspec.testing.parts import (
     neuron,
     trains,
 )
-
-from netspec import ContinuousProjection, SpikeInput, StepCurrent
-from netspec.backend import RunRequest, get_backend
-from netspec.errors import UnsupportedError
 from netspec.validation import oracle
 
 NAMES = ("started", "signed", "early")

@@ -9,7 +9,6 @@ import time
 
 import numpy as np
 import pytest
-from netspec.testing.parts import V_M, difference, network, neuron, sampled, setting, trains
 from scipy import stats
 
 import netspec
@@ -27,6 +26,7 @@ from netspec import (
 )
 from netspec.backend import RunRequest, get_backend
 from netspec.errors import NetspecWarning, UnsupportedError, UsageError
+from netspec.testing.parts import V_M, difference, network, neuron, sampled, setting, trains
 from netspec.validation import oracle
 
 DT = 0.1

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from netspec.testing.parts import network
 
 from netspec import Population, Recorder, Simulation, SpikeInput, circuits
 from netspec.backend import RunRequest, get_backend
@@ -11,6 +10,7 @@ from netspec.errors import UsageError
 from netspec.neurons import NeuronModel
 from netspec.results import read_arrays
 from netspec.running import execute, execute_together
+from netspec.testing.parts import network
 from netspec.validation.cues import around
 from netspec.validation.ensemble import run_all
 

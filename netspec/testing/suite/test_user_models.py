@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tomli_w
-from netspec.testing.parts import WALK, accumulated, difference, sampled, trains
 
 import netspec
 from netspec import (
@@ -21,6 +20,7 @@ from netspec import (
     realisation,
 )
 from netspec.errors import SimulationFailed
+from netspec.testing.parts import WALK, accumulated, difference, sampled, trains
 from netspec.validation import oracle
 
 # Brette & Gerstner (2005); the exponential is bounded, so that a spike stays finite on a grid
