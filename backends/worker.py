@@ -22,13 +22,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from netspec import ranks
 from netspec.audit import warnings
-from netspec.backend import Backend, Ledger, Outcome, RunRequest, get_backend, versions
-from netspec.errors import NetspecError
+from netspec.backend import Plan, Recording, get_backend
+from netspec.errors import NetspecError, SimulationFailed
 from netspec.machine import memory_mib
+from netspec.request import ORDERS
 from netspec.results import write_run
 from netspec.serialization import spec_hash
 
@@ -75,8 +74,8 @@ def main(request_file: str, *results: str) -> None:
     _end_with_parent()
     sys.excepthook = _explain
     started = time.perf_counter()
-    requests = TypeAdapter(list[RunRequest]).validate_json(Path(request_file).read_text())
-    first, paths = requests[0], [Path(result) for result in results]
+    orders = ORDERS.validate_json(Path(request_file).read_bytes())
+    first, paths = orders[0].request, [Path(result) for result in results]
     rank = _as_rank(paths[0]) if first.ranks > 1 else 0
     os.environ.update(ranks.thread_defaults(first.threads))
 
@@ -85,28 +84,33 @@ def main(request_file: str, *results: str) -> None:
             channel.write(json.dumps({"phase": phase, "fraction": round(fraction, 4)}) + "\n")
 
     backend = get_backend(first.backend)
-    ledgers = [backend.ledger(request) for request in requests]
-    for request, ledger in zip(requests, ledgers, strict=True):
-        ledger.check(request.approximations)
+    plans = [backend.plan(order.request) for order in orders]
+    for plan, order in zip(plans, orders, strict=True):
+        if plan.digest != order.digest:
+            raise SimulationFailed(
+                "this process would run another plan than the one it was asked for: the code, a "
+                "version, or what decides an option has changed meanwhile"
+            )
+        plan.ledger.check(plan.request.approximations)
     if first.ranks > 1:
         paths = [ranks.part(paths[0], rank)]
-    outcomes = backend.execute_together(requests, progress)
+    recordings = backend.execute(plans, progress)
     # each is written when it is there: what fails later does not take it along
-    for path, request, ledger, outcome in zip(paths, requests, ledgers, outcomes, strict=True):
-        outcome.seconds["total"] = time.perf_counter() - started
-        write_run(path, _manifest(request, backend, ledger, outcome), outcome)
+    for path, plan, recording in zip(paths, plans, recordings, strict=True):
+        recording.check(plan.request)
+        recording.seconds["total"] = time.perf_counter() - started
+        write_run(path, _manifest(plan, recording), recording)
 
 
-def _manifest(
-    request: RunRequest, backend: Backend, ledger: Ledger, outcome: Outcome
-) -> dict[str, Any]:
+def _manifest(plan: Plan, recording: Recording) -> dict[str, Any]:
+    request = plan.request
     simulation, network, used = request.simulation, request.network, request.realisation
     return {
         "name": network.name,
         "circuit": network.circuit,
         "description": network.description,
         "spec_hash": spec_hash(network),
-        "request_hash": request.content_hash(backend),
+        "request_hash": plan.digest,
         "backend": request.backend,
         "seed": simulation.seed,
         "simulation": simulation.model_dump(mode="json"),
@@ -117,7 +121,7 @@ def _manifest(
             recorder.name: {
                 "population": recorder.target,
                 "neurons": recorder.neurons,
-                "interval": simulation.steps(recorder.interval or simulation.dt, minimum=1),
+                "interval": request.sampling_steps(recorder),
                 "units": {
                     variable: network.model_of(recorder.target).units_of_states[variable]
                     for variable in recorder.variables
@@ -129,20 +133,20 @@ def _manifest(
         "step_currents": [entry.model_dump(mode="json") for entry in network.step_currents],
         "connectivity": request.connectivity,
         "realisation": used and used.model_dump(mode="json", exclude={"file"}),
-        "batch": outcome.runs,
+        "batch": recording.runs,
         "ranks": request.ranks,
         "threads": request.threads,
         "virtual_processes": request.virtual_processes,
-        "options": backend.resolved_options(request),
-        "approximations": ledger.approximations(),
-        "ledger": ledger.model_dump(mode="json")["entries"],
+        "options": dict(plan.options),
+        "approximations": plan.ledger.approximations(),
+        "ledger": plan.ledger.model_dump(mode="json")["entries"],
         "warnings": warnings(network, simulation),
-        "synapses": outcome.synapses,
-        "versions": {**versions(backend), "python": platform.python_version()},
-        "info": outcome.info,
+        "synapses": recording.synapses,
+        "versions": {**plan.versions, "python": platform.python_version()},
+        "info": recording.info,
         "machine": {"system": platform.platform(), "processors": os.cpu_count()},
-        "seconds": {phase: round(value, 4) for phase, value in outcome.seconds.items()},
-        "memory_mib": {phase: round(value, 1) for phase, value in outcome.memory.items()},
+        "seconds": {phase: round(value, 4) for phase, value in recording.seconds.items()},
+        "memory_mib": {phase: round(value, 1) for phase, value in recording.memory.items()},
         "peak_memory_mib": round(memory_mib("VmHWM"), 1),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

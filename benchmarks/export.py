@@ -16,8 +16,8 @@ import common
 import numpy as np
 
 import netspec
-from netspec.backend import Outcome
 from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
+from netspec.recording import Recording
 from netspec.results import open_run, write_run
 from netspec.validation.content import content_of, differences
 from netspec.validation.export import FORMATS
@@ -43,7 +43,7 @@ def full_size_run(folder: Path) -> netspec.Run:
         "sizes": dict(zip(POPULATIONS, SIZES, strict=True)),
         "recorders": {},
     }
-    write_run(folder / "run.h5", manifest, Outcome(spikes=spikes))
+    write_run(folder / "run.h5", manifest, Recording(spikes=spikes))
     return open_run(folder / "run.h5")
 
 

@@ -132,18 +132,19 @@ def enlarged(network: Any, factor: float) -> Any:
 def measure(settings: common.Result) -> common.Result:
     """Compile, or run one variant, in this process."""
     from netspec.backend import get_backend
+    from netspec.backends.genn.building import GennBuilding
     from netspec.backends.genn.compiling import compiled
-    from netspec.backends.genn.network import GennNetwork
+    from netspec.execution import Execution
+    from netspec.running import planned
 
     request, backend = request_of(settings), get_backend("genn")
-    backend.check_options(request)
-    backend.ledger(request).check(request.approximations)
+    plan = planned(request)
     if settings["compile"]:
-        network = GennNetwork(backend, request, lambda phase, fraction: None)
-        network.create()
-        network.connect()
+        building = GennBuilding(plan, Execution(request, lambda phase, fraction: None))
+        building.create()
+        building.connect()
         seconds: dict[str, float] = {}
-        compiled(network.plan(), seconds)
+        compiled(building.blueprint(), seconds)
         return {"seconds": seconds}
     meter = energy.Meter(settings["device"] == "cuda")
 
@@ -152,20 +153,20 @@ def measure(settings: common.Result) -> common.Result:
         if (phase, fraction) in (("warmup", 1.0), ("read", 0.0)):
             meter.mark()
 
-    outcome = backend.execute(request, progress)
-    simulation, took = request.simulation, outcome.seconds
+    (recording,) = backend.execute([plan], progress)
+    simulation, took = request.simulation, recording.seconds
     second = simulation.duration / 1000
     result: common.Result = {
         "seconds": took,
-        "values": {"RTF": took["simulate"] / second, "synapses": sum(outcome.synapses.values())},
-        "estimated_mib": backend.memory(request) / 2**20,
+        "values": {"RTF": took["simulate"] / second, "synapses": sum(recording.synapses.values())},
+        "estimated_mib": backend.memory([plan]) / 2**20,
         "device_mib": meter.largest_mib,
-        "shards": outcome.info.get("shards", "none"),
+        "shards": recording.info.get("shards", "none"),
     }
     if settings["record"]:
         counts = {
             name: int((steps > simulation.warmup_steps).sum())
-            for name, (steps, _) in outcome.spikes.items()
+            for name, (steps, _) in recording.spikes.items()
         }
         sizes = {p.name: p.size for p in request.network.populations}
         result["values"] |= {
@@ -173,7 +174,7 @@ def measure(settings: common.Result) -> common.Result:
         }
         # mean out-degrees: right to about the square root of the spikes' number
         result["values"]["events (1/s)"] = sum(
-            counts[p.pre] / sizes[p.pre] * outcome.synapses[p.name] / second
+            counts[p.pre] / sizes[p.pre] * recording.synapses[p.name] / second
             for p in request.network.projections
         )
         events = result["values"]["events (1/s)"] * simulation.duration / 1000
@@ -326,7 +327,8 @@ def grow(options: argparse.Namespace) -> list[common.Result]:
     started = time.monotonic()
     for scale in GROWTH:
         given = settings_of(options) | best | {"scale": scale, "warmup": 0.1, "duration": 100.0}
-        estimate = get_backend("genn").memory(request_of(given)) / 2**20
+        backend = get_backend("genn")
+        estimate = backend.memory([backend.plan(request_of(given))]) / 2**20
         row: common.Result = {"scale": scale, "estimated_mib": estimate, "free_mib": free}
         rows.append(row)
         if estimate > free:

@@ -36,7 +36,7 @@ def measure(scale: float, connectivity: str, split: str) -> common.Result:
         "scale": scale, "connectivity": connectivity, "ranks": ranks, "threads": threads,
         "neurons": sum(population.size for population in network.populations),
         "synapses": sum(run.manifest["synapses"].values()),
-        "estimate_mib": get_backend("nest").memory(request) / 2**20,
+        "estimate_mib": get_backend("nest").memory([get_backend("nest").plan(request)]) / 2**20,
         **{key: run.manifest[key] for key in keys},
     }  # fmt: skip
 

@@ -65,7 +65,7 @@ def measure(point: Point, options: argparse.Namespace) -> common.Result:
         "scale": scale, "ranks": ranks, "threads": threads, "processes": ranks * threads,
         "neurons": sum(population.size for population in network.populations),
         "synapses": sum(run.manifest["synapses"].values()),
-        "estimate_mib": get_backend("nest").memory(request) / 2**20,
+        "estimate_mib": get_backend("nest").memory([get_backend("nest").plan(request)]) / 2**20,
         "peak_memory_mib": statistics.median(run["peak_memory_mib"] for run in runs),
         "seconds": medians,
         "build": medians["create"] + medians["connect"] + medians["prepare"],

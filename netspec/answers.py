@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from netspec.backend import Entry, RunRequest
+from netspec.ledger import Entry
 from netspec.lowering import lower
-
-NO_NUMBER = (
-    "a smaller time step; clip() in the equations; or exprel() where a rate is 0/0, as in "
-    "0.1*(V + 40)/(1 - exp(-(V + 40)/10)) = 1/exprel(-(V + 40)/10)"
-)
+from netspec.request import RunRequest
 
 
 def of_populations(request: RunRequest) -> list[Entry]:

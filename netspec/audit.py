@@ -125,7 +125,7 @@ def audit(network: Network, simulation: Simulation, threads: int = 1, ranks: int
             network=network, simulation=simulation, backend=name, threads=used,
             ranks=ranks if backend.mpi else 1,
         )  # fmt: skip
-        memory[name] = round(backend.memory(request) / 2**20, 1)
+        memory[name] = round(backend.memory([backend.plan(request)]) / 2**20, 1)
     neurons = sum(population.size for population in network.populations)
     total = sum(row.synapses for row in rows)
     return Audit(neurons, total, tuple(rows), tuple(found), memory)

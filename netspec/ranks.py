@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.backend import Outcome
 from netspec.errors import BackendMissing, SimulationFailed
+from netspec.recording import Recording
 from netspec.results import open_run, read_arrays
 
 LAUNCHER = "NETSPEC_MPIEXEC"  # the command that starts ranks, with options of one's own
@@ -105,8 +105,8 @@ def part(folder: Path, rank: int) -> Path:
     return folder / f"{rank}.h5"
 
 
-def gather(folder: Path, ranks: int) -> tuple[dict[str, Any], Outcome]:
-    """Return manifest and outcome of the whole run from the parts of all ranks.
+def gather(folder: Path, ranks: int) -> tuple[dict[str, Any], Recording]:
+    """Return manifest and recording of the whole run from the parts of all ranks.
 
     Times are those of the slowest rank; memory and synapses are sums.
 
@@ -127,21 +127,21 @@ def gather(folder: Path, ranks: int) -> tuple[dict[str, Any], Outcome]:
     return manifest, _joined(list(map(read_arrays, files)), manifest)
 
 
-def _joined(parts: Sequence[dict[str, NDArray[Any]]], manifest: dict[str, Any]) -> Outcome:
-    outcome = Outcome()
+def _joined(parts: Sequence[dict[str, NDArray[Any]]], manifest: dict[str, Any]) -> Recording:
+    recording = Recording()
     for name in manifest["sizes"]:
         steps, neurons = (
             np.concatenate([p[f"spikes/{name}/{column}"] for p in parts])
             for column in ("step", "neuron")
         )
-        outcome.spikes[name] = steps, neurons
+        recording.spikes[name] = steps, neurons
     names = sorted({name for p in parts for name in p})
     for name in (n for n in names if n.startswith("samples/") and n.endswith("/value")):
         _, recorder, variable, _ = name.split("/")
         steps = max((p[f"samples/{recorder}/{variable}/step"] for p in parts), key=len)
         values = _placed(parts, name, recorder)
-        outcome.samples[recorder, variable] = steps, values
-    readback = outcome.readback
+        recording.samples[recorder, variable] = steps, values
+    readback = recording.readback
     for name in (n.removeprefix("readback/") for n in names if n.startswith("readback/")):
         if any(f"local/{name}" in p for p in parts):
             readback[name] = _placed(parts, f"readback/{name}", name)
@@ -152,7 +152,7 @@ def _joined(parts: Sequence[dict[str, NDArray[Any]]], manifest: dict[str, Any]) 
         pre, post, weight, delay = (readback[key] for key in keys)
         order = np.lexsort((delay, weight, post, pre))
         readback.update({key: readback[key][order] for key in keys})
-    return outcome
+    return recording
 
 
 def _placed(parts: Sequence[dict[str, NDArray[Any]]], name: str, local: str) -> NDArray[Any]:

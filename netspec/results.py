@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.backend import Outcome
 from netspec.errors import ResultFileError, UsageError, choices, nearest
+from netspec.recording import Recording
 from netspec.sealed import HEADER, sealed, verify
 
 FORMAT = "netspec-run/1"
@@ -201,7 +201,7 @@ class Run:
         }
 
 
-def write_run(path: Path, manifest: dict[str, Any], outcome: Outcome) -> None:
+def write_run(path: Path, manifest: dict[str, Any], recording: Recording) -> None:
     """Write a result file, whole or not at all.
 
     Parameters
@@ -210,18 +210,18 @@ def write_run(path: Path, manifest: dict[str, Any], outcome: Outcome) -> None:
         Final name; appears only when the file is complete.
     manifest : dict
         JSON data.
-    outcome : Outcome
+    recording : Recording
     """
     arrays: dict[str, NDArray[Any]] = {}
-    for population, (steps, neurons) in outcome.spikes.items():
+    for population, (steps, neurons) in recording.spikes.items():
         order = np.lexsort((neurons, steps))
         arrays[f"spikes/{population}/step"] = np.asarray(steps, np.int32)[order]
         arrays[f"spikes/{population}/neuron"] = np.asarray(neurons, np.uint32)[order]
-    for (recorder, variable), (steps, values) in outcome.samples.items():
+    for (recorder, variable), (steps, values) in recording.samples.items():
         arrays[f"samples/{recorder}/{variable}/step"] = np.asarray(steps, np.int32)
         arrays[f"samples/{recorder}/{variable}/value"] = np.asarray(values, np.float64)
-    arrays |= {f"readback/{name}": np.asarray(a) for name, a in outcome.readback.items()}
-    arrays |= {f"local/{name}": positions for name, positions in outcome.local.items()}
+    arrays |= {f"readback/{name}": np.asarray(a) for name, a in recording.readback.items()}
+    arrays |= {f"local/{name}": positions for name, positions in recording.local.items()}
     with sealed(path, FORMAT) as temporary:
         _write(temporary, manifest, arrays)
 

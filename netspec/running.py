@@ -23,9 +23,8 @@ from typing import Any
 
 from netspec import audit
 from netspec import ranks as mpi
-from netspec.backend import Progress, RunRequest, get_backend
+from netspec.backend import Plan, Progress, RunRequest, get_backend
 from netspec.errors import (
-    BackendMissing,
     NetspecWarning,
     ResultFileError,
     SimulationFailed,
@@ -33,6 +32,7 @@ from netspec.errors import (
 )
 from netspec.network import Network
 from netspec.realisation_file import reference
+from netspec.request import ORDERS, Order
 from netspec.results import Run, open_run, write_run
 from netspec.simulation import Simulation
 
@@ -145,11 +145,29 @@ def with_realisation(request: RunRequest, path: str | Path) -> RunRequest:
     return request.model_copy(update={"connectivity": "shared", "realisation": found})
 
 
-def result_path(request: RunRequest, out: Path) -> Path:
-    """Return the name of a request's result: a hash of everything that decides its content."""
-    digest = request.content_hash(get_backend(request.backend))
+def planned(request: RunRequest) -> Plan:
+    """Return the plan of a request that can be run here.
+
+    Raises
+    ------
+    BackendMissing
+        If its simulator, or a part of it that the request needs, is not there.
+    UnsupportedError
+        If the backend cannot run the network, or only by approximations not agreed to.
+    """
+    backend = get_backend(request.backend)
+    plan: Plan = backend.plan(request)
+    backend.check_machine(request)
+    plan.ledger.check(request.approximations)
+    return plan
+
+
+def result_path(plan: Plan, out: Path) -> Path:
+    """Return the name of a plan's result: a hash of everything that decides its content."""
+    request = plan.request
     name = (
-        f"{request.network.name}-{request.backend}-seed{request.simulation.seed}-{digest[:16]}.h5"
+        f"{request.network.name}-{request.backend}-seed{request.simulation.seed}-"
+        f"{plan.digest[:16]}.h5"
     )
     return out / name
 
@@ -164,14 +182,19 @@ def execute(
     stop: threading.Event | None = None,
 ) -> Run:
     """Run a request (see `run`); `stop` ends it from another thread, as a failure."""
-    (found,) = execute_together(
-        [request], out, force=force, time_limit=time_limit, progress=progress, stop=stop
+    (found,) = execute_plans(
+        [planned(request)], out, force=force, time_limit=time_limit, progress=progress, stop=stop
     )
     return found
 
 
-def execute_together(
-    requests: Sequence[RunRequest],
+def execute_together(requests: Sequence[RunRequest], out: Path, **how: Any) -> list[Run]:
+    """Run requests that differ in networks and seeds in one child process, see `execute_plans`."""
+    return execute_plans([planned(request) for request in requests], out, **how)
+
+
+def execute_plans(
+    plans: Sequence[Plan],
     out: Path,
     *,
     force: bool = False,
@@ -179,56 +202,47 @@ def execute_together(
     progress: Progress | None = None,
     stop: threading.Event | None = None,
 ) -> list[Run]:
-    """Run requests in one child process, those that have no result; see `execute`.
+    """Run plans in one child process, those that have no result; see `execute`.
 
     Parameters
     ----------
-    requests : sequence of RunRequest
-        They differ in networks and seeds; several can only be run on one rank.
+    plans : sequence of Plan
+        Their requests differ in networks and seeds; several can only be run on one rank.
 
     Raises
     ------
     UsageError
         If they differ in more.
     """
-    backend = get_backend(requests[0].backend)
-    _check_alike(requests)
-    status = backend.status()
-    for request in requests:
-        backend.check_options(request)
-        if not status.available:
-            raise BackendMissing(f"{request.backend} is not installed. {status.how_to_get}")
-        backend.ledger(request).check(request.approximations)
-    paths = [result_path(request, out) for request in requests]
+    _check_alike([plan.request for plan in plans])
+    paths = [result_path(plan, out) for plan in plans]
     try:
         (out / ".locks").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: no folder for results ({error.strerror})") from None
-    with _claimed(dict(zip(paths, requests, strict=True)), out, force) as wanted:
+    with _claimed(dict(zip(paths, plans, strict=True)), out, force) as wanted:
         if wanted:
             quiet: Progress = lambda phase, fraction: None
             _in_child(wanted, time_limit, progress or quiet, stop or threading.Event())
-        return [_checked(*pair) for pair in zip(requests, paths, strict=True)]
+        return [_checked(*pair) for pair in zip(plans, paths, strict=True)]
 
 
 @contextmanager
-def _claimed(
-    asked: Mapping[Path, RunRequest], out: Path, force: bool
-) -> Iterator[dict[Path, RunRequest]]:
-    """Give the requests that have no result, which nobody else runs meanwhile."""
+def _claimed(asked: Mapping[Path, Plan], out: Path, force: bool) -> Iterator[dict[Path, Plan]]:
+    """Give the plans that have no result, which nobody else runs meanwhile."""
     from filelock import FileLock  # brings asyncio and logging, which takes its time
 
     wanted = {}
     with ExitStack() as locks:
         # in one order everywhere, so that nobody waits in a circle
-        for path, request in sorted(asked.items()):
+        for path, plan in sorted(asked.items(), key=lambda item: item[0]):
             lock = FileLock(out / ".locks" / f"{path.name}.lock")
             lock.acquire()
             if path.exists() and not force:
                 lock.release()
             else:
                 locks.callback(lock.release)
-                wanted[path] = request
+                wanted[path] = plan
         try:
             yield wanted
         finally:
@@ -257,25 +271,26 @@ def _check_alike(requests: Sequence[RunRequest]) -> None:
             )
 
 
-def _checked(request: RunRequest, path: Path) -> Run:
+def _checked(plan: Plan, path: Path) -> Run:
     """Open a result and make sure that it is the one asked for."""
     try:
         found = open_run(path)
     except ResultFileError as error:
         raise ResultFileError(f"{error}. To run it again: --force (force=True)") from None
-    if found.manifest["request_hash"] != request.content_hash(get_backend(request.backend)):
+    if found.manifest["request_hash"] != plan.digest:
         raise ResultFileError(f"{path}: the result of another request. To run again: --force")
     return found
 
 
 def _in_child(
-    wanted: Mapping[Path, RunRequest],
+    wanted: Mapping[Path, Plan],
     time_limit: float | None,
     progress: Progress,
     stop: threading.Event,
 ) -> None:
-    """Run requests in a process of their own, which writes each one's result to its path."""
-    path, request = next(iter(wanted.items()))
+    """Run plans in a process of their own, which writes each one's result to its path."""
+    requests = [plan.request for plan in wanted.values()]
+    path, request = next(iter(wanted)), requests[0]
     many = request.ranks > 1
     launcher = mpi.launcher(request.ranks) if many else []
     with (
@@ -290,7 +305,9 @@ def _in_child(
     ):
         folder = Path(scratch)
         request_file = folder / "requests.json"
-        request_file.write_text(f"[{','.join(r.model_dump_json() for r in wanted.values())}]")
+        # the child makes its own plans: they must be these
+        orders = [Order(request=plan.request, digest=plan.digest) for plan in wanted.values()]
+        request_file.write_bytes(ORDERS.dump_json(orders))
         results = [folder] if many else [path.absolute() for path in wanted]
         child = subprocess.Popen(
             [*launcher, sys.executable, "-m", WORKER, str(request_file), *map(str, results)],
@@ -323,8 +340,7 @@ def _in_child(
                 why = f"took longer than {time_limit:g} s and was killed"
             tail = "\n    ".join(lines) or "(nothing)"
             raise SimulationFailed(
-                f"{label(list(wanted.values()))}: the run {why}. "
-                f"Last lines of its error output:\n    {tail}"
+                f"{label(requests)}: the run {why}. Last lines of its error output:\n    {tail}"
             )
         if many:
             write_run(path, *mpi.gather(folder, request.ranks))

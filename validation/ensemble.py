@@ -11,23 +11,28 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from netspec.backend import Backend, Progress, RunRequest, get_backend
+from netspec.backend import Plan, Progress, RunRequest, get_backend
 from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
-from netspec.errors import BackendMissing, SimulationFailed
+from netspec.errors import SimulationFailed
 from netspec.machine import free_memory
 from netspec.results import Run
-from netspec.running import alike, execute_together, label, result_path
+from netspec.running import alike, execute_plans, label, planned, result_path
 
 SHARE_OF_MEMORY = 0.8  # of what is free when the first run starts
 
 
 @dataclass(frozen=True)
 class Finished:
-    """One request and its run, or the reason why there is none."""
+    """One plan and its run, or the reason why there is none."""
 
-    request: RunRequest
+    plan: Plan
     run: Run | None
     failure: str = ""
+
+    @property
+    def request(self) -> RunRequest:
+        """What was asked for."""
+        return self.plan.request
 
 
 @dataclass(frozen=True)
@@ -73,29 +78,44 @@ def run_all(
     list of Finished
         In the order of the requests, whatever the order in which they ended.
     """
-    for request in {r.backend: r for r in requests}.values():
-        _check(get_backend(request.backend), request)
+    plans = [planned(request) for request in requests]
+    return run_plans(
+        plans, out, force=force, time_limit=time_limit, room=room, batch=batch, progress=progress
+    )
+
+
+def run_plans(
+    plans: Sequence[Plan],
+    out: Path,
+    *,
+    force: bool = False,
+    time_limit: float | None = None,
+    room: Room | None = None,
+    batch: int = 1,
+    progress: Progress = lambda phase, fraction: None,
+) -> list[Finished]:
+    """Run all plans, see `run_all`."""
     stop = threading.Event()
     gate = _Gate(room or Room(), stop)
 
-    def some(group: Sequence[RunRequest]) -> list[Finished]:
-        name = label(group)
-        missing = [r for r in group if force or not result_path(r, out).exists()]
+    def some(group: Sequence[Plan]) -> list[Finished]:
+        name = label([plan.request for plan in group])
+        missing = [plan for plan in group if force or not result_path(plan, out).exists()]
         limit = None if time_limit is None else time_limit * len(group)
         try:
             with gate.passed(missing):
                 if stop.is_set():
-                    return [Finished(request, None, "stopped") for request in group]
-                runs = execute_together(
+                    return [Finished(plan, None, "stopped") for plan in group]
+                runs = execute_plans(
                     group, out, force=force, time_limit=limit, stop=stop,
                     progress=lambda phase, fraction: progress(f"{name}: {phase}", fraction),
                 )  # fmt: skip
                 return [Finished(*pair) for pair in zip(group, runs, strict=True)]
         except (SimulationFailed, OSError) as error:
-            return [Finished(request, None, str(error)) for request in group]
+            return [Finished(plan, None, str(error)) for plan in group]
 
     progress("all runs", 0.0)
-    groups = list(_groups(requests, batch))
+    groups = list(_groups(plans, batch))
     with ThreadPoolExecutor(max_workers=gate.most) as pool:
         futures = [pool.submit(some, group) for group in groups]
         try:
@@ -112,8 +132,8 @@ def run_all(
     lost = [k for k, entry in enumerate(finished) if entry.run is None and company[k]]
     if lost:
         progress(f"{len(lost)} runs by themselves", 0.0)
-        again = run_all(
-            [requests[k] for k in lost], out, force=force, time_limit=time_limit, room=room,
+        again = run_plans(
+            [plans[k] for k in lost], out, force=force, time_limit=time_limit, room=room,
             progress=progress,
         )  # fmt: skip
         for k, entry in zip(lost, again, strict=True):
@@ -121,20 +141,12 @@ def run_all(
     return finished
 
 
-def _groups(requests: Sequence[RunRequest], most: int) -> Iterator[list[RunRequest]]:
-    """Yield requests that share a process: in a row, alike, on one rank, at most so many."""
-    for _, found in groupby(requests, alike):
+def _groups(plans: Sequence[Plan], most: int) -> Iterator[list[Plan]]:
+    """Yield plans that share a process: in a row, alike, on one rank, at most so many."""
+    for _, found in groupby(plans, lambda plan: alike(plan.request)):
         row = list(found)
-        number = most if row[0].ranks == 1 else 1
+        number = most if row[0].request.ranks == 1 else 1
         yield from (row[k : k + number] for k in range(0, len(row), number))
-
-
-def _check(backend: Backend, request: RunRequest) -> None:
-    backend.check_options(request)
-    status = backend.status()
-    if not status.available:
-        raise BackendMissing(f"{request.backend} is not installed. {status.how_to_get}")
-    backend.ledger(request).check(request.approximations)
 
 
 class _Gate:
@@ -161,13 +173,13 @@ class _Gate:
         return self.running < self.most and self.bytes + memory <= self.memory
 
     @contextmanager
-    def passed(self, group: Sequence[RunRequest]) -> Iterator[None]:
-        """Wait for room for a process that runs these requests, if there are any, and take it."""
+    def passed(self, group: Sequence[Plan]) -> Iterator[None]:
+        """Wait for room for a process that runs these plans, if there are any, and take it."""
         if not group:
             yield
             return
-        threads = group[0].virtual_processes
-        memory = get_backend(group[0].backend).memory_together(group)
+        threads = group[0].request.virtual_processes
+        memory = get_backend(group[0].request.backend).memory(group)
         with self.changed:
             self.changed.wait_for(lambda: self._fits(threads, memory))
             self._take(1, threads, memory)

@@ -12,10 +12,10 @@ import numpy as np
 
 from netspec.backend import Progress, RunRequest, get_backend
 from netspec.results import Run
-from netspec.running import DEFAULT_FOLDER, result_path
+from netspec.running import DEFAULT_FOLDER, planned, result_path
 from netspec.validation.comparing import Measured, finite, measure
 from netspec.validation.cues import around
-from netspec.validation.ensemble import Finished, run_all
+from netspec.validation.ensemble import Finished, run_plans
 from netspec.validation.statistics import mean_and_sd
 from netspec.validation.trials import RING_STATISTICS, circular_mean
 
@@ -145,10 +145,11 @@ def run(
     first = wanted[0]
     backend = get_backend(first.backend)
     size = backend.batch(first, len(wanted)) if batch is None else batch
-    made = sum(force or not result_path(request, out).exists() for request in wanted)
+    plans = [planned(request) for request in wanted]
+    made = sum(force or not result_path(plan, out).exists() for plan in plans)
     started = time.perf_counter()
-    finished = run_all(
-        wanted, out, force=force, time_limit=time_limit, batch=size, progress=progress
+    finished = run_plans(
+        plans, out, force=force, time_limit=time_limit, batch=size, progress=progress
     )
     seconds = time.perf_counter() - started
     measured = [

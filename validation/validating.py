@@ -222,7 +222,7 @@ def _entry(finished: Finished) -> RunEntry:
         seed=request.simulation.seed,
         cue_angle=cue and cue.angle,
         file=None if run is None else run.file.name,
-        request_hash=request.content_hash(get_backend(request.backend)),
+        request_hash=finished.plan.digest,
         error=None if run is not None else _reason(finished),
     )
 
@@ -233,7 +233,7 @@ def _reason(finished: Finished) -> str:
     The whole text, with the simulator's last words, stands in the file beside the summary.
     """
     first = finished.failure.partition("\n")[0].removesuffix(" Last lines of its error output:")
-    name = result_path(finished.request, Path()).name
+    name = result_path(finished.plan, Path()).name
     return first[first.index(name) :] if name in first else first
 
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from netspec import connectivity as rules
 from netspec import distributions as dist
 from netspec import realisation
-from netspec.backend import Execution, Progress, RunRequest
-from netspec.backends.brian2.adapter import Brian2Backend, native_condition, plain_pairs
 from netspec.backends.brian2.functions import namespace
 from netspec.backends.brian2.groups import ACTIVE, Group
+from netspec.backends.brian2.planning import Brian2Plan
+from netspec.execution import Execution
 from netspec.lowering import own
 from netspec.network import Projection
 from netspec.streams import simulator_seed
@@ -30,22 +30,28 @@ COMPILER_FLAGS = [
 ]
 
 
-class Brian2Building(Execution):
-    """Make the groups and synapses of a network."""
+class Brian2Building:
+    """Makes the groups and synapses of a network.
 
-    def __init__(self, backend: Brian2Backend, request: RunRequest, progress: Progress) -> None:
+    Parameters
+    ----------
+    plan : Brian2Plan
+    execution : Execution
+        Of the plan's request; its recording receives what is known of the network made.
+    """
+
+    def __init__(self, plan: Brian2Plan, execution: Execution) -> None:
         import brian2
 
-        super().__init__(request, progress)
-        self.b2, self.backend = brian2, backend
+        self.b2, self.plan, self.execution = brian2, plan, execution
+        self.request, self.result = plan.request, execution.recording
+        self.network, self.simulation = plan.request.network, plan.request.simulation
+        self.dt = self.simulation.dt
         self.groups: dict[str, Group] = {}
         self.objects: list[Any] = []
         self.numbers = itertools.count()  # of Synapses objects
         # functions of the step that add events to state variables, in the synapses slot
         self.deliveries: list[Callable[[int], None]] = []
-        # currents into inputs that a continuous coupling sets
-        self.levels: dict[tuple[str, str], NDArray[Any]] = {}
-        self.samplers: dict[str, Any] = {}
         # where each projection's synapses are: (Synapses object, slice)
         self.parts: dict[str, tuple[Any, slice]] = {}
         seed = simulator_seed(self.simulation.seed)
@@ -55,7 +61,7 @@ class Brian2Building(Execution):
     def setup(self) -> None:
         """Set Brian2's preferences and time step."""
         b2 = self.b2
-        target = self.backend.resolved_options(self.request)["codegen"]
+        target = self.plan.options["codegen"]
         b2.prefs.codegen.target = target
         b2.prefs.codegen.cpp.extra_compile_args_gcc = COMPILER_FLAGS
         b2.prefs.codegen.loop_invariant_optimisations = False
@@ -66,7 +72,7 @@ class Brian2Building(Execution):
         """Create a group for each neuron model, with parameters and initial values."""
         functions = namespace()
         for name in dict.fromkeys(str(p.model) for p in self.network.populations):
-            group = self.groups[name] = Group(self.network, name, self.simulation)
+            group = self.groups[name] = Group(self.execution, name)
             group.neurons = self.b2.NeuronGroup(
                 group.size,
                 group.equations(),
@@ -80,7 +86,7 @@ class Brian2Building(Execution):
                 group.memory(variable)[:] = values
             for population in group.members:
                 where = group.slices[population.name]
-                initial = realisation.initial_values(self.network, population.name, self.simulation)
+                initial = self.execution.initial_values(population.name)
                 for variable, value in initial.items():
                     group.array(variable)[where] = value
                     if self.request.readback:
@@ -94,25 +100,27 @@ class Brian2Building(Execution):
         group = self.groups[str(self.network.population(population).model)]
         return group, group.slices[population]
 
+    def timestep(self) -> NDArray[np.int64]:
+        """Return the memory of the clock's step counter, shape (1,)."""
+        counter: NDArray[np.int64] = self.b2.defaultclock.variables["timestep"].get_value()
+        return counter
+
     # -- synapses -----------------------------------------------------------------------
 
     def connect(self) -> None:
         """Connect all projections."""
         merged: dict[tuple[str, str, str], list[tuple[Projection, realisation.Synapses]]] = {}
         for index, projection in enumerate(self.network.projections):
-            self.progress("connect", index / len(self.network.projections))
-            if self.backend.is_sum(self.request, projection):
+            self.execution.progress("connect", index / len(self.network.projections))
+            way = self.plan.wirings[projection.name].way
+            if way == "sum":
                 self.deliveries.append(self._sum(projection))
                 continue
-            native = self.request.connectivity == "native"
-            arguments = native_condition(projection) if native else None
-            if arguments is not None:
-                self._connect_natively(projection, arguments)
+            if way == "rule":
+                self._connect_natively(projection)
                 continue
             drawn = (
-                self._draw(projection)
-                if native and plain_pairs(projection)
-                else self.synapses(projection)
+                self._draw(projection) if way == "pairs" else self.execution.synapses(projection)
             )
             pre, post = (self.network.population(p) for p in (projection.pre, projection.post))
             state = self.network.model_of(post).receptors[projection.receptor]
@@ -127,10 +135,8 @@ class Brian2Building(Execution):
         (pre, source), (post, where) = self.group(projection.pre), self.group(projection.post)
         target = post.receiving(post.model.receptors[projection.receptor], where)
         space = pre.memory("_spikespace")  # spikes of the step before, their number at the end
-        weight = projection.weight.value  # type: ignore[union-attr]
-        delay = 1
-        if projection.delay is not None:
-            delay = self.simulation.steps(projection.delay.value, minimum=1)  # type: ignore[union-attr]
+        wiring = self.plan.wirings[projection.name]
+        weight, delay = wiring.weight, wiring.delay
         same = projection.pre == projection.post
         skip_self = same and not projection.rule.allow_autapses  # type: ignore[union-attr]
         waiting: list[NDArray[np.int64] | None] = [None] * delay
@@ -221,13 +227,13 @@ class Brian2Building(Execution):
         if len(synapses) != total:
             raise RuntimeError(f"Brian2 made {len(synapses)} synapses of {total}")
 
-    def _connect_natively(self, projection: Projection, arguments: dict[str, Any]) -> None:
+    def _connect_natively(self, projection: Projection) -> None:
         (pre, pre_slice), (post, post_slice) = (
             self.group(projection.pre), self.group(projection.post)
         )  # fmt: skip
         state = post.model.receptors[projection.receptor]
         synapses = self._synapses(pre.neurons[pre_slice], post.neurons[post_slice], post, state)
-        synapses.connect(**arguments)
+        synapses.connect(**self.plan.wirings[projection.name].rule)
         count = len(synapses)
         if count:
             self._set(synapses, *self._weights(projection, count))

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec import expressions as ex
-from netspec import realisation
 from netspec.backends.brian2.functions import vectorisable
+from netspec.execution import Execution
 from netspec.lowering import lower, own
-from netspec.network import Network
 
 # names of the adapter's own, which no name of a description can meet (`lowering.own`)
 ACTIVE, LEFT, REST = "active", "refractory_left", "refractory_steps"
@@ -21,16 +20,17 @@ ACTIVE, LEFT, REST = "active", "refractory_left", "refractory_steps"
 class Group:
     """The populations of one neuron model: a NeuronGroup and where each population lies in it."""
 
-    def __init__(self, network: Network, model_name: str, simulation: Any) -> None:
+    def __init__(self, execution: Execution, model_name: str) -> None:
+        network = execution.network
         self.model = network.models[model_name]
-        self.program = lower(self.model, simulation.dt)
+        self.program = lower(self.model, execution.dt)
         self.members = [p for p in network.populations if p.model == model_name]
         self.slices: dict[str, slice] = {}
         self.size = 0
         for population in self.members:
             self.slices[population.name] = slice(self.size, self.size + population.size)
             self.size += population.size
-        given = {p.name: realisation.parameters(network, p.name, simulation) for p in self.members}
+        given = {p.name: execution.parameters(p.name) for p in self.members}
         values: dict[str, list[Any]] = {}
         for population in self.members:
             drawn = given[population.name]

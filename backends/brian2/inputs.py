@@ -9,35 +9,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec import realisation
 from netspec.backends.brian2.building import Brian2Building
 from netspec.backends.brian2.groups import ACTIVE, Receiving
 from netspec.kernels import product
 from netspec.lowering import own
+from netspec.realisation import CurrentChange
 
-RARE = 0.3  # Poisson events per neuron and step, below which events are drawn, not numbers
 
-
-def _add(values: NDArray[Any], change: realisation.CurrentChange) -> None:
+def _add(values: NDArray[Any], change: CurrentChange) -> None:
     values[change.neurons] += change.level
 
 
-class Brian2Inputs(Brian2Building):
-    """Add inputs to a built network."""
+class Brian2Inputs:
+    """Adds inputs to a built network."""
 
-    def _timestep(self) -> NDArray[np.int64]:
-        """Return the memory of the clock's step counter, shape (1,)."""
-        counter: NDArray[np.int64] = self.b2.defaultclock.variables["timestep"].get_value()
-        return counter
+    def __init__(self, built: Brian2Building) -> None:
+        self.built, self.b2, self.plan = built, built.b2, built.plan
+        self.network, self.simulation = built.network, built.simulation
+        # currents into inputs that a continuous coupling sets
+        self.levels: dict[tuple[str, str], NDArray[Any]] = {}
 
-    # -- inputs -------------------------------------------------------------------------
-
-    def inputs(self) -> None:
+    def add(self) -> None:
         """Add couplings, currents, Poisson events, given spikes and sums over spikes."""
         couplings = [self._coupling(c) for c in self.network.continuous_projections]
         changes = self._current_changes()
         if couplings or changes:
-            clock, now = self.b2.defaultclock, self._timestep()
+            clock, now = self.b2.defaultclock, self.built.timestep()
 
             def before_step() -> None:
                 for update in changes.get(int(now[0]), ()):
@@ -45,7 +42,9 @@ class Brian2Inputs(Brian2Building):
                 for couple in couplings:
                     couple()
 
-            self.objects.append(self.b2.NetworkOperation(before_step, when="start", clock=clock))
+            self.built.objects.append(
+                self.b2.NetworkOperation(before_step, when="start", clock=clock)
+            )
         self._poisson()
         self._given_spikes()
         self._deliver()
@@ -53,7 +52,7 @@ class Brian2Inputs(Brian2Building):
     def _coupling(self, coupling: Any) -> Any:
         """Return a function that sets S_i = sum_j w_ij s_j."""
         (pre, source_slice), (post, target_slice) = (
-            self.group(coupling.pre), self.group(coupling.post)
+            self.built.group(coupling.pre), self.built.group(coupling.post)
         )  # fmt: skip
         source = pre.array(coupling.source)[source_slice]
         target = post.array(coupling.target)[target_slice]
@@ -75,7 +74,7 @@ class Brian2Inputs(Brian2Building):
 
         That is the input itself, unless a continuous coupling sets it at every step.
         """
-        group, where = self.group(population)
+        group, where = self.built.group(population)
         coupled = {(c.post, c.target) for c in self.network.continuous_projections}
         if (population, port) not in coupled:
             return group.array(port)[where]
@@ -84,7 +83,7 @@ class Brian2Inputs(Brian2Building):
     def _current_changes(self) -> dict[int, list[Callable[[], None]]]:
         """Return step -> functions that change currents; those of step 0 are called at once."""
         changes: dict[int, list[Callable[[], None]]] = {}
-        for change in realisation.current_changes(self.network, self.simulation):
+        for change in self.built.execution.current_changes:
             values = self._currents(change.population, change.port)
             apply = functools.partial(_add, values, change)
             if change.step == 0:
@@ -98,12 +97,12 @@ class Brian2Inputs(Brian2Building):
         kinds: dict[tuple[str, str, int, int], dict[str, Any]] = {}
         for poisson in self.network.poisson_inputs:
             population = self.network.population(poisson.target)
-            group, where = self.group(poisson.target)
+            group, where = self.built.group(poisson.target)
             state = group.model.receptors[poisson.receptor]
-            start = self.simulation.steps(poisson.delay)
-            mean = poisson.rate * poisson.number * self.dt * 1e-3
-            if mean < RARE:
-                self.deliveries.append(
+            events = self.plan.poisson[poisson.name]
+            start, mean = events.start, events.mean
+            if events.rare:
+                self.built.deliveries.append(
                     self._rare_events(group.receiving(state, where), mean, poisson.weight, start)
                 )
                 continue
@@ -116,7 +115,7 @@ class Brian2Inputs(Brian2Building):
             found = kinds.setdefault(key, zeros)
             found["mean"][where], found["weight"][where] = mean, poisson.weight
         for index, ((model, state, start, _), values) in enumerate(kinds.items()):
-            group = self.groups[model]
+            group = self.built.groups[model]
             neurons = group.neurons
             names = {}
             for kind, array in values.items():
@@ -132,7 +131,7 @@ class Brian2Inputs(Brian2Building):
             operation = neurons.run_regularly(
                 code, when="synapses", order=1, name=f"poisson_{index}"
             )
-            self.objects.append(operation)
+            self.built.objects.append(operation)
 
     def _rare_events(
         self, target: Receiving, mean: float, weight: float, start: int
@@ -144,7 +143,7 @@ class Brian2Inputs(Brian2Building):
         """
         size = len(target.values)
         block = max(1, int(1e5 / max(mean * size, 1)))
-        generator = self.generator.spawn(1)[0]
+        generator = self.built.generator.spawn(1)[0]
         targets, bounds = np.empty(0, np.int64), [0] * (block + 1)
 
         def deliver(step: int) -> None:
@@ -164,7 +163,7 @@ class Brian2Inputs(Brian2Building):
         """Add the events of `SpikeInput` at the end of the step that they are due in."""
         due: dict[int, list[tuple[Receiving, int, float]]] = {}
         for source in self.network.spike_inputs:
-            group, where = self.group(source.target)
+            group, where = self.built.group(source.target)
             target = group.receiving(group.model.receptors[source.receptor], where)
             for t, neuron in zip(source.times, source.neurons, strict=True):
                 step = self.simulation.steps(t)
@@ -175,16 +174,18 @@ class Brian2Inputs(Brian2Building):
                 for target, neuron, weight in due.get(step, ()):
                     target.add_at(neuron, weight)
 
-            self.deliveries.append(deliver)
+            self.built.deliveries.append(deliver)
 
     def _deliver(self) -> None:
-        if not self.deliveries:
+        if not self.built.deliveries:
             return
-        clock, now = self.b2.defaultclock, self._timestep()
+        clock, now = self.b2.defaultclock, self.built.timestep()
 
         def deliver_all() -> None:
             step = int(now[0])
-            for deliver in self.deliveries:
+            for deliver in self.built.deliveries:
                 deliver(step)
 
-        self.objects.append(self.b2.NetworkOperation(deliver_all, when="synapses", clock=clock))
+        self.built.objects.append(
+            self.b2.NetworkOperation(deliver_all, when="synapses", clock=clock)
+        )

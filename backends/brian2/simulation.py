@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from netspec.answers import NO_NUMBER
-from netspec.backend import Outcome, Progress, RunRequest
-from netspec.backends.brian2.adapter import Brian2Backend
+from netspec.backends.brian2.building import Brian2Building
 from netspec.backends.brian2.groups import Group
 from netspec.backends.brian2.inputs import Brian2Inputs
+from netspec.backends.brian2.planning import Brian2Plan
+from netspec.execution import Execution, Progress
 from netspec.lowering import own
+from netspec.recording import Recording
 
 SCHEDULE = ["start", "groups", "synapses", "thresholds", "resets", "end"]
 
@@ -36,32 +37,38 @@ class Spikes:
     neurons: array[int] = field(default_factory=lambda: array("i"))
 
 
-class Brian2Simulation(Brian2Inputs):
-    """Build, run and read."""
+class Brian2Simulation:
+    """Builds a planned network, runs it and reads what it recorded."""
 
-    def __init__(self, backend: Brian2Backend, request: RunRequest, progress: Progress) -> None:
-        super().__init__(backend, request, progress)
+    def __init__(self, plan: Brian2Plan, progress: Progress) -> None:
+        self.execution = Execution(plan.request, progress)
+        self.built = Brian2Building(plan, self.execution)
+        self.b2, self.dt = self.built.b2, self.execution.dt
+        self.request, self.result = plan.request, self.execution.recording
+        self.network, self.simulation = plan.request.network, plan.request.simulation
+        self.samplers: dict[str, Any] = {}
         self.spikes: dict[str, Spikes] = {}  # by neuron model
         self.counted_from = 0.0
 
-    def outcome(self) -> Outcome:
+    def recording(self) -> Recording:
         """Run all phases."""
-        with self.phase("create"):
-            self.setup()
-            self.create()
-        with self.phase("connect"):
-            self.connect()
-        with self.phase("prepare"):
-            self.inputs()
+        phase = self.execution.phase
+        with phase("create"):
+            self.built.setup()
+            self.built.create()
+        with phase("connect"):
+            self.built.connect()
+        with phase("prepare"):
+            Brian2Inputs(self.built).add()
             self._record()
             if self.simulation.warmup_steps:
                 self._end_of_warmup()
-            brian_network = self.b2.Network(self.objects)
+            brian_network = self.b2.Network(self.built.objects)
             brian_network.schedule = SCHEDULE
             brian_network.run(0 * self.b2.ms)
             self._check_compiled(brian_network)
         self._simulate(brian_network)
-        with self.phase("read"):
+        with phase("read"):
             self._read()
         return self.result
 
@@ -80,17 +87,17 @@ class Brian2Simulation(Brian2Inputs):
     def _record(self) -> None:
         b2 = self.b2
         recorded = set(self.network.recorded())
-        for name, group in self.groups.items():
+        for name, group in self.built.groups.items():
             if recorded & set(group.slices):
                 self._record_spikes(name, group)
         for recorder in self.network.recorders:
             if not recorder.variables:
                 continue
-            group, where = self.group(recorder.target)
+            group, where = self.built.group(recorder.target)
             chosen = (
                 range(where.stop - where.start) if recorder.neurons is None else recorder.neurons
             )
-            every = self.simulation.steps(recorder.interval or self.dt, minimum=1)
+            every = self.request.sampling_steps(recorder)
             self.samplers[recorder.name] = b2.StateMonitor(
                 group.neurons,
                 list(map(own, recorder.variables)),
@@ -98,11 +105,11 @@ class Brian2Simulation(Brian2Inputs):
                 dt=every * self.dt * b2.ms,
                 when="start",  # the state at t, before the step that begins there
             )
-        self.objects += self.samplers.values()
+        self.built.objects += self.samplers.values()
 
     def _record_spikes(self, name: str, group: Group) -> None:
         """Keep the spikes of a group; SpikeMonitor does the same in several times the time."""
-        space, now = group.memory("_spikespace"), self._timestep()
+        space, now = group.memory("_spikespace"), self.built.timestep()
         found = self.spikes[name] = Spikes()
 
         def record() -> None:
@@ -111,7 +118,7 @@ class Brian2Simulation(Brian2Inputs):
                 found.counts.append(count)
                 found.neurons.frombytes(space[:count].tobytes())
 
-        self.objects.append(
+        self.built.objects.append(
             self.b2.NetworkOperation(record, when="thresholds", order=1, clock=self.b2.defaultclock)
         )
 
@@ -121,20 +128,22 @@ class Brian2Simulation(Brian2Inputs):
         Brian2 clears its spikes when a run begins. They are handed over in the step after, so those
         of the last step before a second run would be lost.
         """
-        now, end = self._timestep(), self.simulation.warmup_steps
+        now, end = self.built.timestep(), self.simulation.warmup_steps
 
         def look() -> None:
             if now[0] == end:
                 self.counted_from = time.perf_counter()
 
         clock = self.b2.defaultclock
-        self.objects.append(self.b2.NetworkOperation(look, when="start", order=-1, clock=clock))
+        self.built.objects.append(
+            self.b2.NetworkOperation(look, when="start", order=-1, clock=clock)
+        )
 
     def _simulate(self, brian_network: Any) -> None:
         b2, simulation = self.b2, self.simulation
 
         def report(elapsed: Any, completed: float, start: Any, duration: Any) -> None:
-            self.progress("simulate", completed)
+            self.execution.progress("simulate", completed)
 
         started = self.counted_from = time.perf_counter()
         brian_network.run(
@@ -142,19 +151,16 @@ class Brian2Simulation(Brian2Inputs):
         )
         self.result.seconds["warmup"] = self.counted_from - started
         self.result.seconds["simulate"] = time.perf_counter() - self.counted_from
-        if self._timestep()[0] != simulation.total_steps:
+        if self.built.timestep()[0] != simulation.total_steps:
             raise RuntimeError("Brian2 made another number of steps than asked for")
-        for group in self.groups.values():
-            for state in group.model.dynamics.states:
-                wrong = np.flatnonzero(~np.isfinite(group.array(state.name)))
-                if wrong.size:
-                    raise FloatingPointError(
-                        f"{state.name} of {wrong.size} neurons of {group.model.name} is no finite "
-                        f"number at the end: {NO_NUMBER}"
-                    )
+        for group in self.built.groups.values():
+            for population, where in group.slices.items():
+                for state in group.model.dynamics.states:
+                    values = group.array(state.name)[where]
+                    self.execution.check_finite(population, state.name, values)
         for name, sampler in self.samplers.items():
             recorder = next(r for r in self.network.recorders if r.name == name)
-            every = simulation.steps(recorder.interval or self.dt, minimum=1)
+            every = self.request.sampling_steps(recorder)
             if simulation.total_steps % every == 0:
                 sampler.record_single_timestep()  # the state at the very end
 
@@ -164,7 +170,7 @@ class Brian2Simulation(Brian2Inputs):
             steps = np.repeat(
                 np.frombuffer(spikes.steps, np.int64), np.frombuffer(spikes.counts, np.int64)
             )
-            for population, where in self.groups[name].slices.items():
+            for population, where in self.built.groups[name].slices.items():
                 if population in self.network.recorded():
                     inside = (neurons >= where.start) & (neurons < where.stop)
                     found = (neurons[inside] - where.start).astype(np.uint32)
@@ -185,7 +191,7 @@ class Brian2Simulation(Brian2Inputs):
 
     def _read_back(self) -> None:
         found = self.result.readback
-        for group in self.groups.values():
+        for group in self.built.groups.values():
             for population, where in group.slices.items():
                 for name in group.program.parameter_names:
                     found[f"parameters/{population}/{name}"] = (
@@ -194,15 +200,18 @@ class Brian2Simulation(Brian2Inputs):
                         else np.asarray(group.array(name)[where])
                     )
         for projection in self.network.projections:
-            if projection.name not in self.parts:  # it has no synapse
+            if projection.name not in self.built.parts:  # it has no synapse
                 for key, kind in (("pre", int), ("post", int), ("weight", float), ("delay", int)):
                     found[f"projections/{projection.name}/{key}"] = np.empty(0, kind)
                 continue
-            synapses, where = self.parts[projection.name]
-            (_, pre), (_, post) = self.group(projection.pre), self.group(projection.post)
+            synapses, where = self.built.parts[projection.name]
+            (_, pre), (_, post) = (
+                self.built.group(projection.pre),
+                self.built.group(projection.post),
+            )
             merged = (
                 synapses.source
-                is self.groups[str(self.network.population(projection.pre).model)].neurons
+                is self.built.groups[str(self.network.population(projection.pre).model)].neurons
             )
             i = np.asarray(synapses.i[:])[where] - (pre.start if merged else 0)
             j = np.asarray(synapses.j[:])[where] - (post.start if merged else 0)

@@ -1,4 +1,4 @@
-"""From a plan to a compiled GeNN model, kept and found again by its hash."""
+"""From a blueprint to a compiled GeNN model, kept and found again by its hash."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from netspec.backends.genn import device, host, kernels
-from netspec.backends.genn.plan import Code, Connections, Plan, Sums
+from netspec.backends.genn.blueprint import Blueprint, Code, Connections, Sums
 from netspec.errors import SimulationFailed
 
 NAME = "network"  # of the model in generated code
@@ -46,7 +46,7 @@ def _first_line(command: list[str], last: bool = False) -> str:
 
 
 def environment(backend: str) -> dict[str, str]:
-    """Return what compiles a plan: versions, flags, processor or device."""
+    """Return what compiles a blueprint: versions, flags, processor or device."""
     compiler = os.environ.get("CXX", "g++")
     found = {
         "pygenn": metadata.version("pygenn"),
@@ -93,15 +93,15 @@ def _compiler_flags(backend: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def compiled(plan: Plan, seconds: dict[str, float]) -> tuple[Any, Path]:
-    """Return a PyGeNN model of a plan, ready to be loaded, and the folder of its code.
+def compiled(blueprint: Blueprint, seconds: dict[str, float]) -> tuple[Any, Path]:
+    """Return a PyGeNN model of a blueprint, ready to be loaded, and the folder of its code.
 
     Compiles unless a model with the same hash is in the cache. A model appears there only when
     complete, and eight processes that want the same one compile it once.
 
     Parameters
     ----------
-    plan : Plan
+    blueprint : Blueprint
     seconds : dict
         Receives ``generate`` and ``compile``; the latter is what a cache spares.
 
@@ -112,22 +112,22 @@ def compiled(plan: Plan, seconds: dict[str, float]) -> tuple[Any, Path]:
     """
     folder = cache_folder() / "genn"
     folder.mkdir(parents=True, exist_ok=True)
-    place = folder / plan.digest(environment(plan.backend))[:32]
+    place = folder / blueprint.digest(environment(blueprint.backend))[:32]
     seconds["compile"] = 0.0
     with FileLock(folder / f"{place.name}.lock"):
         if not library(place).exists():
             started = time.perf_counter()
-            _compile(plan, folder, place)
+            _compile(blueprint, folder, place)
             seconds["compile"] = time.perf_counter() - started
     started = time.perf_counter()
-    model = model_of(plan)
+    model = model_of(blueprint)
     model.build(str(place), never_rebuild=True)
     seconds["generate"] = time.perf_counter() - started
     return model, place
 
 
 @contextlib.contextmanager
-def _folded(plan: Plan, scratch: Path) -> Iterator[None]:
+def _folded(blueprint: Blueprint, scratch: Path) -> Iterator[None]:
     """Change what GeNN generates before it is compiled, which PyGeNN does in one call."""
     from pygenn import genn_model
 
@@ -135,19 +135,19 @@ def _folded(plan: Plan, scratch: Path) -> Iterator[None]:
 
     def change_and_make(*arguments: Any, **keywords: Any) -> Any:
         code = scratch / f"{NAME}_CODE"
-        (scratch / UNFOLDED).write_text(kernels.fold(code, plan.slots))
+        (scratch / UNFOLDED).write_text(kernels.fold(code, blueprint.slots))
         return make(*arguments, **keywords)
 
-    genn_model.check_call = change_and_make if plan.slots else make
+    genn_model.check_call = change_and_make if blueprint.slots else make
     try:
         yield
     finally:
         genn_model.check_call = make
 
 
-def why_unfolded(plan: Plan, place: Path) -> str:
+def why_unfolded(blueprint: Blueprint, place: Path) -> str:
     """Return why a compiled model has GeNN's own kernels, if it was to have others."""
-    return (place / UNFOLDED).read_text() if plan.slots else ""
+    return (place / UNFOLDED).read_text() if blueprint.slots else ""
 
 
 def library(place: Path) -> Path:
@@ -155,11 +155,11 @@ def library(place: Path) -> Path:
     return place / f"{NAME}_CODE" / "librunner.so"
 
 
-def _compile(plan: Plan, folder: Path, place: Path) -> None:
+def _compile(blueprint: Blueprint, folder: Path, place: Path) -> None:
     scratch = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=folder))
     try:
-        with _compiler_flags(plan.backend), _folded(plan, scratch):
-            model_of(plan).build(str(scratch), always_rebuild=True)
+        with _compiler_flags(blueprint.backend), _folded(blueprint, scratch):
+            model_of(blueprint).build(str(scratch), always_rebuild=True)
             host.compile_host(scratch)
         shutil.rmtree(place, ignore_errors=True)  # of a compilation that was killed
         scratch.rename(place)
@@ -169,24 +169,26 @@ def _compile(plan: Plan, folder: Path, place: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def model_of(plan: Plan) -> Any:
-    """Return the PyGeNN model of a plan, neither built nor loaded."""
+def model_of(blueprint: Blueprint) -> Any:
+    """Return the PyGeNN model of a blueprint, neither built nor loaded."""
     import pygenn
 
     try:
         model = pygenn.GeNNModel(
-            plan.precision, NAME, backend=plan.backend, time_precision="double",
-            optimize_code=False, **_blocks(plan),
+            blueprint.precision, NAME, backend=blueprint.backend, time_precision="double",
+            optimize_code=False, **_blocks(blueprint),
         )  # fmt: skip
     except KeyError:  # PyGeNN leaves out what it cannot load
-        raise SimulationFailed(f"PyGeNN cannot load its backend {plan.backend}") from None
-    if model.backend_name != plan.backend:
-        raise SimulationFailed(f"asked for {plan.backend}, GeNN would use {model.backend_name}")
-    model.dt = plan.dt
+        raise SimulationFailed(f"PyGeNN cannot load its backend {blueprint.backend}") from None
+    if model.backend_name != blueprint.backend:
+        raise SimulationFailed(
+            f"asked for {blueprint.backend}, GeNN would use {model.backend_name}"
+        )
+    model.dt = blueprint.dt
     model.fuse_postsynaptic_models = True
     model.default_narrow_sparse_ind_enabled = True
     groups = {}
-    for neurons in plan.neurons:
+    for neurons in blueprint.neurons:
         code = _neuron_model(pygenn, neurons.code)
         initial = _initial(pygenn, neurons.code)
         group = model.add_neuron_population(
@@ -194,7 +196,7 @@ def model_of(plan: Plan) -> Any:
         )
         group.spike_recording_enabled = neurons.recorded
         groups[neurons.name] = group
-    for source in plan.sources:
+    for source in blueprint.sources:
         code = _source_model(pygenn, source.code)
         initial = _initial(pygenn, source.code)
         group = groups[source.population]
@@ -202,16 +204,16 @@ def model_of(plan: Plan) -> Any:
         added.target_var = source.target
     arrival = model.code_object = _arrival(pygenn)  # GeNN does not own it
     arrive = pygenn.init_postsynaptic(arrival)
-    for connections in plan.connections:
+    for connections in blueprint.connections:
         _add_connections(pygenn, model, groups, connections, arrive)
-    for sums in plan.sums:
+    for sums in blueprint.sums:
         _add_sums(pygenn, model, groups[sums.population], sums)
     return model
 
 
-def _blocks(plan: Plan) -> dict[str, Any]:
+def _blocks(blueprint: Blueprint) -> dict[str, Any]:
     """Return preferences that set the threads of a block, where kernels are folded."""
-    if not plan.slots:
+    if not blueprint.slots:
         return {}
     from pygenn import cuda_backend
 
@@ -262,9 +264,9 @@ def _arrival(pygenn: Any) -> Any:
 
 
 def _add_connections(
-    pygenn: Any, model: Any, groups: dict[str, Any], plan: Connections, arrive: Any
+    pygenn: Any, model: Any, groups: dict[str, Any], planned: Connections, arrive: Any
 ) -> None:
-    code = plan.code
+    code = planned.code
     weight_update = pygenn.create_weight_update_model(
         code.name,
         params=list(code.params),
@@ -275,7 +277,7 @@ def _add_connections(
     )
     initial: dict[str, Any] = {name: pygenn.init_var("Uninitialised") for name, _ in code.variables}
     made: list[Any] = [weight_update]
-    for name, (snippet, params) in plan.initial.items():
+    for name, (snippet, params) in planned.initial.items():
         made.append(
             pygenn.create_var_init_snippet(
                 snippet.name,
@@ -285,48 +287,54 @@ def _add_connections(
             )
         )
         initial[name] = pygenn.init_var(made[-1], params)
-    pre, post = groups[plan.pre], groups[plan.post]
+    pre, post = groups[planned.pre], groups[planned.post]
     update = pygenn.init_weight_update(
         weight_update,
-        plan.params,
+        planned.params,
         initial,
         pre_var_refs={name: pygenn.create_var_ref(pre, name) for name in code.presynaptic},
         post_var_refs={name: pygenn.create_var_ref(post, name) for name in code.postsynaptic},
     )
     connect = None
-    if plan.builder is not None:
+    if planned.builder is not None:
         made.append(
             pygenn.create_sparse_connect_init_snippet(
-                plan.builder.name,
-                params=list(plan.builder.params),
-                extra_global_params=list(plan.builder.tables),
-                **plan.builder.texts,
+                planned.builder.name,
+                params=list(planned.builder.params),
+                extra_global_params=list(planned.builder.tables),
+                **planned.builder.texts,
             )
         )
-        connect = pygenn.init_sparse_connectivity(made[-1], plan.builder_params)
-    added = model.add_synapse_population(plan.name, plan.matrix, pre, post, update, arrive, connect)
+        connect = pygenn.init_sparse_connectivity(made[-1], planned.builder_params)
+    added = model.add_synapse_population(
+        planned.name, planned.matrix, pre, post, update, arrive, connect
+    )
     added.code_objects = made  # GeNN does not own them
-    added.post_target_var = plan.target
-    added.max_dendritic_delay_timesteps = plan.slots
-    if plan.on_device:
+    added.post_target_var = planned.target
+    added.max_dendritic_delay_timesteps = planned.slots
+    if planned.on_device:
         added.sparse_connectivity_location = pygenn.VarLocation.DEVICE
         for name, _ in code.variables:
             added.set_wu_var_location(name, pygenn.VarLocation.DEVICE)
-    if plan.row:
-        added.max_connections = plan.row
+    if planned.row:
+        added.max_connections = planned.row
 
 
 def _read(pygenn: Any, names: Iterable[str]) -> list[tuple[Any, ...]]:
     return [(name, "scalar", pygenn.VarAccessMode.READ_ONLY) for name in names]
 
 
-def _add_sums(pygenn: Any, model: Any, group: Any, plan: Sums) -> None:
-    written = [(name, "scalar", pygenn.VarAccessMode.REDUCE_SUM) for name in plan.written]
+def _add_sums(pygenn: Any, model: Any, group: Any, planned: Sums) -> None:
+    written = [(name, "scalar", pygenn.VarAccessMode.REDUCE_SUM) for name in planned.written]
     update = pygenn.create_custom_update_model(
-        plan.code.name, var_refs=[*_read(pygenn, plan.read), *written], **plan.code.texts
+        planned.code.name,
+        var_refs=[*_read(pygenn, planned.read), *written],
+        **planned.code.texts,
     )
-    references = {name: pygenn.create_var_ref(group, name) for name in plan.read + plan.written}
-    added = model.add_custom_update(plan.name, SUMS, update, {}, {}, references)
+    references = {
+        name: pygenn.create_var_ref(group, name) for name in planned.read + planned.written
+    }
+    added = model.add_custom_update(planned.name, SUMS, update, {}, {}, references)
     added.code_object = update  # GeNN does not own it
 
 

@@ -6,27 +6,26 @@ import math
 from typing import Any
 
 from netspec.backends.genn import sampling
+from netspec.backends.genn.blueprint import Code, Source
 from netspec.backends.genn.neurons import arriving
-from netspec.backends.genn.plan import Code, Source
 from netspec.network import Network, PoissonInput, SpikeInput
 from netspec.simulation import Simulation
 
 
-def poisson_mean(poisson: PoissonInput, dt: float) -> float:
-    """Return the mean number of events per neuron and step."""
-    return poisson.rate * poisson.number * dt * 1e-3
-
-
 def poisson_code(
-    network: Network, poisson: PoissonInput, simulation: Simulation, by_product: bool
+    network: Network,
+    poisson: PoissonInput,
+    simulation: Simulation,
+    mean: float,
+    by_product: bool,
 ) -> Source:
-    """Return a source that draws one Poisson number per neuron and step."""
+    """Return a source that draws one Poisson number of a mean per neuron and step."""
     start = simulation.steps(poisson.delay)
     state = network.model_of(poisson.target).receptors[poisson.receptor]
     params: dict[str, float | int] = {"weight": poisson.weight}
     text = sampling.POISSON
     if by_product:
-        params["least"] = math.exp(-poisson_mean(poisson, simulation.dt))
+        params["least"] = math.exp(-mean)
         text = sampling.POISSON_BY_PRODUCT
     if start:
         # half a step before, so that rounding of the time does not matter

@@ -10,20 +10,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec import realisation
-from netspec.answers import NO_NUMBER
-from netspec.backend import Samples
 from netspec.backends.genn import host, inputs, sampling
 from netspec.backends.genn.building import GennBuilding
 from netspec.backends.genn.compiling import ConnectionTable
 from netspec.backends.genn.couplings import Coupled
+from netspec.backends.genn.planning import GennPlan
 from netspec.backends.genn.shards import Part, Piece, Spread, selection
 from netspec.backends.genn.weights import Grid
+from netspec.execution import Execution, Progress
 from netspec.lowering import own
 from netspec.network import ContinuousProjection, Projection
+from netspec.recording import Samples
 
 
-class GennNetwork(GennBuilding):
-    """A network that has the model to itself, or shares it with those of other runs."""
+class GennNetwork:
+    """A network that has the model to itself, or shares it with those of other runs.
+
+    Parameters
+    ----------
+    plan : GennPlan
+    progress : callable
+    run : str
+        A prefix of all names, if several runs share the model.
+    """
+
+    def __init__(self, plan: GennPlan, progress: Progress, run: str = "") -> None:
+        self.plan, self.execution = plan, Execution(plan.request, progress)
+        self.built = GennBuilding(plan, self.execution, run)
+        self.request, self.result = plan.request, self.execution.recording
+        self.network, self.simulation = plan.request.network, plan.request.simulation
+        self.parts, self.codes, self.pieces = self.built.parts, self.built.codes, self.built.pieces
 
     # -- loading ------------------------------------------------------------------------
 
@@ -42,14 +58,14 @@ class GennNetwork(GennBuilding):
                 for variable, value in code.values.items():
                     array = np.broadcast_to(np.asarray(value), code.neurons.size)
                     variables[variable].set_init_values(array[part.neurons])
-        for poisson in self.poisson:
+        for poisson in self.built.poisson:
             size = self.network.population(poisson.target).size
-            states = self.stream(poisson.name, "events").integers(0, 2**64, size, np.uint64)
-            table, guide = sampling.poisson_tables(inputs.poisson_mean(poisson, self.dt))
+            states = self.built.stream(poisson.name, "events").integers(0, 2**64, size, np.uint64)
+            table, guide = sampling.poisson_tables(self.request.poisson_mean(poisson))
             for part in self.parts[poisson.target]:
                 source = self.model.current_sources[part.named(inputs.source_name(poisson))]
                 source.vars["state"].set_init_values(states[part.neurons])
-                if not self.by_product:
+                if not self.plan.by_product:
                     source.extra_global_params["table"].set_init_values(table)
                     source.extra_global_params["guide"].set_init_values(guide)
         self._set_profiles()
@@ -60,26 +76,26 @@ class GennNetwork(GennBuilding):
         """Set what the code that draws synapses reads; yield what the connecting code reads."""
         pieces = self.pieces(projection)
         seeds = {
-            purpose: self.stream(projection.name, purpose).integers(
+            purpose: self.built.stream(projection.name, purpose).integers(
                 0, 2**64, (len(pieces), 1), np.uint64
             )
             for purpose in ("pairs", "weight", "later")
         }
         for number, piece in enumerate(pieces):
-            plan = self.planned[piece.name]
+            planned = self.built.connections[piece.name]
             group = self.model.synapse_populations[piece.name]
-            for name in plan.initial:
+            for name in planned.initial:
                 table = group.vars[name].extra_global_params["seed"]
                 table.set_init_values(seeds[name][number])
-            for name, _ in () if plan.builder is None else plan.builder.tables:
+            for name, _ in () if planned.builder is None else planned.builder.tables:
                 seed = seeds["pairs"][number]
-                yield group, name, seed if name == "seed" else self.lengths[piece.name]
+                yield group, name, seed if name == "seed" else self.built.lengths[piece.name]
 
     def _set_profiles(self) -> None:
         """Give dense couplings their weights, as a function of distance."""
-        for coupling in () if self.on_host else self.network.continuous_projections:
-            if coupling.kernel.kind != "uniform" and coupling.name not in self.waves:
-                group = self.model.synapse_populations[self.whole(coupling).name]
+        for coupling in self.built.on_device:
+            if coupling.kernel.kind != "uniform" and coupling.name not in self.plan.waves:
+                group = self.model.synapse_populations[self.built.whole(coupling).name]
                 size = self.network.population(coupling.pre).size
                 table = group.vars["weight"].extra_global_params["profile"]
                 table.set_init_values(coupling.kernel.values(size))
@@ -96,15 +112,16 @@ class GennNetwork(GennBuilding):
 
     def hand_over(self) -> None:
         """Write the synapses that netspec draws, block by block, and push them to the device."""
-        drawn = [p for p in self.network.projections if p.name in self.drawn]
+        wirings = self.plan.wirings
+        drawn = [p for p in self.network.projections if wirings[p.name].way == "given"]
         for index, projection in enumerate(drawn):
-            self.progress("hand_over", index / len(drawn))
+            self.execution.progress("hand_over", index / len(drawn))
             pieces = self.pieces(projection)
             for piece in pieces:
-                self._rows(piece.name)[1][:] = self.lengths[piece.name]
-            for block in self.synapse_blocks(projection):
+                self._rows(piece.name)[1][:] = self.built.lengths[piece.name]
+            for block in self.execution.synapse_blocks(projection):
                 for piece in pieces:
-                    self._write(piece, block, self.grids.get(projection.name))
+                    self._write(piece, block, self.plan.grids.get(projection.name))
             for piece in pieces:
                 group, *_ = self._rows(piece.name)
                 group.push_connectivity_to_device()
@@ -152,7 +169,7 @@ class GennNetwork(GennBuilding):
         self.before: dict[int, list[Callable[[], None]]] = {}
         # currents into the inputs that a continuous coupling sets at every step
         self.levels: dict[tuple[str, str], NDArray[np.float64]] = {}
-        for change in realisation.current_changes(self.network, self.simulation):
+        for change in self.execution.current_changes:
             if change.step > 0:
                 self.before.setdefault(change.step, []).append(self._change(change))
         for step, places in inputs.given_events(self.network, self.simulation).items():
@@ -175,10 +192,10 @@ class GennNetwork(GennBuilding):
         """
         from pygenn import types
 
-        couplings = [c for c in self.network.continuous_projections if c.name in self.waves]
+        couplings = [c for c in self.built.on_device if c.name in self.plan.waves]
         sent = set()
         for coupling in couplings:
-            group = self.model.synapse_populations[self.whole(coupling).name]
+            group = self.model.synapse_populations[self.built.whole(coupling).name]
             try:
                 queued = group._get_array("srcSpkCntEvent", types.Uint32)
             except IndexError:  # GeNN has given it the queue of another coupling
@@ -200,7 +217,7 @@ class GennNetwork(GennBuilding):
     def host_couplings(self) -> list[Coupled]:
         """Return what NumPy sets before a step; from now on `levels` are part of it."""
         found: dict[tuple[str, str], list[ContinuousProjection]] = {}
-        for coupling in self.network.continuous_projections if self.on_host else ():
+        for coupling in self.built.on_host:
             found.setdefault((coupling.post, coupling.target), []).append(coupling)
         couplings = []
         for place, parts in found.items():
@@ -261,7 +278,7 @@ class GennNetwork(GennBuilding):
 
     def _sampler(self, recorder: Any) -> tuple[int, Callable[[int], None]]:
         """Return the interval of a recorder in steps, and a function that takes a sample."""
-        every = self.simulation.steps(recorder.interval or self.dt, minimum=1)
+        every = self.request.sampling_steps(recorder)
         size = self.network.population(recorder.target).size
         chosen = np.arange(size) if recorder.neurons is None else np.array(recorder.neurons, int)
         count = self.simulation.total_steps // every
@@ -298,12 +315,7 @@ class GennNetwork(GennBuilding):
             for state in self.network.model_of(name).dynamics.states:
                 handle = self.variable(name, state.name)
                 handle.pull()
-                wrong = np.count_nonzero(~np.isfinite(handle.values()))
-                if wrong:
-                    raise FloatingPointError(
-                        f"{state.name} of {wrong} neurons of {name} is no finite number at the "
-                        f"end of seed {self.simulation.seed}: {NO_NUMBER}"
-                    )
+                self.execution.check_finite(name, state.name, handle.values())
 
     def read(self) -> None:
         """Put spikes and numbers of synapses into the result."""
@@ -311,18 +323,18 @@ class GennNetwork(GennBuilding):
             steps, neurons = (np.concatenate(column) for column in zip(*found, strict=True))
             self.result.spikes[name] = steps, neurons
         for projection in self.network.projections:
-            if projection.name in self.dense:
+            if self.plan.wirings[projection.name].way == "dense":
                 count = int(realisation.expected_synapses(self.network, projection))
             else:
                 count = sum(self._count_rows(piece.name) for piece in self.pieces(projection))
             self.result.synapses[projection.name] = count
         groups = ", ".join(f"{name} {len(p)}" for name, p in self.parts.items() if len(p) > 1)
-        self.result.info = {"device": self.model.backend_name, "precision": self.precision}
+        self.result.info = {"device": self.model.backend_name, "precision": self.plan.precision}
         self.result.info |= {"shards": groups} if groups else {}
 
     def _count_rows(self, name: str) -> int:
-        if self.planned[name].on_device:
-            return int(self.lengths[name].sum())
+        if self.built.connections[name].on_device:
+            return int(self.built.lengths[name].sum())
         group, lengths, *_ = self._rows(name)
         group._row_lengths.pull_from_device()
         if lengths.max(initial=0) > group.max_connections:
@@ -345,7 +357,7 @@ class GennNetwork(GennBuilding):
             for state in self.network.model_of(name).dynamics.states:
                 found[f"initial/{name}/{state.name}"] = self.variable(name, state.name).values()
         for projection in self.network.projections:
-            grid = self.grids.get(projection.name)
+            grid = self.plan.grids.get(projection.name)
             parts = [self._columns(piece, grid) for piece in self.pieces(projection)]
             columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
             order = np.lexsort([columns[key] for key in ("delay", "weight", "post", "pre")])
@@ -364,7 +376,7 @@ class GennNetwork(GennBuilding):
             "post": targets[filled].astype(np.int64) + piece.post.first,
         }
         # one value for all is a literal of the code, which GeNN does not give back
-        given = self.planned[piece.name].params
+        given = self.built.connections[piece.name].params
         for ours, theirs in (("weight", "weight"), ("delay", "later")):
             values = (
                 variables[theirs][filled]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from netspec import expressions as ex
 from netspec import realisation
-from netspec.backends.genn.plan import Code, Neurons
+from netspec.backends.genn.blueprint import Code, Neurons
 from netspec.lowering import StepProgram, lower, own
 from netspec.network import Network
 from netspec.simulation import Simulation

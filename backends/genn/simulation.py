@@ -9,49 +9,50 @@ from dataclasses import replace
 
 import numpy as np
 
-from netspec.backend import Execution, Outcome, Progress, RunRequest
 from netspec.backends.genn import host
-from netspec.backends.genn.adapter import GennBackend
 from netspec.backends.genn.compiling import SUMS, compiled, library, load, why_unfolded
 from netspec.backends.genn.couplings import together
 from netspec.backends.genn.network import GennNetwork
 from netspec.backends.genn.neurons import LEFT
+from netspec.backends.genn.planning import GennPlan
+from netspec.execution import Execution, Progress
+from netspec.recording import Recording
 
 FOLDED = "folded"  # in a manifest: two kernels a step
 CHUNK = 1000  # steps of spikes that a device keeps before the host collects them
 
 
-class GennSimulation(Execution):
-    """Build, run and read.
+class GennSimulation:
+    """Builds planned networks, runs them and reads what they recorded.
 
     Networks of several runs become groups of their own in one model. GeNN merges groups that are
     alike, so its kernels serve all of them at once, and each gets what it would get alone.
     """
 
-    def __init__(
-        self, backend: GennBackend, requests: Sequence[RunRequest], progress: Progress
-    ) -> None:
-        super().__init__(requests[0], progress)
-        self.backend, self.requests = backend, requests
-        on_gpu = backend.option(requests[0], "device") == "cuda"
-        self.decoder = ThreadPoolExecutor(1) if on_gpu else None
+    def __init__(self, plans: Sequence[GennPlan], progress: Progress) -> None:
+        self.first = plans[0]
+        # times and memory are those of all; each network has an execution of its own
+        self.execution = Execution(self.first.request, progress)
+        self.simulation = self.first.request.simulation
+        self.seconds = self.execution.recording.seconds
+        self.decoder = ThreadPoolExecutor(1) if self.first.on_gpu else None
         self.decoding: Future[None] | None = None
-        number = len(requests)
+        number = len(plans)
 
         def share(index: int) -> Progress:
             return lambda phase, fraction: progress(phase, (index + fraction) / number)
 
         self.networks = [
-            GennNetwork(backend, request, share(k), f"{k}x" if number > 1 else "")
-            for k, request in enumerate(requests)
+            GennNetwork(plan, share(k), f"{k}x" if number > 1 else "")
+            for k, plan in enumerate(plans)
         ]
 
-    def outcomes(self) -> Iterator[Outcome]:
+    def recordings(self) -> Iterator[Recording]:
         """Run all phases; times and memory are those of all runs together.
 
         Yields
         ------
-        Outcome
+        Recording
             Of each network in turn, up to one that went wrong.
 
         Raises
@@ -59,23 +60,23 @@ class GennSimulation(Execution):
         FloatingPointError
             If a state has become infinite, or no number.
         """
-        self.backend.check_memory(self.requests)
-        with self.phase("create"):
+        phase = self.execution.phase
+        with phase("create"):
             for network in self.networks:
-                network.create()
-        with self.phase("connect"):
+                network.built.create()
+        with phase("connect"):
             for network in self.networks:
-                network.connect()
-        with self.phase("prepare"):  # its parts are timed as well
+                network.built.connect()
+        with phase("prepare"):  # its parts are timed as well
             self._load()
-            with self.phase("hand_over"):
+            with phase("hand_over"):
                 for network in self.networks:
                     network.hand_over()
             self._prepare()
         self._simulate()
         if self.kernels == FOLDED:
             host.forget_steps(library(self.place))
-        with self.phase("read"):
+        with phase("read"):
             for network in self.networks:
                 network.read()
                 network.result.info |= {"kernels": self.kernels} if self.kernels else {}
@@ -83,38 +84,38 @@ class GennSimulation(Execution):
             network.check_finite()
             yield replace(
                 network.result,
-                seconds=self.result.seconds,
-                memory=self.result.memory,
+                seconds=self.seconds,
+                memory=self.execution.recording.memory,
                 runs=len(self.networks),
             )
 
     def _load(self) -> None:
         """Compile the model, unless it is there, give it all values, and load it."""
-        plans = [network.plan() for network in self.networks]
+        each = [network.built.blueprint() for network in self.networks]
         # a model of all of them; the rest is the same for all
-        plan = replace(
-            plans[0],
-            neurons=tuple(entry for plan in plans for entry in plan.neurons),
-            sources=tuple(entry for plan in plans for entry in plan.sources),
-            connections=tuple(entry for plan in plans for entry in plan.connections),
-            sums=tuple(entry for plan in plans for entry in plan.sums),
+        blueprint = replace(
+            each[0],
+            neurons=tuple(entry for one in each for entry in one.neurons),
+            sources=tuple(entry for one in each for entry in one.sources),
+            connections=tuple(entry for one in each for entry in one.connections),
+            sums=tuple(entry for one in each for entry in one.sums),
         )
-        self.model, self.place = compiled(plan, self.result.seconds)
-        steps, loop = self.simulation.total_steps, self.backend.loop(self.request)
+        self.model, self.place = compiled(blueprint, self.seconds)
+        steps, loop = self.simulation.total_steps, self.first.loop
         # as even as can be, so that the last chunk is nearly full
         self.chunk = -(-steps // -(-steps // CHUNK))
         self.kernels = ""
-        if plan.slots:
-            why = why_unfolded(plan, self.place)
+        if blueprint.slots:
+            why = why_unfolded(blueprint, self.place)
             self.kernels = f"GeNN's own, since its code has changed: {why}" if why else FOLDED
             loop = "native" if why and loop == "graph" else loop
         if loop == "graph":  # only such a chunk can be repeated
-            even = 2 * plan.slots
+            even = 2 * blueprint.slots
             self.chunk = max(min(CHUNK, steps) // even, 1) * even
-        self.recorded = any(neurons.recorded for neurons in plan.neurons)
+        self.recorded = any(neurons.recorded for neurons in blueprint.neurons)
         tables = [t for network in self.networks for t in network.give_values(self.model)]
-        load(self.model, self.chunk if self.recorded else None, tables, self.result.seconds)
-        before = SUMS if plan.sums else None
+        load(self.model, self.chunk if self.recorded else None, tables, self.seconds)
+        before = SUMS if blueprint.sums else None
         if loop == "python":
             self.make_steps = host.python_steps(self.model, before)
         else:
@@ -145,9 +146,9 @@ class GennSimulation(Execution):
             started = time.perf_counter()
             self._advance(step, stop)
             self._wait()
-            self.result.seconds[phase] = time.perf_counter() - started
+            self.seconds[phase] = time.perf_counter() - started
             if phase == "warmup":
-                self.progress(phase, 1.0)
+                self.execution.progress(phase, 1.0)
             step = stop
         if self.model.timestep != simulation.total_steps:
             raise RuntimeError("GeNN made another number of steps than asked for")
@@ -172,7 +173,7 @@ class GennSimulation(Execution):
                     sample(step)
             if step % self.chunk == 0 or step == total:
                 self._collect(step)
-                self.progress("simulate", step / total)
+                self.execution.progress("simulate", step / total)
 
     def _wait(self) -> None:
         """Wait until the device has made all steps, and all spikes are decoded.

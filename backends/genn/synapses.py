@@ -12,8 +12,8 @@ from scipy.stats import poisson
 from netspec import connectivity as rules
 from netspec import distributions as dist
 from netspec.backends.genn import sampling
+from netspec.backends.genn.blueprint import Code, Connections
 from netspec.backends.genn.neurons import arriving, coupled
-from netspec.backends.genn.plan import Code, Connections
 from netspec.backends.genn.shards import Part, Piece
 from netspec.backends.genn.weights import STEPS, Grid, fixed_weight
 from netspec.grid import bounded, longest_delay

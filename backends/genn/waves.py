@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from netspec import kernels
+from netspec.backends.genn.blueprint import Code, Connections, Sums
 from netspec.backends.genn.neurons import NeuronCode
-from netspec.backends.genn.plan import Code, Connections, Sums
 from netspec.backends.genn.shards import Piece
 from netspec.backends.genn.synapses import coupling_with
 from netspec.lowering import own

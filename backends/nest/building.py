@@ -18,16 +18,9 @@ from numpy.typing import NDArray
 
 from netspec import connectivity as rules
 from netspec import distributions as dist
-from netspec import realisation
-from netspec.backend import Execution, Progress, RunRequest
-from netspec.backends.nest.adapter import FIRST_DC_STEP, FIRST_POISSON_STEP, NestBackend
-from netspec.backends.nest.models import (
-    BLOCK,
-    IAF_BW_2001,
-    NativeModel,
-    magnesium_block,
-    native_model,
-)
+from netspec.backends.nest.models import NativeModel
+from netspec.backends.nest.planning import FIRST_DC_STEP, NestPlan
+from netspec.execution import Execution
 from netspec.network import Projection
 from netspec.streams import simulator_seed
 
@@ -35,29 +28,33 @@ COUPLING_BLOCK = 500_000  # pairs handed to NEST at once
 LEANEST_SYNAPSE = {"synapse_model": "static_synapse_hom_w_hpc"}  # 8 bytes
 
 
-class NestBuilding(Execution):
-    """Make a network in NEST's kernel; the kernel's state lives here and nowhere else."""
+class NestBuilding:
+    """Makes a network in NEST's kernel; the kernel's state lives here and nowhere else.
 
-    def __init__(self, backend: NestBackend, request: RunRequest, progress: Progress) -> None:
+    Parameters
+    ----------
+    plan : NestPlan
+    execution : Execution
+        Of the plan's request; its recording receives what is known of the network made.
+    """
+
+    def __init__(self, plan: NestPlan, execution: Execution) -> None:
         os.environ.setdefault("PYNEST_QUIET", "1")
         import nest
 
-        super().__init__(request, progress)
-        self.nest, self.backend = nest, backend
+        self.nest, self.plan, self.execution = nest, plan, execution
+        self.request, self.recording = plan.request, execution.recording
+        self.network, self.simulation = plan.request.network, plan.request.simulation
+        self.dt = self.simulation.dt
         self.populations: dict[str, Any] = {}
         self.natives: dict[str, NativeModel] = {}
         self.recorders: dict[str, Any] = {}
         self.meters: dict[str, Any] = {}
         self.ports: dict[str, dict[str, int]] = {}
-        self.nmda_factor: dict[str, float] = {}
         # every rank makes the same calls in the same order; only what is local differs
         self.rank, self.ranks = nest.Rank(), nest.NumProcesses()
         # what changes before any device can act; see `_inject_stepped` for the rest
-        self.changes = [
-            change
-            for change in realisation.current_changes(request.network, request.simulation)
-            if change.step < FIRST_DC_STEP
-        ]
+        self.changes = [c for c in execution.current_changes if c.step < FIRST_DC_STEP]
 
     def setup(self) -> None:
         """Reset the kernel and set threads, resolution and seed."""
@@ -78,7 +75,7 @@ class NestBuilding(Execution):
         taken = nest.total_num_virtual_procs, nest.local_num_threads
         if taken != (processes, self.request.threads) or abs(nest.resolution - self.dt) > 1e-9:
             raise RuntimeError("NEST did not take over the number of threads or the resolution")
-        self.result.info = {
+        self.recording.info = {
             "virtual processes": str(processes),
             "threads": str(nest.local_num_threads),
             "mpi": str(nest.build_info["have_mpi"]),
@@ -87,21 +84,16 @@ class NestBuilding(Execution):
 
     def create(self) -> None:
         """Create all populations with their parameters and initial values."""
-        exact = self.backend.option(self.request, "nmda") == "exact"
         for population in self.network.populations:
-            native = native_model(self.network.model_of(population))
-            if native is None:
-                raise RuntimeError(f"no native model for {population.name}")
-            theirs = native.theirs + ("_exact" if exact and native is IAF_BW_2001 else "")
-            given = realisation.parameters(self.network, population.name, self.simulation)
+            planned = self.plan.populations[population.name]
+            native, theirs = planned.native, planned.theirs
+            given = self.execution.parameters(population.name)
             # NEST rounds up what lies off the grid
             given["t_ref"] = np.rint(np.asarray(given["t_ref"]) / self.dt) * self.dt
             values = {native.parameters[k]: v for k, v in given.items() if k in native.parameters}
-            if native is IAF_BW_2001:
-                block = magnesium_block({name: float(given[name]) for name in BLOCK})
-                values["conc_Mg2"] = block.concentration
+            if planned.block is not None:
+                values["conc_Mg2"] = planned.block.concentration
                 values["gsl_error_tol"] = 1e-6
-                self.nmda_factor[population.name] = block.factor
             numbers = {k: float(v) for k, v in values.items() if np.ndim(v) == 0}
             arrays = {k: np.asarray(v).tolist() for k, v in values.items() if np.ndim(v)}
             nodes = self.nest.Create(theirs, population.size, params={} if arrays else numbers)
@@ -111,7 +103,7 @@ class NestBuilding(Execution):
             if arrays:
                 # set together, since NEST checks them against each other (V_reset < V_th)
                 self.set_local(population.name, numbers | arrays)
-            initial = realisation.initial_values(self.network, population.name, self.simulation)
+            initial = self.execution.initial_values(population.name)
             self.set_local(
                 population.name,
                 {native.recordables[ours]: initial[ours] for ours in native.settable},
@@ -155,24 +147,24 @@ class NestBuilding(Execution):
     def keep_local(self, base: str, population: str, found: Mapping[str, NDArray[Any]]) -> None:
         """Put what was read back of a population into the result."""
         for name, values in found.items():
-            self.result.readback[f"{base}/{name}"] = values
+            self.recording.readback[f"{base}/{name}"] = values
             self.note_local(f"{base}/{name}", self.local(population)[1])
 
     def note_local(self, name: str, positions: NDArray[np.int64]) -> None:
         """Say which neurons of a recorder or array this rank holds, if there are others."""
         if self.ranks > 1:
-            self.result.local[name] = positions
+            self.recording.local[name] = positions
 
     def devices(self) -> None:
         """Create recorders."""
-        nest, simulation = self.nest, self.simulation
+        nest = self.nest
         for name in self.network.recorded():
             self.recorders[name] = nest.Create("spike_recorder", params={"time_in_steps": True})
         for recorder in self.network.recorders:
             if not recorder.variables:
                 continue
             native = self.natives[recorder.target]
-            interval = simulation.steps(recorder.interval or self.dt, minimum=1) * self.dt
+            interval = self.request.sampling_steps(recorder) * self.dt
             self.meters[recorder.name] = nest.Create(
                 "multimeter",
                 params={
@@ -189,16 +181,14 @@ class NestBuilding(Execution):
         nest, network = self.nest, self.network
         total = len(network.projections) + len(network.continuous_projections)
         for index, projection in enumerate(network.projections):
-            self.progress("connect", index / max(total, 1))
+            self.execution.progress("connect", index / max(total, 1))
             before = nest.num_connections
             self._project(projection)
-            self.result.synapses[projection.name] = nest.num_connections - before
+            self.recording.synapses[projection.name] = nest.num_connections - before
         for coupling in network.continuous_projections:
             self._couple(coupling)
         for poisson in network.poisson_inputs:
-            # what a generator sends is first due three steps after its start, our own input a step
-            # after its delay; a delay of the synapse would cost memory
-            start = max(self.simulation.steps(poisson.delay) - FIRST_POISSON_STEP, 0) * self.dt
+            start = self.plan.poisson_starts[poisson.name] * self.dt
             generator = nest.Create(
                 "poisson_generator", params={"rate": poisson.rate * poisson.number, "start": start}
             )
@@ -237,7 +227,7 @@ class NestBuilding(Execution):
         NEST's limit of connections counts per model. What is to be read back has a model for each
         projection, by which it is found again.
         """
-        base = self.backend.synapse_model(self.request, projection)
+        base = self.plan.wirings[projection.name].synapse
         # the prefix keeps clear of models that NEST has itself
         name = f"netspec_{projection.name if self.request.readback else projection.receptor}_{base}"
         if name not in self.nest.synapse_models:
@@ -245,7 +235,7 @@ class NestBuilding(Execution):
         return name
 
     def _project(self, projection: Projection) -> None:
-        if not self.backend.draws(self.request, projection):
+        if not self.plan.wirings[projection.name].by_rule:
             self._hand_over(projection)
             return
         rule = projection.rule
@@ -308,7 +298,7 @@ class NestBuilding(Execution):
         pre = self.populations[projection.pre][0].global_id
         post = self.populations[projection.post][0].global_id
         model = self.copy(projection)
-        for block in self.synapse_blocks(projection):
+        for block in self.execution.synapse_blocks(projection):
             targets = block.post.astype(np.int64) + post
             own = slice(None) if self.ranks == 1 else targets % self.ranks == self.rank
             sources = block.pre[own].astype(np.int64) + pre
@@ -330,7 +320,8 @@ class NestBuilding(Execution):
         """Connect NMDA: spikes carry the gating, so every pair is a synapse."""
         pre, post = self.populations[coupling.pre], self.populations[coupling.post]
         size, sources = len(post), np.arange(len(pre), dtype=np.int64)
-        by_distance = coupling.kernel.values(size) * self.nmda_factor[coupling.post]
+        block = self.plan.populations[coupling.post].block
+        by_distance = coupling.kernel.values(size) * (1.0 if block is None else block.factor)
         own = self.local(coupling.post)[1]
         before = self.nest.num_connections
         # the matrix of all pairs is never whole
@@ -342,7 +333,7 @@ class NestBuilding(Execution):
                 np.repeat(targets + post[0].global_id, len(pre)),
                 self.synapse(coupling.post, "NMDA", weight, delay),
             )
-        self.result.synapses[coupling.name] = self.nest.num_connections - before
+        self.recording.synapses[coupling.name] = self.nest.num_connections - before
 
     def _inject_spikes(self) -> None:
         for source in self.network.spike_inputs:
@@ -370,7 +361,7 @@ class NestBuilding(Execution):
             if self.natives[change.population].current_parameter is None and change.level:
                 self._dc(change.population, change.neurons, change.level)
         for population in self.network.populations:
-            given = realisation.parameters(self.network, population.name, self.simulation)
+            given = self.execution.parameters(population.name)
             if self.natives[population.name].current_parameter is None and np.any(given["I_e"]):
                 values = np.broadcast_to(np.asarray(given["I_e"]), population.size)
                 for level in np.unique(values):

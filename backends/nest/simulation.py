@@ -7,43 +7,50 @@ from typing import Any
 
 import numpy as np
 
-from netspec import realisation
-from netspec.backend import Outcome
 from netspec.backends.nest.building import NestBuilding
+from netspec.backends.nest.planning import NestPlan
+from netspec.execution import Execution, Progress
 from netspec.machine import memory_mib
+from netspec.recording import Recording
 
 CHUNK_MS = 50.0  # of model time between two looks at the progress; part of the method, keep it
 
 
-class NestSimulation(NestBuilding):
-    """Build, run and read."""
+class NestSimulation:
+    """Builds a planned network, runs it and reads what it recorded."""
 
-    def outcome(self) -> Outcome:
+    def __init__(self, plan: NestPlan, progress: Progress) -> None:
+        self.execution = Execution(plan.request, progress)
+        self.built = NestBuilding(plan, self.execution)
+        self.nest = self.built.nest
+        self.request, self.result = plan.request, self.execution.recording
+        self.network, self.simulation = plan.request.network, plan.request.simulation
+        self.dt = self.simulation.dt
+
+    def recording(self) -> Recording:
         """Run all phases."""
-        with self.phase("create"):
-            self.setup()
-            self.create()
-            self.devices()
-        with self.phase("connect"):
-            self.connect()
-        with self.phase("prepare"):
+        phase = self.execution.phase
+        with phase("create"):
+            self.built.setup()
+            self.built.create()
+            self.built.devices()
+        with phase("connect"):
+            self.built.connect()
+        with phase("prepare"):
             self.nest.Prepare()
         self._simulate()
-        with self.phase("read"):
+        with phase("read"):
             self._read()
         return self.result
 
     # -- time ---------------------------------------------------------------------------
 
     def _simulate(self) -> None:
-        simulation = self.simulation
-        changes = [c for c in self.changes if self.natives[c.population].current_parameter]
+        simulation, built = self.simulation, self.built
+        changes = [c for c in built.changes if built.natives[c.population].current_parameter]
         current = {
             population.name: np.broadcast_to(
-                np.asarray(
-                    realisation.parameters(self.network, population.name, simulation)["I_e"]
-                ),
-                population.size,
+                np.asarray(self.execution.parameters(population.name)["I_e"]), population.size
             ).copy()
             for population in self.network.populations
         }
@@ -62,12 +69,12 @@ class NestSimulation(NestBuilding):
                 phases[phase] += time.perf_counter() - started
                 self.result.memory[phase] = memory_mib()
                 step = stop
-                self.progress("simulate", step / simulation.total_steps)
+                self.execution.progress("simulate", step / simulation.total_steps)
             for change in (c for c in changes if c.step == stop and len(c.neurons)):
                 own = current[change.population]
                 own[change.neurons] += change.level
-                self.set_local(change.population, {"I_e": own})
-        if self.meters:
+                built.set_local(change.population, {"I_e": own})
+        if built.meters:
             # a multimeter hands over what it sampled when the next slice of time begins
             self.nest.Run(self.nest.min_delay)
         self.nest.Cleanup()
@@ -76,9 +83,9 @@ class NestSimulation(NestBuilding):
     # -- reading ------------------------------------------------------------------------
 
     def _read(self) -> None:
-        for name, recorder in self.recorders.items():
+        for name, recorder in self.built.recorders.items():
             events = recorder.events
-            first = self.populations[name][0].global_id
+            first = self.built.populations[name][0].global_id
             steps = np.asarray(events["times"], np.int64)
             inside = steps <= self.simulation.total_steps
             neurons = (np.asarray(events["senders"], np.int64) - first).astype(np.uint32)
@@ -90,27 +97,30 @@ class NestSimulation(NestBuilding):
             self._read_back()
 
     def _read_samples(self, recorder: Any) -> None:
-        events = self.meters[recorder.name].events
+        events = self.built.meters[recorder.name].events
         order = np.lexsort((events["senders"], events["times"]))
         order = order[np.asarray(events["times"])[order] <= self.simulation.total_steps]
-        own = self.local(recorder.target)[1]
+        own = self.built.local(recorder.target)[1]
         held = own if recorder.neurons is None else np.flatnonzero(np.isin(recorder.neurons, own))
-        self.note_local(recorder.name, held)
-        every = self.simulation.steps(recorder.interval or self.dt, minimum=1)
+        self.built.note_local(recorder.name, held)
+        every = self.request.sampling_steps(recorder)
         steps = np.arange(every, self.simulation.total_steps + 1, every)
         shape = len(steps), len(held)
         if len(held) and not np.array_equal(np.unique(np.asarray(events["times"])[order]), steps):
             raise RuntimeError(f"{recorder.name}: NEST sampled at other steps than it was asked to")
         for ours in recorder.variables:
-            theirs = self.natives[recorder.target].recordables[ours]
+            theirs = self.built.natives[recorder.target].recordables[ours]
             values = np.asarray(events[theirs])[order].reshape(shape)
             self.result.samples[recorder.name, ours] = (steps, values)
 
     def _read_back(self) -> None:
         found = self.result.readback
         for projection in self.network.projections:
-            pre, post = self.populations[projection.pre], self.populations[projection.post]
-            found_synapses = self.nest.GetConnections(pre, post, self.copy(projection))
+            pre, post = (
+                self.built.populations[projection.pre],
+                self.built.populations[projection.post],
+            )
+            found_synapses = self.nest.GetConnections(pre, post, self.built.copy(projection))
             keys = ("source", "target", "weight", "delay")
             nothing = {key: np.empty(0) for key in keys}  # a rank may hold none
             data = found_synapses.get(list(keys)) if len(found_synapses) else nothing

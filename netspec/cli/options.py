@@ -247,7 +247,7 @@ def options_of(given: list[str] | None, names: list[str]) -> dict[str, dict[str,
 
 
 def run_request(
-    backend: Backend,
+    backend: Backend[Any],
     network: Network,
     simulation: Simulation,
     connectivity: str,

@@ -88,13 +88,12 @@ def run(
     if realisation is not None:
         request = with_realisation(request, realisation)
     if dry_run:
-        chosen.check_options(request)
-        found = audit(network, simulation, request.threads, request.ranks)
-        ledger = chosen.ledger(request)
+        plan = chosen.plan(request)
+        found, ledger = audit(network, simulation, request.threads, request.ranks), plan.ledger
         if as_json:
             data = {"audit": found.to_dict(), "ledger": ledger.model_dump(mode="json")["entries"],
                     "spec_hash": serialization.spec_hash(network),
-                    "file": str(result_path(request, out))}  # fmt: skip
+                    "file": str(result_path(plan, out))}  # fmt: skip
             print_json(data)
         else:
             show_audit(found)

@@ -144,7 +144,7 @@ def test_kernels_of_the_ring_have_few_waves_at_any_size(size):
             options={"coupling": "waves", "precision": precision},
             approximations=("single-precision",),
         )
-        reasons = {entry.reason for entry in get_backend("genn").ledger(request).entries}
+        reasons = {entry.reason for entry in get_backend("genn").plan(request).ledger.entries}
         assert not any("dense product" in reason for reason in reasons)
 
 
@@ -181,7 +181,7 @@ def test_many_waves_are_a_dense_product_and_the_ledger_says_so(tmp_path):
             simulation=Simulation(duration=10.0),
             options={"coupling": "waves"},
         )
-        reasons = [entry.reason for entry in get_backend("genn").ledger(request).entries]
+        reasons = [entry.reason for entry in get_backend("genn").plan(request).ledger.entries]
         assert any(words in reason for reason in reasons)
         assert "one sum" in reasons
     host, device = (
@@ -279,7 +279,7 @@ def test_what_is_missing_for_a_gpu_is_a_sentence(tmp_path, monkeypatch):
 def test_a_single_run_on_a_gpu_is_said_to_be_not_reproducible():
     options = {"device": "cuda", "precision": "single"}
     request = RunRequest(network=noisy(), backend="genn", options=options)
-    (entry,) = get_backend("genn").ledger(request).grouped()[-1:]
+    (entry,) = get_backend("genn").plan(request).ledger.grouped()[-1:]
     assert "not reproducible to the bit" in entry[1].reason
 
 
@@ -306,7 +306,7 @@ def test_memory_follows_the_synapses():
 
     def memory(**more):
         described = netspec.circuits.microcircuit(**more)
-        return backend.memory(RunRequest(network=described, backend="genn"))
+        return backend.memory([backend.plan(RunRequest(network=described, backend="genn"))])
 
     # 7 bytes a synapse at full scale, rows padded by some percent
     per_synapse = (memory() - memory(connectivity_scale=0.5)) / (298_880_968 / 2)

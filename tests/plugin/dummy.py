@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from netspec import realisation
-from netspec.backend import Backend, Entry, Option, Outcome
+from netspec.backend import Backend, Entry, Option, Plan, Recording
 from netspec.expressions import evaluate
 from netspec.lowering import lower
 
@@ -31,7 +31,8 @@ class DummyBackend(Backend):
         "currents": Option("exact", ("exact", "none"), "none: currents are left out"),
     }
 
-    def entries(self, request):
+    def plan(self, request):
+        self.check_options(request)
         network = request.network
         entries = [Entry(thing=f"populations.{p.name}") for p in network.populations]
         for projection in network.projections:
@@ -43,12 +44,17 @@ class DummyBackend(Backend):
                       name="no-current", reason="it is left out", error="all of it")
                 for current in network.current_inputs
             ]  # fmt: skip
-        return entries
+        return Plan.of(self, request, entries)
 
-    def memory(self, request):
+    def memory(self, plans):
         return 10_000_000
 
-    def execute(self, request, progress):
+    def execute(self, plans, progress):
+        for plan in plans:
+            yield self.record(plan, progress)
+
+    def record(self, plan, progress):
+        request = plan.request
         log = Path(os.environ["DUMMY_LOG"])
         log.write_text(log.read_text() + "run\n" if log.exists() else "run\n")
         manners = self.option(request, "manners")
@@ -63,10 +69,12 @@ class DummyBackend(Backend):
             time.sleep(600)
         if manners == "slow":
             time.sleep(1)
-        outcome = Outcome()
+        started = time.perf_counter()
+        recording = Recording()
         for population in request.network.populations:
-            outcome.spikes[population.name] = self.simulate(request, population, progress)
-        return outcome
+            recording.spikes[population.name] = self.simulate(request, population, progress)
+        recording.seconds = {"warmup": 0.0, "simulate": time.perf_counter() - started}
+        return recording
 
     def simulate(self, request, population, progress):
         network, simulation = request.network, request.simulation

@@ -13,9 +13,12 @@ class Forgets(Brian2Backend):
 
     name = "forgets"
 
-    def execute(self, request, progress):
-        fewer = request.network.model_copy(update={"projections": request.network.projections[1:]})
-        return super().execute(request.model_copy(update={"network": fewer}), progress)
+    def execute(self, plans, progress):
+        recordings = super().execute(_other(plans, self, _fewer), progress)
+        for plan, recording in zip(plans, recordings, strict=True):
+            for projection in plan.request.network.projections:
+                recording.synapses.setdefault(projection.name, 1)  # it claims to have them
+            yield recording
 
 
 class Rests(Brian2Backend):
@@ -23,17 +26,8 @@ class Rests(Brian2Backend):
 
     name = "rests"
 
-    def execute(self, request, progress):
-        dt = request.simulation.dt
-
-        def longer(population):
-            given = population.parameters
-            t_ref = map_values(given["t_ref"], lambda value: value + dt)
-            return population.model_copy(update={"parameters": {**given, "t_ref": t_ref}})
-
-        changed = [longer(population) for population in request.network.populations]
-        network = _with_populations(request.network, changed)
-        return super().execute(request.model_copy(update={"network": network}), progress)
+    def execute(self, plans, progress):
+        return super().execute(_other(plans, self, _resting), progress)
 
 
 class Tardy(Brian2Backend):
@@ -41,16 +35,12 @@ class Tardy(Brian2Backend):
 
     name = "tardy"
 
-    def execute(self, request, progress):
-        network, dt = request.network, request.simulation.dt
-        later = network.model_copy(
-            update={"projections": tuple(_later(p, dt) for p in network.projections)}
-        )
-        outcome = super().execute(request.model_copy(update={"network": later}), progress)
-        for path in outcome.readback:
-            if path.endswith("/delay"):
-                outcome.readback[path] = outcome.readback[path] - 1
-        return outcome
+    def execute(self, plans, progress):
+        for recording in super().execute(_other(plans, self, _delayed), progress):
+            for path in recording.readback:
+                if path.endswith("/delay"):
+                    recording.readback[path] = recording.readback[path] - 1
+            yield recording
 
 
 class Absent(Brian2Backend):
@@ -60,6 +50,33 @@ class Absent(Brian2Backend):
 
     def status(self):
         return Status(False, "", "Build it.")
+
+
+def _other(plans, backend, change):
+    """Return the plans of other networks."""
+    networks = [change(plan.request.network, plan.request.simulation.dt) for plan in plans]
+    return [
+        backend.plan(plan.request.model_copy(update={"network": network}))
+        for plan, network in zip(plans, networks, strict=True)
+    ]
+
+
+def _fewer(network, dt):
+    return network.model_copy(update={"projections": network.projections[1:]})
+
+
+def _resting(network, dt):
+    def longer(population):
+        given = population.parameters
+        t_ref = map_values(given["t_ref"], lambda value: value + dt)
+        return population.model_copy(update={"parameters": {**given, "t_ref": t_ref}})
+
+    return _with_populations(network, [longer(population) for population in network.populations])
+
+
+def _delayed(network, dt):
+    later = tuple(_later(projection, dt) for projection in network.projections)
+    return network.model_copy(update={"projections": later})
 
 
 def _with_populations(network, populations):

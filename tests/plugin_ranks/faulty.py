@@ -12,7 +12,7 @@ from netspec.ranks import own_rank
 class FaultyNest(NestBackend):
     name = "faulty"
 
-    def execute(self, request, progress):
+    def execute(self, plans, progress):
         mine = own_rank() == int(os.environ["FAULTY_RANK"])
 
         def fail_in_time(phase, fraction):
@@ -23,4 +23,4 @@ class FaultyNest(NestBackend):
                 time.sleep(0.5)  # the others run on, into a wait for this rank
                 raise ArithmeticError("a rank of the test's own")
 
-        return super().execute(request, fail_in_time)
+        return super().execute(plans, fail_in_time)

@@ -4,9 +4,9 @@ from itertools import chain
 
 import numpy as np
 
-from netspec.backend import Outcome
 from netspec.circuits import Cue
 from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
+from netspec.recording import Recording
 from netspec.results import open_run, write_run
 from netspec.validation.margins import Margins
 from netspec.validation.validating import judge_existing
@@ -73,7 +73,7 @@ def microcircuit(folder, backends, seeds, populations=8, factors=None, scale=0.1
 def written(folder, given, spikes):
     """Write a result file and open it."""
     path = folder / f"{given['name']}-{given['backend']}-seed{given['seed']}.h5"
-    write_run(path, given, Outcome(spikes=spikes))
+    write_run(path, given, Recording(spikes=spikes))
     return open_run(path)
 
 

@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from netspec import circuits
-from netspec.backend import Outcome
 from netspec.cli import app
 from netspec.errors import ResultFileError, UsageError
+from netspec.recording import Recording
 from netspec.results import write_run
 from netspec.validation.ensemble import published_rates
 from netspec.validation.existing import compare_existing, load_runs
@@ -47,7 +47,7 @@ def write(folder, backend, rates, first=1, **changes):
     folder.mkdir(parents=True, exist_ok=True)
     for seed, rate in enumerate(rates, start=first):
         rng = np.random.default_rng([seed, *backend.encode()])
-        outcome = Outcome(spikes={"E": spikes(rng, rate)})
+        outcome = Recording(spikes={"E": spikes(rng, rate)})
         name = f"pair-{backend}-seed{seed}-{len(list(folder.iterdir()))}.h5"
         write_run(folder / name, manifest(backend, seed, **changes), outcome)
     return folder
@@ -201,7 +201,7 @@ def test_a_ring_with_a_cue_is_judged_by_its_trials(tmp_path):
                 tmp_path / backend / f"{seed}.h5",
                 manifest(backend, seed, warmup=5000, total=total, name="working_memory",
                          sizes=sizes, step_currents=[cue]),
-                Outcome(spikes=trains),
+                Recording(spikes=trains),
             )  # fmt: skip
     margins = Margins().declare_text("bias=15")
     near, far = (
@@ -303,7 +303,7 @@ def two_populations(folder, backend, names, first=1, **changes):
             inside = neurons < sizes[name]
             trains[name] = steps[inside], neurons[inside]
         known = manifest(backend, seed, sizes={name: sizes[name] for name in names}, **changes)
-        write_run(folder / f"pair-{backend}-{seed}.h5", known, Outcome(spikes=trains))
+        write_run(folder / f"pair-{backend}-{seed}.h5", known, Recording(spikes=trains))
     return folder
 
 

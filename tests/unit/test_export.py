@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from scipy.io import loadmat
 
 import netspec
-from netspec.backend import Outcome
 from netspec.cli import app
 from netspec.errors import ResultFileError, UsageError
+from netspec.recording import Recording
 from netspec.results import Run, open_run, write_run
 from netspec.validation import export as exporting
 from netspec.validation.content import Content, Signal, Trains, content_of, differences
@@ -344,7 +344,7 @@ def test_all_of_a_full_microcircuit_is_written_to_nwb_within_a_minute(tmp_path):
         "simulation": {"dt": 0.1}, "warmup_steps": 0, "total_steps": total,
         "sizes": {"all": neurons}, "recorders": {},
     }  # fmt: skip
-    write_run(tmp_path / "run.h5", manifest, Outcome(spikes=spikes))
+    write_run(tmp_path / "run.h5", manifest, Recording(spikes=spikes))
     started = time.perf_counter()
     export(open_run(tmp_path / "run.h5"), tmp_path / "all.nwb", "nwb")
     assert time.perf_counter() - started < 60

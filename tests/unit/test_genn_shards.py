@@ -75,8 +75,7 @@ def test_memory_of_shards_is_somewhat_more():
     backend, network = get_backend("genn"), netspec.circuits.microcircuit()
 
     def memory(choice):
-        return backend.memory(
-            RunRequest(network=network, backend="genn", options={"shards": choice})
-        )
+        request = RunRequest(network=network, backend="genn", options={"shards": choice})
+        return backend.memory([backend.plan(request)])
 
     assert 1.0 < memory("L4E:9,L5E:4,L4I:3,L6I:2") / memory("none") < 1.3

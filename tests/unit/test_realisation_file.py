@@ -21,7 +21,7 @@ from netspec.backend import Execution, RunRequest
 from netspec.cli import app
 from netspec.errors import ResultFileError, UsageError
 from netspec.realisation_file import Realisation, reference, write_realisation
-from netspec.running import result_path, with_realisation
+from netspec.running import planned, result_path, with_realisation
 from netspec.serialization import network_from, with_values
 from netspec.simulation import Simulation
 from netspec.testing.strategies import network_data
@@ -223,12 +223,12 @@ def test_a_file_changes_no_name_unless_other_versions_drew_it(whole, tmp_path):
     )
     used = with_realisation(request.model_copy(update={"connectivity": "native"}), whole)
     assert used.connectivity == "shared"
-    assert result_path(used, tmp_path) == result_path(request, tmp_path)
+    assert result_path(planned(used), tmp_path) == result_path(planned(request), tmp_path)
     older = used.realisation.model_copy(
         update={"versions": {**used.realisation.versions, "numpy": "1.0"}}
     )
     used = used.model_copy(update={"realisation": older})
-    assert result_path(used, tmp_path) != result_path(request, tmp_path)
+    assert result_path(planned(used), tmp_path) != result_path(planned(request), tmp_path)
 
 
 def test_an_adapter_asks_for_the_same_with_and_without_a_file(whole):

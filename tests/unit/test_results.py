@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from netspec.backend import Outcome
 from netspec.errors import ResultFileError, UsageError
+from netspec.recording import Recording
 from netspec.results import SpikeData, open_run, write_run
 
 MANIFEST = {
@@ -22,7 +22,7 @@ STEPS, NEURONS = [30, 10, 11, 11, 1, 20], [0, 1, 3, 2, 0, 1]
 
 
 def outcome():
-    return Outcome(
+    return Recording(
         spikes={
             "E": (np.array(STEPS), np.array(NEURONS, np.uint32)),
             "silent": (np.empty(0, np.int64), np.empty(0, np.uint32)),

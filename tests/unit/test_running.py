@@ -5,7 +5,7 @@ import pytest
 import netspec
 from netspec.backend import RunRequest, get_backend
 from netspec.errors import ResultFileError, UnsupportedError, UsageError
-from netspec.running import result_path
+from netspec.running import result_path as path_of
 from netspec.serialization import with_values
 
 RING = netspec.circuits.working_memory(size=8)
@@ -14,6 +14,10 @@ SHORT = netspec.Simulation(dt=0.1, warmup=0.0, duration=1.0)
 
 def request(backend="brian2", **fields):
     return RunRequest(network=RING, simulation=SHORT, backend=backend, **fields)
+
+
+def result_path(asked, out):
+    return path_of(get_backend(asked.backend).plan(asked), out)
 
 
 def test_what_is_agreed_to_but_not_used_and_defaults_written_out_change_no_name(tmp_path):
@@ -35,9 +39,8 @@ def test_the_result_of_another_request_is_refused(tmp_path):
 
 def test_nest_refuses_gating_that_differs_between_sender_and_receiver():
     changed = with_values(RING, {"populations.I.parameters.tau_NMDA": "20 ms"})
-    ledger = get_backend("nest").ledger(
-        RunRequest(network=changed, simulation=SHORT, backend="nest")
-    )
+    asked = RunRequest(network=changed, simulation=SHORT, backend="nest")
+    ledger = get_backend("nest").plan(asked).ledger
     with pytest.raises(UnsupportedError, match="tau_NMDA"):
         ledger.check(("all",))
 

@@ -12,6 +12,7 @@ from netspec.backend import RunRequest, get_backend
 from netspec.errors import BackendMissing
 from netspec.machine import free_memory
 from netspec.results import SpikeData
+from netspec.running import planned
 from netspec.validation import report, tables
 from netspec.validation.ensemble import Room, _Gate
 from netspec.validation.margins import Margins
@@ -174,7 +175,7 @@ def most_at_once(room, threads=1, runs=6):
 
 
 def test_runs_side_by_side_stay_within_jobs_memory_and_processors():
-    one = get_backend("nest").memory(RunRequest(network=NETWORK, backend="nest"))
+    one = get_backend("nest").memory([planned(RunRequest(network=NETWORK, backend="nest"))])
     assert most_at_once(Room(jobs=3, memory=10 * one)) == 3
     assert most_at_once(Room(jobs=3, memory=2 * one)) == 2
     assert most_at_once(Room(jobs=3, memory=1)) == 1  # too large for any room: by itself

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from netspec.backend import Backend, Progress, RunRequest, get_backend, versions
 from netspec.errors import SimulationFailed, UnsupportedError, UsageError
@@ -112,7 +113,7 @@ def climb(
     )
 
 
-def _why_not(backend: Backend, bench: Bench, network: Network, simulation: Simulation) -> str:
+def _why_not(backend: Backend[Any], bench: Bench, network: Network, simulation: Simulation) -> str:
     """Say why a backend cannot be asked at all; empty if it can.
 
     Approximations that nobody agreed to raise, as in every other command.
@@ -124,11 +125,11 @@ def _why_not(backend: Backend, bench: Bench, network: Network, simulation: Simul
         approximations=bench.approximations,
         options=dict(bench.options),
     )
-    backend.check_options(request)
+    ledger = backend.plan(request).ledger
     status = backend.status()
     if not status.available:
         return f"{NOT_INSTALLED}. {status.how_to_get}"
-    ledger = backend.ledger(request)
+    backend.check_machine(request)
     try:
         ledger.check(request.approximations)
     except UnsupportedError as error:

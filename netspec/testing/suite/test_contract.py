@@ -10,7 +10,7 @@ import netspec
 from netspec import CurrentInput, Simulation
 from netspec.backend import RunRequest, get_backend
 from netspec.errors import BackendMissing, SimulationFailed, UsageError
-from netspec.running import result_path
+from netspec.running import planned, result_path
 from netspec.testing.parts import network, neuron, trains
 
 
@@ -52,8 +52,9 @@ def test_the_estimate_of_memory_is_that_of_a_run(simulate, backend, declared):
     if declared.memory_within is None:
         pytest.skip(f"the estimate of {backend} is not declared to be fitted to measurements")
     circuit = netspec.circuits.microcircuit("pygenn", scale=0.1)
-    run = simulate(circuit, 5.0)
-    estimate = get_backend(backend).memory(RunRequest(network=circuit, backend=backend)) / 2**20
+    run, chosen = simulate(circuit, 5.0), get_backend(backend)
+    request = RunRequest(network=circuit, backend=backend)
+    estimate = chosen.memory([chosen.plan(request)]) / 2**20
     assert run.manifest["peak_memory_mib"] == pytest.approx(estimate, rel=declared.memory_within)
 
 
@@ -74,7 +75,7 @@ def processes_of(file):
 def test_a_run_past_its_time_limit_is_killed_and_leaves_nothing(backend, results):
     endless = Simulation(dt=0.1, warmup=0.0, duration=1e8, seed=1)
     request = RunRequest(network=driven(), simulation=endless, backend=backend)
-    file = result_path(request, results)
+    file = result_path(planned(request), results)
     with pytest.raises(SimulationFailed, match="took longer than 3 s and was killed"):
         netspec.run(driven(), backend, endless, threads=1, out=results, time_limit=3.0)
     assert not processes_of(file)

@@ -159,7 +159,7 @@ def test_a_current_from_time_zero_acts_from_the_first_step_or_is_named(simulate,
     )
     exact = oracle.solve(described, 0.1, 200)
     request = RunRequest(network=described, backend=backend)
-    named = get_backend(backend).ledger(request).approximations()
+    named = get_backend(backend).plan(request).ledger.approximations()
     if named:
         assert named == ["late-current"]
         with pytest.raises(UnsupportedError, match="--approximate late-current"):

@@ -92,7 +92,7 @@ def solution(described):
 def approximations(backend, described, options):
     """Return the approximations of NMDA; those of a precision are asked for by other options."""
     request = RunRequest(network=described, backend=backend, options=options)
-    return get_backend(backend).ledger(request).approximations()
+    return get_backend(backend).plan(request).ledger.approximations()
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def unusual(*names):
 
 
 def ledger(backend, described):
-    return get_backend(backend).ledger(RunRequest(network=described, backend=backend))
+    return get_backend(backend).plan(RunRequest(network=described, backend=backend)).ledger
 
 
 @pytest.mark.parametrize("name", NAMES)

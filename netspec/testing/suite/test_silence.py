@@ -241,7 +241,7 @@ def test_weights_of_which_most_draws_are_rejected_are_those_of_a_truncated_norma
 
 def ledger(backend, described, dt=DT):
     request = RunRequest(network=described, backend=backend, simulation=Simulation(dt=dt))
-    return get_backend(backend).ledger(request)
+    return get_backend(backend).plan(request).ledger
 
 
 def pulse(begin, end):

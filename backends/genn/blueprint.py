@@ -1,7 +1,7 @@
 """A GeNN model as plain data: what is compiled, and nothing that is not.
 
 Values that can change without another compilation (initial states of single neurons, synapses,
-tables, seeds) are not part of a plan; they are set when the compiled model is loaded.
+tables, seeds) are not part of a blueprint; they are set when the compiled model is loaded.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Sums:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Blueprint:
     """The whole model.
 
     Attributes
@@ -162,7 +162,7 @@ class Plan:
     slots: int = 0
 
     def digest(self, environment: dict[str, str]) -> str:
-        """Return a hash of the plan and of what compiles it (hexadecimal).
+        """Return a hash of the blueprint and of what compiles it (hexadecimal).
 
         Parameters
         ----------

@@ -1,0 +1,332 @@
+"""What NEST is to do with each thing of a network, decided once: the plan, and its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from netspec import connectivity as rules
+from netspec import distributions as dist
+from netspec import realisation
+from netspec.backend import Plan
+from netspec.backends.nest.models import (
+    BLOCK,
+    IAF_BW_2001,
+    IAF_PSC_EXP,
+    MagnesiumBlock,
+    NativeModel,
+    magnesium_block,
+    native_model,
+    nmda_entries,
+)
+from netspec.ledger import Entry
+from netspec.network import (
+    ContinuousProjection,
+    CurrentInput,
+    PoissonInput,
+    Population,
+    Projection,
+    Recorder,
+    SpikeInput,
+    StepCurrent,
+)
+from netspec.request import RunRequest
+
+FIRST_POISSON_STEP = 2  # the first step, from zero, at whose end a generator's events can be due
+FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current can act
+MAX_REDRAWS = 1000  # of one number of a distribution with bounds; then NEST raises an error
+UNLIKELY = 1e-9  # probability that a network is refused for it
+GATING = ("tau_x", "tau_NMDA", "alpha")
+
+
+@dataclass(frozen=True)
+class NativePopulation:
+    """A population as neurons of a model built into NEST.
+
+    Attributes
+    ----------
+    native : NativeModel
+    theirs : str
+        Name of the model in NEST.
+    block : MagnesiumBlock or None
+        How NEST computes the magnesium block, if the model has one.
+    """
+
+    native: NativeModel
+    theirs: str
+    block: MagnesiumBlock | None = None
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """How the synapses of a projection come about.
+
+    Attributes
+    ----------
+    by_rule : bool
+        NEST draws them itself; else netspec hands them over.
+    synapse : str
+        Synapse model of NEST.
+    """
+
+    by_rule: bool
+    synapse: str
+
+
+@dataclass(frozen=True)
+class NestPlan(Plan):
+    """What NEST will do for a request.
+
+    Attributes
+    ----------
+    populations : dict
+        Population -> its neurons in NEST; without those that the ledger calls unsupported.
+    wirings : dict
+        Projection -> how its synapses come about.
+    poisson_starts : dict
+        Poisson input -> step in which its generator starts.
+    """
+
+    populations: Mapping[str, NativePopulation]
+    wirings: Mapping[str, Wiring]
+    poisson_starts: Mapping[str, int]
+
+
+class NestPlanning:
+    """Goes through a network, thing by thing; `entries` collects the ledger's lines."""
+
+    late_current: ClassVar[str] = (
+        "iaf_bw_2001 takes currents from a generator only, "
+        "whose current does not act before the third step"
+    )
+
+    def __init__(self, request: RunRequest, options: Mapping[str, str]) -> None:
+        self.request, self.options = request, options
+        self.network, self.simulation = request.network, request.simulation
+        self.exact = options["nmda"] == "exact"
+        self.entries: list[Entry] = []
+        self.natives = {name: native_model(model) for name, model in self.network.models.items()}
+        self.given = {
+            population.name: realisation.parameters(self.network, population.name, self.simulation)
+            for population in self.network.populations
+            if self.native(population.name) is not None
+        }
+        self.populations: dict[str, NativePopulation] = {}
+        self.wirings: dict[str, Wiring] = {}
+        self.poisson_starts: dict[str, int] = {}
+
+    def decide(self) -> None:
+        """Decide everything, in the order of the description."""
+        network = self.network
+        tics = self.simulation.dt * 1000
+        if abs(tics - round(tics)) > 1e-9:
+            self._refuse("simulation.dt", "NEST's time steps are multiples of 0.001 ms")
+        for population in network.populations:
+            self._population(population)
+        for projection in network.projections:
+            self._projection(projection)
+        for coupling in network.continuous_projections:
+            self._coupling(coupling)
+        for poisson in network.poisson_inputs:
+            self._poisson(poisson)
+        for current in network.current_inputs:
+            self._current(f"current_inputs.{current.name}", current)
+        for stepped in network.step_currents:
+            self._current(f"step_currents.{stepped.name}", stepped)
+        for spikes in network.spike_inputs:
+            self._spikes(spikes)
+        for recorder in network.recorders:
+            self._recorder(recorder)
+
+    def native(self, population: str) -> NativeModel | None:
+        """Return NEST's counterpart of a population's model, or None."""
+        return self.natives[str(self.network.population(population).model)]
+
+    # -- the ledger's lines ---------------------------------------------------------------
+
+    def _exact(self, thing: str, reason: str = "") -> None:
+        self.entries.append(Entry(thing=thing, reason=reason))
+
+    def _refuse(self, thing: str, reason: str) -> None:
+        self.entries.append(Entry(thing=thing, status="unsupported", reason=reason))
+
+    def _exact_unless(self, wrong: str, thing: str, reason: str = "") -> None:
+        """Refuse for a reason, if there is one."""
+        if wrong:
+            self._refuse(thing, wrong)
+        else:
+            self._exact(thing, reason)
+
+    def _late(self, thing: str, step: int) -> None:
+        self.entries.append(
+            Entry(
+                thing=thing,
+                status="approximate",
+                name="late-current",
+                reason=self.late_current,
+                error=f"{FIRST_DC_STEP - step} steps without the current",
+            )
+        )
+
+    # -- populations and their couplings ----------------------------------------------------
+
+    def _population(self, population: Population) -> None:
+        thing, native = f"populations.{population.name}", self.native(population.name)
+        if native is None:
+            model = self.network.model_of(population)
+            self._refuse(
+                thing, f"the equations of {model.name!r} are those of no model built into NEST"
+            )
+            return
+        given = self.given[population.name]
+        steps = np.asarray(given["t_ref"]) / self.simulation.dt
+        self._exact(thing, f"native {native.theirs}")
+        if np.any(np.asarray(given["V_reset"]) >= np.asarray(given["V_th"])):
+            self._refuse(thing, "V_reset >= V_th")
+        if np.any(np.abs(steps - np.round(steps)) > 1e-6):
+            reason = "rounded to the nearest step before NEST sees it, which would round up"
+            self._exact(f"{thing}.parameters.t_ref", reason)
+        initial = realisation.initial_values(self.network, population.name, self.simulation)
+        for name, value in initial.items():
+            if name not in native.settable and np.any(np.asarray(value) != 0):
+                reason = f"{native.theirs} starts with {name} = 0, nothing else can be set"
+                self._refuse(f"{thing}.initial.{name}", reason)
+        block = None
+        if native is IAF_BW_2001:
+            block = self._magnesium(f"{thing}.parameters", given)
+        theirs = native.theirs + ("_exact" if self.exact and native is IAF_BW_2001 else "")
+        self.populations[population.name] = NativePopulation(native, theirs, block)
+
+    def _magnesium(self, thing: str, given: Mapping[str, Any]) -> MagnesiumBlock | None:
+        if np.any(np.asarray(given["E_AMPA"]) != np.asarray(given["E_NMDA"])):
+            reason = "iaf_bw_2001 has one reversal potential for AMPA and NMDA"
+            self._refuse(f"{thing}.E_NMDA", reason)
+        single = (*GATING, *BLOCK)
+        if any(np.ndim(given[name]) for name in single):
+            self._refuse(thing, f"one value a population is needed for {', '.join(single)}")
+            return None
+        if np.any(given["I_e"]):
+            self._late(f"{thing}.I_e", 0)
+        return magnesium_block({name: float(given[name]) for name in BLOCK})
+
+    def _coupling(self, coupling: ContinuousProjection) -> None:
+        """NEST carries NMDA gating with spikes, between two populations of `iaf_bw_2001`."""
+        thing = f"continuous_projections.{coupling.name}"
+        ends = [self.native(name) for name in (coupling.pre, coupling.post)]
+        if ends != [IAF_BW_2001] * 2 or (coupling.source, coupling.target) != ("s_NMDA", "g_NMDA"):
+            reason = "NEST couples s_NMDA to g_NMDA of iaf_cond_nmda, and nothing else"
+            self._refuse(thing, reason)
+            return
+        pre, post = (self.given[name] for name in (coupling.pre, coupling.post))
+        if any(np.ndim(own[k]) for own in (pre, post) for k in (*GATING, *BLOCK)):
+            return  # reported with the population
+        if any(pre[name] != post[name] for name in GATING):
+            reason = "NEST gates with the target's " + ", ".join(GATING) + ", which differ here"
+            self._refuse(thing, reason)
+            return
+        numbers = {k: float(v) for k, v in post.items()}
+        self.entries += nmda_entries(thing, numbers, self.exact, coupling.post)
+
+    # -- synapses -------------------------------------------------------------------------
+
+    def _projection(self, projection: Projection) -> None:
+        thing = f"projections.{projection.name}"
+        hopeless = self._gives_up(projection)
+        native = self.request.connectivity == "native"
+        by_rule = native and _has_rule(projection.rule) and not hopeless
+        target = self.native(projection.post)
+        # the lean synapse cannot address a receptor port
+        lean = self.options["synapse"] == "lean" and target is not None and target.lean
+        synapse = "static_synapse_hpc" if lean else "static_synapse"
+        self.wirings[projection.name] = Wiring(by_rule, synapse)
+        weights = dist.extremes(projection.weight)
+        if isinstance(projection.rule, rules.Explicit) and projection.rule.weight:
+            weights = min(projection.rule.weight), max(projection.rule.weight)
+        reason = f"native rule {projection.rule.kind}"
+        if not by_rule:
+            reason = "synapses drawn by netspec, handed over as arrays"
+            if native and hopeless:
+                reason += f": NEST would give up after drawing one {MAX_REDRAWS} times"
+        self._exact_unless(
+            self._wrong_sign(projection.post, projection.receptor, weights), thing, reason
+        )
+
+    def _gives_up(self, projection: Projection) -> bool:
+        """Return whether NEST might draw a weight or delay too often, and so refuse the network."""
+        count = realisation.expected_synapses(self.network, projection)
+        return any(
+            isinstance(drawn, dist.Normal)
+            and drawn.clip == "redraw"
+            and count * (1 - drawn.acceptance()) ** MAX_REDRAWS > UNLIKELY
+            for drawn in (projection.weight, projection.delay)
+        )
+
+    def _wrong_sign(self, post: str, receptor: str, weights: tuple[float, float]) -> str:
+        """Say why weights between two bounds do not reach their receptor, if they do not."""
+        low, high = weights
+        if self.native(post) is not IAF_PSC_EXP:
+            return ""
+        given = self.given[post]
+        apart = not np.array_equal(given["tau_syn_ex"], given["tau_syn_in"])
+        seen = {v for r in self.network.recorders if r.target == post for v in r.variables}
+        if not apart and not seen & {"I_syn_ex", "I_syn_in"}:
+            return ""  # with one time constant the two variables are as good as one
+        if receptor == "excitatory" and low < 0:
+            return "NEST sends a negative weight to the inhibitory variable; give a low bound of 0"
+        if receptor == "inhibitory" and high > 0:
+            return "NEST sends a positive weight to the excitatory variable; give a high bound of 0"
+        return ""
+
+    # -- inputs and recorders ---------------------------------------------------------------
+
+    def _poisson(self, poisson: PoissonInput) -> None:
+        # what a generator sends is first due three steps after its start, our own input a step
+        # after its delay; a delay of the synapse would cost memory
+        early = FIRST_POISSON_STEP - self.simulation.steps(poisson.delay)
+        self.poisson_starts[poisson.name] = max(-early, 0)
+        reason = "one poisson_generator, a train for every neuron"
+        if early > 0:
+            reason += f"; its first events are {early} step{'s' if early > 1 else ''} late, "
+            reason += "since no device acts before the third step"
+        wrong = self._wrong_sign(poisson.target, poisson.receptor, (poisson.weight,) * 2)
+        self._exact_unless(wrong, f"poisson_inputs.{poisson.name}", reason)
+
+    def _current(self, thing: str, current: CurrentInput | StepCurrent) -> None:
+        native, stepped = self.native(current.target), isinstance(current, StepCurrent)
+        if native is not None and current.port != "I_stim":
+            self._refuse(thing, f"no input {current.port}")
+        elif native is None or native.current_parameter:
+            later = "step_current_generator, a step early; through I_e in the first two steps"
+            self._exact(thing, later if stepped else "through I_e")
+        else:
+            first = min(current.times, default=1.0) if isinstance(current, StepCurrent) else 0.0
+            step = self.simulation.steps(first)
+            if step < FIRST_DC_STEP:
+                self._late(thing, step)
+            else:
+                self._exact(thing, "step_current_generator, a step early")
+
+    def _spikes(self, spikes: SpikeInput) -> None:
+        wrong = self._wrong_sign(spikes.target, spikes.receptor, (spikes.weight,) * 2)
+        if any(self.simulation.steps(t) < 2 for t in spikes.times):
+            wrong = "NEST cannot deliver an event before the second step"
+        self._exact_unless(wrong, f"spike_inputs.{spikes.name}")
+
+    def _recorder(self, recorder: Recorder) -> None:
+        native = self.native(recorder.target)
+        if native is None:
+            return
+        missing = [v for v in recorder.variables if v not in native.recordables]
+        if missing:
+            reason = f"{', '.join(missing)} cannot be recorded from {native.theirs}"
+            self._refuse(f"recorders.{recorder.name}", reason)
+
+
+def _has_rule(rule: rules.Rule) -> bool:
+    """Return whether NEST can draw the pairs of a rule itself."""
+    if isinstance(rule, rules.FixedTotalNumber):
+        return rule.allow_multapses
+    return not isinstance(rule, rules.Explicit)
