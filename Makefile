@@ -12,7 +12,7 @@ VERDICT = || case $$? in 1|6) ;; *) false ;; esac
 BACKENDS = nest,brian2$$($(BIN)/python -c 'import pygenn' 2>/dev/null && echo ,genn)
 CONFORMANCE = netspec/testing tests/conformance
 
-.PHONY: demo test test-long test-cuda nest-mpi lint circuits clean
+.PHONY: demo test test-long test-cuda nest-mpi lint circuits support clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/ready: pyproject.toml Makefile
@@ -65,6 +65,10 @@ lint: $(VENV)/ready
 circuits: $(VENV)/ready
 	$(BIN)/netspec show microcircuit --toml > netspec/circuits/microcircuit.toml
 	$(BIN)/netspec show working_memory --toml > netspec/circuits/working_memory.toml
+
+# what the adapters' ledgers say of every thing of a description
+support: $(VENV)/ready
+	$(BIN)/python scripts/support_matrix.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -156,7 +156,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def adapter(backend: str) -> Backend:
+def adapter(backend: str) -> Backend[Any]:
     """Give the adapter itself."""
     return get_backend(backend)
 
@@ -175,7 +175,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def asked(
-    adapter: Backend, declared: BackendTest, request: pytest.FixtureRequest
+    adapter: Backend[Any], declared: BackendTest, request: pytest.FixtureRequest
 ) -> dict[str, str]:
     """Give the options of every run: declared, and of the command line if the adapter has them."""
     given = _given_options(request.config)

@@ -80,7 +80,7 @@ def batch(number: int, size: int, backend: str, declared: BackendTest) -> Batch:
         ("loop", ["native", "python"]),
         ("synapse", ["lean", "full"]),
     ):
-        value = str(random.choice(values))
+        value = str(random.choice(np.array(values)))
         if name in get_backend(backend).options:
             how["options"][name] = value
     threads = int(random.integers(1, 3))
@@ -185,7 +185,7 @@ class _Drawing:
 
     def delay(self) -> float:
         steps = self.one_of([1, 2, 3, 7, 15, 15, STEPS - 1, STEPS + 30, 3000, 65535])
-        return (steps + self.one_of([0.0, 0.0, 0.2, -0.3])) * self.dt
+        return float((steps + self.one_of([0.0, 0.0, 0.2, -0.3])) * self.dt)
 
     def projection(self, index: int, populations: list[Data]) -> Data:
         pre, post = self.one_of(populations), self.one_of(populations)
