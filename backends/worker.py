@@ -10,26 +10,21 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import datetime
 import json
 import os
-import platform
 import signal
 import sys
 import time
 import traceback
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from netspec import ranks
-from netspec.audit import warnings
-from netspec.backend import Plan, Recording, get_backend
+from netspec.backend import get_backend
 from netspec.errors import NetspecError, SimulationFailed
-from netspec.machine import memory_mib
+from netspec.manifest import manifest_of
 from netspec.request import ORDERS
 from netspec.results import write_run
-from netspec.serialization import spec_hash
 
 
 def _end_with_parent() -> None:
@@ -99,57 +94,7 @@ def main(request_file: str, *results: str) -> None:
     for path, plan, recording in zip(paths, plans, recordings, strict=True):
         recording.check(plan.request)
         recording.seconds["total"] = time.perf_counter() - started
-        write_run(path, _manifest(plan, recording), recording)
-
-
-def _manifest(plan: Plan, recording: Recording) -> dict[str, Any]:
-    request = plan.request
-    simulation, network, used = request.simulation, request.network, request.realisation
-    return {
-        "name": network.name,
-        "circuit": network.circuit,
-        "description": network.description,
-        "spec_hash": spec_hash(network),
-        "request_hash": plan.digest,
-        "backend": request.backend,
-        "seed": simulation.seed,
-        "simulation": simulation.model_dump(mode="json"),
-        "warmup_steps": simulation.warmup_steps,
-        "total_steps": simulation.total_steps,
-        "sizes": {name: network.population(name).size for name in network.recorded()},
-        "recorders": {
-            recorder.name: {
-                "population": recorder.target,
-                "neurons": recorder.neurons,
-                "interval": request.sampling_steps(recorder),
-                "units": {
-                    variable: network.model_of(recorder.target).units_of_states[variable]
-                    for variable in recorder.variables
-                },
-            }
-            for recorder in network.recorders
-            if recorder.variables
-        },
-        "step_currents": [entry.model_dump(mode="json") for entry in network.step_currents],
-        "connectivity": request.connectivity,
-        "realisation": used and used.model_dump(mode="json", exclude={"file"}),
-        "batch": recording.runs,
-        "ranks": request.ranks,
-        "threads": request.threads,
-        "virtual_processes": request.virtual_processes,
-        "options": dict(plan.options),
-        "approximations": plan.ledger.approximations(),
-        "ledger": plan.ledger.model_dump(mode="json")["entries"],
-        "warnings": warnings(network, simulation),
-        "synapses": recording.synapses,
-        "versions": {**plan.versions, "python": platform.python_version()},
-        "info": recording.info,
-        "machine": {"system": platform.platform(), "processors": os.cpu_count()},
-        "seconds": {phase: round(value, 4) for phase, value in recording.seconds.items()},
-        "memory_mib": {phase: round(value, 1) for phase, value in recording.memory.items()},
-        "peak_memory_mib": round(memory_mib("VmHWM"), 1),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
+        write_run(path, manifest_of(plan, recording), recording)
 
 
 if __name__ == "__main__":

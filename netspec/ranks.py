@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.errors import BackendMissing, SimulationFailed
+from netspec.manifest import Manifest
 from netspec.recording import Recording
 from netspec.results import open_run, read_arrays
 
@@ -105,7 +106,7 @@ def part(folder: Path, rank: int) -> Path:
     return folder / f"{rank}.h5"
 
 
-def gather(folder: Path, ranks: int) -> tuple[dict[str, Any], Recording]:
+def gather(folder: Path, ranks: int) -> tuple[Manifest, Recording]:
     """Return manifest and recording of the whole run from the parts of all ranks.
 
     Times are those of the slowest rank; memory and synapses are sums.
@@ -117,17 +118,22 @@ def gather(folder: Path, ranks: int) -> tuple[dict[str, Any], Recording]:
     """
     files = [part(folder, rank) for rank in range(ranks)]
     manifests = [open_run(file).manifest for file in files]
-    manifest = dict(manifests[0])
-    for key, combine in (("seconds", max), ("memory_mib", sum), ("synapses", sum)):
-        manifest[key] = {
-            name: round(combine(m[key][name] for m in manifests), 4) for name in manifest[key]
-        }
-    manifest["peak_memory_mib_of_ranks"] = [m["peak_memory_mib"] for m in manifests]
-    manifest["peak_memory_mib"] = round(sum(manifest["peak_memory_mib_of_ranks"]), 1)
+    whole = manifests[0]
+    peaks = [m["peak_memory_mib"] or 0.0 for m in manifests]
+    manifest: Manifest = {
+        **whole,
+        "seconds": {k: max(m["seconds"][k] for m in manifests) for k in whole["seconds"]},
+        "memory_mib": {
+            k: round(sum(m["memory_mib"][k] for m in manifests), 4) for k in whole["memory_mib"]
+        },
+        "synapses": {k: sum(m["synapses"][k] for m in manifests) for k in whole["synapses"]},
+        "peak_memory_mib_of_ranks": [*peaks],
+        "peak_memory_mib": round(sum(peaks), 1),
+    }
     return manifest, _joined(list(map(read_arrays, files)), manifest)
 
 
-def _joined(parts: Sequence[dict[str, NDArray[Any]]], manifest: dict[str, Any]) -> Recording:
+def _joined(parts: Sequence[dict[str, NDArray[Any]]], manifest: Manifest) -> Recording:
     recording = Recording()
     for name in manifest["sizes"]:
         steps, neurons = (

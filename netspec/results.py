@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.errors import ResultFileError, UsageError, choices, nearest
+from netspec.manifest import Manifest, Recorded
 from netspec.recording import Recording
 from netspec.sealed import HEADER, sealed, verify
 
@@ -76,7 +77,7 @@ class SpikeData:
         return chosen
 
 
-def circuit_of(manifest: dict[str, Any]) -> str | None:
+def circuit_of(manifest: Manifest) -> str | None:
     """Return the circuit of the library that a run was of, if it was of one.
 
     Where a manifest does not say, the network's name stands for it: in files of earlier versions,
@@ -98,7 +99,7 @@ class Run:
     """
 
     file: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @cached_property
     def _content(self) -> dict[str, NDArray[Any]]:
@@ -115,9 +116,9 @@ class Run:
         return int(self.manifest.get("batch", 1))
 
     @property
-    def recorders(self) -> dict[str, dict[str, Any]]:
+    def recorders(self) -> dict[str, Recorded]:
         """Recorder of state variables -> population, neurons (or None), interval, units."""
-        found: dict[str, dict[str, Any]] | None = self.manifest.get("recorders")
+        found: dict[str, Recorded] | None = self.manifest.get("recorders")
         if found is None:
             raise ResultFileError(f"{self.file}: says nothing of its recorders; run it again")
         return found
@@ -189,10 +190,15 @@ class Run:
 
     def summary(self) -> dict[str, Any]:
         """Return what ``netspec run --json`` prints."""
-        keys = ("spec_hash", "request_hash", "backend", "seed", "seconds", "peak_memory_mib")
+        known = self.manifest
         return {
             "file": str(self.file),
-            **{key: self.manifest[key] for key in keys},
+            "spec_hash": known["spec_hash"],
+            "request_hash": known["request_hash"],
+            "backend": known["backend"],
+            "seed": known["seed"],
+            "seconds": known["seconds"],
+            "peak_memory_mib": known["peak_memory_mib"],
             "batch": self.batch,
             "rates": {name: round(rate, 6) for name, rate in self.rates().items()},
             "synapses": sum(self.manifest["synapses"].values()),
@@ -201,7 +207,7 @@ class Run:
         }
 
 
-def write_run(path: Path, manifest: dict[str, Any], recording: Recording) -> None:
+def write_run(path: Path, manifest: Manifest, recording: Recording) -> None:
     """Write a result file, whole or not at all.
 
     Parameters
@@ -226,7 +232,7 @@ def write_run(path: Path, manifest: dict[str, Any], recording: Recording) -> Non
         _write(temporary, manifest, arrays)
 
 
-def _write(path: Path, manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+def _write(path: Path, manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> None:
     import h5py
 
     with h5py.File(path, "w", userblock_size=HEADER) as file:

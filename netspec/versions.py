@@ -16,8 +16,8 @@ import netspec
 # Modules of netspec that neither draw nor compute: they refuse, warn, start, store or show. All
 # others decide, new ones too. What a circuit's builder makes is hashed as a network.
 UNDECIDING = (
-    "__init__", "answers", "audit", "checks", "errors", "faults", "ledger", "machine", "recording",
-    "results", "running", "sealed", "stability", "terminal", "versions",
+    "__init__", "answers", "audit", "checks", "errors", "faults", "ledger", "machine", "manifest",
+    "recording", "results", "running", "sealed", "stability", "terminal", "versions",
 )  # fmt: skip
 _PIECE = re.compile(
     r'"""(?:\\.|[^\\])*?"""'

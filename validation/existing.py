@@ -116,15 +116,15 @@ def _short(value: object) -> str:
 def _same_design(sides: Sequence[Sequence[Run]], paths: Sequence[Path]) -> None:
     """Raise unless windows, time steps, populations and sizes are the same on both sides."""
     manifests = [runs[0].manifest for runs in sides]
-    for field, what in (("simulation", "windows"), ("sizes", "populations")):
-        found = [
-            {key: value for key, value in manifest[field].items() if key != "seed"}
-            for manifest in manifests
-        ]
+    designs: dict[str, list[dict[str, Any]]] = {
+        "windows": [{**manifest["simulation"], "seed": None} for manifest in manifests],
+        "populations": [{**manifest["sizes"]} for manifest in manifests],
+    }
+    for what, found in designs.items():
         differing = {k for k in (*found[0], *found[1]) if found[0].get(k) != found[1].get(k)}
         if differing:
-            found = [{k: v for k, v in value.items() if k in differing} for value in found]
+            shown = [{k: v for k, v in value.items() if k in differing} for value in found]
             both = " and ".join(
-                f"{path} has {_short(value)}" for path, value in zip(paths, found, strict=True)
+                f"{path} has {_short(value)}" for path, value in zip(paths, shown, strict=True)
             )
             raise UsageError(f"different {what}: {both}; compare equal ones only")

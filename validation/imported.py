@@ -20,6 +20,7 @@ import netspec
 from netspec.circuits import Cue
 from netspec.errors import DescriptionError, Fault, UsageError
 from netspec.fields import Count, Described, Identifier, Milliseconds
+from netspec.manifest import Manifest
 from netspec.results import Run
 from netspec.simulation import Simulation
 from netspec.validation.cues import RING
@@ -349,7 +350,7 @@ def _double_spikes(tables: Sequence[_Checked], description: SpikeDescription) ->
 
 def _manifest(
     text: str, description: SpikeDescription, digests: dict[str, str], changed: float
-) -> dict[str, Any]:
+) -> Manifest:
     simulation = description.simulation
     whole = hashlib.sha256("\n".join([text, *digests, *digests.values()]).encode())
     finished = datetime.datetime.fromtimestamp(changed, datetime.UTC)

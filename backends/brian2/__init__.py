@@ -12,9 +12,9 @@ apart again by population. A step runs the slots
 so a spike found in a step is labelled t + dt. Spikes are handed to the queues one step later,
 in the synapses slot, and their delays are one step shorter in exchange.
 
-`adapter` is the contract, `planning` decides and answers the ledger, `groups` holds the populations of one model with `functions` of the
-generated code, `building` connects them, `inputs` adds what comes from outside, `simulation` runs
-and reads.
+`adapter` is the contract, `planning` decides and answers the ledger, `groups` holds the populations
+of one model with `functions` of the generated code, `building` connects them, `inputs` adds what
+comes from outside, `simulation` runs and reads.
 """
 
 from netspec.backends.brian2.adapter import Brian2Backend

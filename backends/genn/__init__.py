@@ -13,7 +13,8 @@ serves all seeds, and a CPU and a GPU draw the same numbers.
 `adapter` is the contract; `planning` decides and answers the ledger; `building` says what the GeNN
 model consists of, with `neurons`, `synapses` and `inputs`, as plain data (`blueprint`); `compiling`
 turns that into a compiled model, found again by its hash; `simulation` fills it through `network`,
-runs and reads, with a little compiled code of our own (`host`). A population may be several groups of GeNN (`shards`).
+runs and reads, with a little compiled code of our own (`host`). A population may be several groups
+of GeNN (`shards`).
 """
 
 from netspec.backends.genn.adapter import GennBackend

@@ -13,11 +13,9 @@ from netspec import connectivity as rules
 from netspec.backend import Backend, Option, Progress, Recording, RunRequest
 from netspec.backends.genn import device, kernels, shards
 from netspec.backends.genn.planning import GennPlan, GennPlanning
-from netspec.backends.genn.synapses import expected_row, fixed_delay
+from netspec.backends.genn.synapses import expected_row
 from netspec.backends.genn.waves import HIGHEST
-from netspec.backends.genn.weights import fixed_weight
 from netspec.errors import BackendMissing, SimulationFailed
-from netspec.grid import longest_delay
 from netspec.machine import free_memory
 from netspec.realisation import current_changes
 from netspec.serialization import spec_hash
@@ -107,7 +105,6 @@ class GennBackend(Backend[GennPlan]):
             on_gpu=found.on_gpu,
             precision=found.precision,
             parts=found.parts,
-            grids=found.grids,
             wirings=found.wirings,
             couplings=found.couplings,
             waves=found.waves,
@@ -167,22 +164,21 @@ class GennBackend(Backend[GennPlan]):
 
 def _memory(plan: GennPlan) -> int:
     """Estimate the bytes of one network."""
-    network, simulation = plan.request.network, plan.request.simulation
+    network = plan.request.network
     scalar = 8 if plan.precision == "double" else 4
     total = 0.0
-    slots: dict[tuple[str, str], int] = {}
+    rings: dict[tuple[str, str], int] = {}
     for projection in network.projections:
         pre, post = network.population(projection.pre), network.population(projection.post)
-        key = post.name, projection.receptor
-        longest = longest_delay(projection, simulation)
-        slots[key] = max(slots.get(key, 1), longest)
-        if plan.wirings[projection.name].way == "dense":
+        wiring = plan.wirings[projection.name]
+        rings[post.name, network.model_of(post).receptors[projection.receptor]] = wiring.slots
+        if wiring.way == "dense":
             continue
         largest = max(part.size for part in plan.parts[post.name])
         index = 1 if largest <= 2**8 else 2 if largest <= 2**16 else 4
-        own = 2 if projection.name in plan.grids else 4
-        each = index + (own if fixed_weight(projection) is None else 0)
-        each += 0 if fixed_delay(projection, simulation) is not None else 1 + (longest > 256)
+        own = 4 if wiring.grid is None else 2
+        each = index + (own if wiring.weight is None else 0)
+        each += 0 if wiring.delay is not None else 1 + (wiring.slots > 256)
         row = (
             len(projection.rule.pre)
             if isinstance(projection.rule, rules.Explicit)
@@ -190,9 +186,8 @@ def _memory(plan: GennPlan) -> int:
             * pre.size
         )
         total += row * each
-    for (post_name, _), own_slots in slots.items():
-        count = plan.slots or own_slots
-        total += network.population(post_name).size * (count + 1) * scalar
+    for (name, _), slots in rings.items():
+        total += network.population(name).size * (slots + 1) * scalar
     for coupling in network.continuous_projections:
         dense = plan.couplings[coupling.name] == "dense"
         if dense and coupling.kernel.kind == "ring":

@@ -97,18 +97,15 @@ class GennBuilding:
             wiring = self.plan.wirings[projection.name]
             self._count(projection, pieces)
             for piece in pieces:
-                planned = synapses.projection_code(
+                self.connections[piece.name] = synapses.projection_code(
                     self.network,
                     projection,
                     self.simulation,
                     piece,
                     self.lengths.get(piece.name),
-                    wiring.way,
-                    self.plan.grids.get(projection.name),
+                    wiring,
                     on_gpu=self.plan.on_gpu,
-                    slots=self.plan.slots,
                 )
-                self.connections[piece.name] = replace(planned, on_device=wiring.on_device)
         for coupling in self.on_device:
             piece = self.whole(coupling)
             self.connections[piece.name] = (

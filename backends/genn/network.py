@@ -121,7 +121,7 @@ class GennNetwork:
                 self._rows(piece.name)[1][:] = self.built.lengths[piece.name]
             for block in self.execution.synapse_blocks(projection):
                 for piece in pieces:
-                    self._write(piece, block, self.plan.grids.get(projection.name))
+                    self._write(piece, block, wirings[projection.name].grid)
             for piece in pieces:
                 group, *_ = self._rows(piece.name)
                 group.push_connectivity_to_device()
@@ -357,7 +357,7 @@ class GennNetwork:
             for state in self.network.model_of(name).dynamics.states:
                 found[f"initial/{name}/{state.name}"] = self.variable(name, state.name).values()
         for projection in self.network.projections:
-            grid = self.plan.grids.get(projection.name)
+            grid = self.plan.wirings[projection.name].grid
             parts = [self._columns(piece, grid) for piece in self.pieces(projection)]
             columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
             order = np.lexsort([columns[key] for key in ("delay", "weight", "post", "pre")])

@@ -11,9 +11,9 @@ from netspec import connectivity as rules
 from netspec.backend import Plan
 from netspec.backends.genn import kernels, shards
 from netspec.backends.genn.sampling import LARGEST_PRODUCT_MEAN, LARGEST_TABLE_MEAN
-from netspec.backends.genn.synapses import Way, is_dense, is_native
 from netspec.backends.genn.waves import Waves, waves_of
-from netspec.backends.genn.weights import Grid, grid
+from netspec.backends.genn.weights import fixed_weight, grid
+from netspec.backends.genn.wiring import Way, Wiring, fixed_delay, is_dense, is_native
 from netspec.errors import UsageError
 from netspec.grid import longest_delay
 from netspec.ledger import Entry
@@ -31,25 +31,6 @@ FOLDED = (
 
 
 @dataclass(frozen=True)
-class Wiring:
-    """How the synapses of a projection come about.
-
-    Attributes
-    ----------
-    way : {"native", "given", "dense"}
-        Drawn by generated code, written by netspec, or not stored.
-    counted : bool
-        Drawn by generated code in rows whose lengths the host draws.
-    on_device : bool
-        Synapses have no copy in the host's memory.
-    """
-
-    way: Way
-    counted: bool = False
-    on_device: bool = False
-
-
-@dataclass(frozen=True)
 class GennPlan(Plan):
     """What GeNN will do for a request.
 
@@ -60,8 +41,6 @@ class GennPlan(Plan):
         Of states and inputs.
     parts : dict
         Population -> the groups of GeNN that it becomes.
-    grids : dict
-        Projection -> grid of its weights, where they are kept in 16 bits.
     wirings : dict
         Projection -> how its synapses come about.
     couplings : dict
@@ -79,7 +58,6 @@ class GennPlan(Plan):
     on_gpu: bool
     precision: str
     parts: shards.Divided
-    grids: Mapping[str, Grid]
     wirings: Mapping[str, Wiring]
     couplings: Mapping[str, Literal["host", "waves", "dense"]]
     waves: Mapping[str, Waves]
@@ -102,23 +80,17 @@ class GennPlanning:
         self.on_gpu = options["device"] == "cuda"
         self.precision = PRECISIONS[options["precision"]]
         self.by_product = options["poisson"] == "product"
-        self.grids = self._grids()
         self.couplings, self.waves = self._couplings()
         self.slots = self._slots()
         self.loop = self._loop()
         # folded kernels do not wait for one spike after the other
         divided = self.on_gpu and not self.slots
         self.parts = shards.divided(self.network, request.simulation, options["shards"], divided)
+        self.longest = self._longest()
         self.wirings = {p.name: self._wiring(p) for p in self.network.projections}
 
     def _dense(self, projection: Projection) -> bool:
         return is_dense(projection, self.request.readback)
-
-    def _grids(self) -> dict[str, Grid]:
-        if self.options["weights"] == "32-bit":
-            return {}
-        found = {p.name: grid(p) for p in self.network.projections}
-        return {name: one for name, one in found.items() if one is not None}
 
     def _couplings(
         self,
@@ -162,14 +134,38 @@ class GennPlanning:
         return len(self.parts[projection.pre]) * len(self.parts[projection.post]) > 1
 
     def _wiring(self, projection: Projection) -> Wiring:
+        way: Way = "given"
         if self._dense(projection):
-            return Wiring("dense")
-        native = self.request.connectivity == "native"
-        if not native or not is_native(projection, self._split(projection)):
-            return Wiring("given")
+            way = "dense"
+        elif self.request.connectivity == "native" and is_native(
+            projection, self._split(projection)
+        ):
+            way = "native"
         # of these, and only of these, the host knows all row lengths without a look at them
-        counted = isinstance(projection.rule, rules.FixedTotalNumber)
-        return Wiring("native", counted, self.on_gpu and counted and not self.request.readback)
+        counted = way == "native" and isinstance(projection.rule, rules.FixedTotalNumber)
+        return Wiring(
+            way,
+            counted,
+            on_device=self.on_gpu and counted and not self.request.readback,
+            weight=fixed_weight(projection),
+            delay=fixed_delay(projection, self.request.simulation),
+            slots=self.slots or self.longest[self._place(projection)],
+            grid=grid(projection) if self.options["weights"] == "16-bit" else None,
+        )
+
+    def _place(self, projection: Projection) -> tuple[str, str]:
+        """Return the population and state that a projection's events go to."""
+        model = self.network.model_of(projection.post)
+        return projection.post, model.receptors[projection.receptor]
+
+    def _longest(self) -> dict[tuple[str, str], int]:
+        """Return the steps of the longest delay onto each population and state."""
+        found: dict[tuple[str, str], int] = {}
+        for projection in self.network.projections:
+            place = self._place(projection)
+            steps = longest_delay(projection, self.request.simulation)
+            found[place] = max(found.get(place, 1), steps)
+        return found
 
     # -- the ledger -----------------------------------------------------------------------
 
@@ -179,7 +175,7 @@ class GennPlanning:
         for projection in network.projections:
             thing = f"projections.{projection.name}"
             entries.append(Entry(thing=thing, reason=self._how_wired(projection)))
-            if projection.name in self.grids:
+            if self.wirings[projection.name].grid is not None:
                 entries.append(_on_grid(thing))
         if self.slots:
             entries.append(Entry(thing="populations", reason=FOLDED))

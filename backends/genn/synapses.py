@@ -3,66 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import poisson
 
 from netspec import connectivity as rules
-from netspec import distributions as dist
 from netspec.backends.genn import sampling
 from netspec.backends.genn.blueprint import Code, Connections
 from netspec.backends.genn.neurons import arriving, coupled
 from netspec.backends.genn.shards import Part, Piece
-from netspec.backends.genn.weights import STEPS, Grid, fixed_weight
-from netspec.grid import bounded, longest_delay
+from netspec.backends.genn.weights import STEPS, Grid
+from netspec.backends.genn.wiring import Wiring
+from netspec.grid import bounded
 from netspec.lowering import own
 from netspec.network import ContinuousProjection, Network, Projection
 from netspec.realisation import expected_synapses
 from netspec.simulation import Simulation
-
-Way = Literal["native", "given", "dense"]
-
-
-def is_dense(projection: Projection, readback: bool) -> bool:
-    """Return whether all pairs have one weight and one delay, so that no synapse is stored."""
-    return (
-        isinstance(projection.rule, rules.AllToAll)
-        and dist.fixed(projection.weight) is not None
-        and (projection.delay is None or dist.fixed(projection.delay) is not None)
-        and not readback  # there would be no synapses to read back
-    )
-
-
-def is_native(projection: Projection, split: bool = False) -> bool:
-    """Return whether generated code can draw which pairs are connected.
-
-    Parameters
-    ----------
-    projection : Projection
-    split : bool
-        Its sources or targets are in several groups. Pairs of two of them are drawn apart, which
-        is the same in law only for rules that say nothing of a source's or target's total.
-    """
-    rule = projection.rule
-    if isinstance(rule, (rules.FixedTotalNumber, rules.FixedIndegree)):
-        plain = rule.allow_autapses or projection.pre != projection.post
-        counted = isinstance(rule, rules.FixedTotalNumber)  # by netspec, source by source
-        return rule.allow_multapses and plain and (counted or not split)
-    if isinstance(rule, rules.PairwiseBernoulli):
-        return 0 < rule.p < 1  # else nothing is left to chance
-    return isinstance(rule, rules.OneToOne) and not split
-
-
-def fixed_delay(projection: Projection, simulation: Simulation) -> int | None:
-    """Return the delay of all synapses in steps, or None if each has its own."""
-    if isinstance(projection.rule, rules.Explicit) and projection.rule.delay is not None:
-        return None
-    if projection.delay is None:
-        return 1
-    value = dist.fixed(projection.delay)
-    return None if value is None else simulation.steps(value, minimum=1)
 
 
 def row_that_fits(longest: int) -> int:
@@ -223,10 +181,8 @@ def projection_code(
     simulation: Simulation,
     piece: Piece,
     lengths: NDArray[np.uint32] | None,
-    way: Way,
-    grid: Grid | None = None,
-    on_gpu: bool = False,
-    slots: int = 0,
+    wiring: Wiring,
+    on_gpu: bool,
 ) -> Connections:
     """Say what the synapses of a projection between two parts are in GeNN.
 
@@ -234,26 +190,16 @@ def projection_code(
     ----------
     lengths : ndarray of uint32, shape (n_pre,), or None
         Synapses of each source neuron, if netspec draws them, or their number.
-    way : {"native", "given", "dense"}
-        Drawn by generated code, written by netspec, or not stored (see `is_dense`).
-    grid : Grid or None
-        Of weights that are kept in 16 bits.
+    wiring : Wiring
+        Its slots are the same for all that share the input: GeNN then keeps one ring for them.
     on_gpu : bool
         There, what has a row of its own always goes through a ring, if only of one slot: GeNN would
         add what reaches few neurons without a delay in shared memory, and not atomically, so that
         events of one source onto one target were lost.
-    slots : int
-        Of all rings of the network; 0: of each ring as many as it needs.
     """
     state = network.model_of(projection.post).receptors[projection.receptor]
-    slots = slots or max(
-        longest_delay(other, simulation)
-        for other in network.projections
-        if other.post == projection.post
-        and network.model_of(other.post).receptors[other.receptor] == state
-    )  # the same for all that share the input: GeNN then keeps one ring for them
-    weight, delay = fixed_weight(projection), fixed_delay(projection, simulation)
-    dense = way == "dense"
+    weight, delay, slots, grid = wiring.weight, wiring.delay, wiring.slots, wiring.grid
+    dense = wiring.way == "dense"
     skip_self = dense and piece.pre == piece.post and not projection.rule.allow_autapses  # type: ignore[union-attr]
     ring = slots > 1 or (on_gpu and not dense)
     code = _delivery(weight, grid, delay, slots, skip_self, ring)
@@ -269,7 +215,7 @@ def projection_code(
     if dense:
         return Connections(matrix="DENSE", **shared)
     drawn = 0 if lengths is None else row_that_fits(int(lengths.max(initial=0)))
-    if way == "given":
+    if wiring.way == "given":
         return Connections(matrix="SPARSE", row=drawn, builder=_GIVEN, **shared)
     builder, builder_params = _builder(projection, piece)
     return Connections(
@@ -278,6 +224,7 @@ def projection_code(
         builder=builder,
         builder_params=builder_params,
         initial=_initial(projection, code, simulation, grid),
+        on_device=wiring.on_device,
         **shared,
     )
 

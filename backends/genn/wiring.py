@@ -1,0 +1,85 @@
+"""How a projection is wired: what can be drawn by generated code, or need not be stored at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from netspec import connectivity as rules
+from netspec import distributions as dist
+from netspec.backends.genn.weights import Grid
+from netspec.network import Projection
+from netspec.simulation import Simulation
+
+Way = Literal["native", "given", "dense"]
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """How the synapses of a projection come about.
+
+    Attributes
+    ----------
+    way : {"native", "given", "dense"}
+        Drawn by generated code, written by netspec, or not stored.
+    counted : bool
+        Drawn by generated code in rows whose lengths the host draws.
+    on_device : bool
+        Synapses have no copy in the host's memory.
+    weight : float or None
+        Of all synapses; None if each has its own.
+    delay : int or None
+        In steps, likewise.
+    slots : int
+        Of the ring of delayed input, which projections onto one state share.
+    grid : Grid or None
+        Of weights that are kept in 16 bits.
+    """
+
+    way: Way
+    counted: bool
+    on_device: bool
+    weight: float | None
+    delay: int | None
+    slots: int
+    grid: Grid | None
+
+
+def is_dense(projection: Projection, readback: bool) -> bool:
+    """Return whether all pairs have one weight and one delay, so that no synapse is stored."""
+    return (
+        isinstance(projection.rule, rules.AllToAll)
+        and dist.fixed(projection.weight) is not None
+        and (projection.delay is None or dist.fixed(projection.delay) is not None)
+        and not readback  # there would be no synapses to read back
+    )
+
+
+def is_native(projection: Projection, split: bool = False) -> bool:
+    """Return whether generated code can draw which pairs are connected.
+
+    Parameters
+    ----------
+    projection : Projection
+    split : bool
+        Its sources or targets are in several groups. Pairs of two of them are drawn apart, which
+        is the same in law only for rules that say nothing of a source's or target's total.
+    """
+    rule = projection.rule
+    if isinstance(rule, (rules.FixedTotalNumber, rules.FixedIndegree)):
+        plain = rule.allow_autapses or projection.pre != projection.post
+        counted = isinstance(rule, rules.FixedTotalNumber)  # by netspec, source by source
+        return rule.allow_multapses and plain and (counted or not split)
+    if isinstance(rule, rules.PairwiseBernoulli):
+        return 0 < rule.p < 1  # else nothing is left to chance
+    return isinstance(rule, rules.OneToOne) and not split
+
+
+def fixed_delay(projection: Projection, simulation: Simulation) -> int | None:
+    """Return the delay of all synapses in steps, or None if each has its own."""
+    if isinstance(projection.rule, rules.Explicit) and projection.rule.delay is not None:
+        return None
+    if projection.delay is None:
+        return 1
+    value = dist.fixed(projection.delay)
+    return None if value is None else simulation.steps(value, minimum=1)
