@@ -25,12 +25,12 @@ DT = 0.1
 HEAD = """\
 # What each adapter supports
 
-Written by `make support` from the adapters' ledgers; a test fails when it is stale. Each row is a small
-network, and each cell the answer to one thing of it: **exact**, **approximate** with the name that
-`--approximate` has to give, or **unsupported**. The notes are the ledgers' own words. What depends on numbers
-(a time off the grid, a weight of the other sign) is answered anew for every network: `netspec check` says it
-before anything runs. Steps are of 0.1 ms, options have their defaults, and synapses are drawn by the
-simulator's own rule where nothing else is said.
+Written by `make support` from the adapters' ledgers; a test fails when it is stale. Each row is a
+small network, and each cell the answer to one thing of it: **exact**, **approximate** with the
+name that `--approximate` has to give, or **unsupported**. The notes are the ledgers' own words.
+What depends on numbers (a time off the grid, a weight of the other sign) is answered anew for every
+network, before anything runs. Steps are of 0.1 ms, options have their defaults, and synapses are
+drawn by the simulator's own rule where nothing else is said.
 """
 
 

@@ -227,7 +227,7 @@ class NestPlanning:
             reason = "NEST gates with the target's " + ", ".join(GATING) + ", which differ here"
             self._refuse(thing, reason)
             return
-        numbers = {k: float(v) for k, v in post.items()}
+        numbers = {name: float(post[name]) for name in (*GATING, *BLOCK)}
         self.entries += nmda_entries(thing, numbers, self.exact, coupling.post)
 
     # -- synapses -------------------------------------------------------------------------
