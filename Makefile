@@ -10,8 +10,9 @@ OUT    ?= runs/demo
 VERDICT = || case $$? in 1|6) ;; *) false ;; esac
 # GeNN takes part where PyGeNN is installed
 BACKENDS = nest,brian2$$($(BIN)/python -c 'import pygenn' 2>/dev/null && echo ,genn)
+CONFORMANCE = netspec/testing tests/conformance
 
-.PHONY: demo test test-long test-cuda nest-mpi lint circuits clean
+.PHONY: demo test test-long test-cuda nest-mpi lint circuits support clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/ready: pyproject.toml Makefile
@@ -43,10 +44,10 @@ test-long: $(VENV)/ready
 
 # the code that GeNN generates for a GPU, on a stand-in for one; skipped where PyGeNN has no CUDA
 test-cuda: $(VENV)/ready
-	$(BIN)/python -m pytest tests/conformance tests/cuda -k "genn or cuda" -m "not long" -n 2 \
-	    --dist loadfile --max-worker-restart 0 --device cuda-stand-in $(PYTEST_ARGS)
-	$(BIN)/python -m pytest tests/conformance -k genn -m "not long" -n 2 --dist loadfile --max-worker-restart 0 \
-	    --device cuda-stand-in --precision single $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(CONFORMANCE) tests/cuda -k "genn or cuda" -m "not long" -n 2 \
+	    --dist loadfile --max-worker-restart 0 --stand-in --option device=cuda $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(CONFORMANCE) -k genn -m "not long" -n 2 --dist loadfile --max-worker-restart 0 \
+	    --stand-in --option device=cuda --option precision=single $(PYTEST_ARGS)
 
 nest-mpi: $(VENV)/ready
 	sh scripts/nest-mpi.sh $(BIN)/python
@@ -64,6 +65,10 @@ lint: $(VENV)/ready
 circuits: $(VENV)/ready
 	$(BIN)/netspec show microcircuit --toml > netspec/circuits/potjans_diesmann/microcircuit.toml
 	$(BIN)/netspec show working_memory --toml > netspec/circuits/compte_ring/working_memory.toml
+
+# what the adapters' ledgers say of every thing of a description
+support: $(VENV)/ready
+	$(BIN)/python scripts/support_matrix.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

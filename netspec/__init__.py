@@ -8,26 +8,31 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
 
-from netspec import circuits, connectivity, distributions
-from netspec.errors import NetspecError, NetspecWarning
-from netspec.network import (
-    ContinuousProjection,
-    CurrentInput,
-    Network,
-    PoissonInput,
-    Population,
-    Projection,
-    Recorder,
-    SpikeInput,
-    StepCurrent,
-)
-from netspec.neurons import NeuronModel, Parameter
-from netspec.results import Run, SpikeData, open_run
-from netspec.running import run
-from netspec.serialization import json_schema, load, load_with_simulation, spec_hash
-from netspec.simulation import Simulation
+if TYPE_CHECKING:
+    from netspec import circuits, connectivity, distributions
+    from netspec.errors import NetspecError, NetspecWarning
+    from netspec.network import (
+        ContinuousProjection,
+        CurrentInput,
+        Network,
+        PoissonInput,
+        Population,
+        Projection,
+        Recorder,
+        SpikeInput,
+        StepCurrent,
+    )
+    from netspec.neurons import NeuronModel, Parameter
+    from netspec.results import Run, SpikeData, open_run
+    from netspec.running import run
+    from netspec.serialization import json_schema, load, load_with_simulation, spec_hash
+    from netspec.simulation import Simulation
 
 __all__ = [
     "ContinuousProjection",
@@ -57,3 +62,35 @@ __all__ = [
     "run",
     "spec_hash",
 ]
+
+# Loaded when first asked for: every pytest run imports this package wherever netspec is installed,
+# for the sake of `netspec.testing`, and must not pay for NumPy and pydantic.
+_MODULES = {
+    "errors": ("NetspecError", "NetspecWarning"),
+    "network": (
+        "ContinuousProjection", "CurrentInput", "Network", "PoissonInput", "Population",
+        "Projection", "Recorder", "SpikeInput", "StepCurrent",
+    ),
+    "neurons": ("NeuronModel", "Parameter"),
+    "results": ("Run", "SpikeData", "open_run"),
+    "running": ("run",),
+    "serialization": ("json_schema", "load", "load_with_simulation", "spec_hash"),
+    "simulation": ("Simulation",),
+}  # fmt: skip
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a public name, or a module of the package, loaded now."""
+    if name in _HOME:
+        found = getattr(import_module(f"netspec.{_HOME[name]}"), name)
+    elif not name.startswith("_") and find_spec(f"netspec.{name}") is not None:
+        found = import_module(f"netspec.{name}")
+    else:
+        raise AttributeError(f"module 'netspec' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,10 +7,9 @@ import json
 import random
 from typing import Any
 
-from strategies import ADEX
-
 from netspec import circuits
 from netspec.serialization import canonical_json, network_from
+from netspec.testing.strategies import ADEX
 
 FULL = {
     "name": "full",

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from parts import network, neuron
 from scipy.stats import chisquare, kstest, norm, poisson
 
 import netspec
@@ -15,6 +14,7 @@ from netspec.backend import RunRequest, get_backend
 from netspec.backends.genn import device
 from netspec.distributions import Uniform
 from netspec.errors import BackendMissing, SimulationFailed, UsageError
+from netspec.testing.parts import network, neuron
 
 pytestmark = pytest.mark.skipif(
     not get_backend("genn").status().available, reason="PyGeNN is not installed"

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import test_l0_structure as structure
-from parts import conductance, network, neuron
 
 import netspec
 from netspec import (
@@ -31,6 +29,8 @@ from netspec.backend import get_backend
 from netspec.errors import SimulationFailed
 from netspec.results import read_arrays
 from netspec.running import WORKER
+from netspec.testing.parts import conductance, network, neuron
+from netspec.testing.suite import test_l0_structure as structure
 
 PLUGIN = Path(__file__).parent.parent / "plugin_ranks"
 pytestmark = [pytest.mark.mpi, pytest.mark.parametrize("backend", ["nest"], indirect=True)]

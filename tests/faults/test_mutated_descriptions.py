@@ -8,12 +8,12 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutations import BASES, FULL, JUNK, QUICK, mutated
-from strategies import ADEX, network_data
 
 from netspec.errors import DescriptionError, NetspecError
 from netspec.network import Network
 from netspec.neurons import NeuronModel
 from netspec.serialization import canonical_json, from_json, from_toml, network_from, to_toml
+from netspec.testing.strategies import ADEX, network_data
 
 seeds = st.integers(0, 2**32 - 1)
 bases = st.sampled_from([*[QUICK] * 12, *BASES])  # the others are slower to read

@@ -1,6 +1,8 @@
 """What the documentation shows is what happens."""
 
+import importlib
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from netspec.validation.request import read_request
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "guide.md").read_text()
+ADAPTERS = (ROOT / "docs" / "adapters.md").read_text()
+EXAMPLE = ROOT / "tests" / "plugin"  # which tests/conformance/test_plugin.py runs
 TOML = re.findall(r"```toml\n(.*?)```", GUIDE, re.S)
 
 
@@ -47,3 +51,25 @@ def test_the_request_of_the_guide_is_one(tmp_path):
     found = read_request(tmp_path / "request.toml")
     assert found.names == ("nest", "brian2")
     assert (found.backends[0].threads, found.simulation.duration) == (2, 5000.0)
+
+
+def test_the_python_of_the_page_on_adapters_is_the_example():
+    sources = [(EXAMPLE / name).read_text() for name in ("dummy.py", "dummy_tests.py")]
+    blocks = re.findall(r"```python\n(.*?)```", ADAPTERS, re.S)
+    assert len(blocks) >= 9
+    for block in blocks:
+        assert any(block in source for source in sources), block
+
+
+def test_the_entry_points_of_the_page_on_adapters_are_those_of_the_example():
+    (block,) = re.findall(r"```ini\n(.*?)```", ADAPTERS, re.S)
+    assert block == (EXAMPLE / "dummy-1.0.dist-info" / "entry_points.txt").read_text()
+
+
+def test_the_names_of_the_page_on_adapters_exist():
+    for name in re.findall(r"`netspec\.([a-z_.]+)", ADAPTERS):
+        if name.startswith("run"):
+            continue
+        module, _, attribute = name.rpartition(".")
+        found = importlib.import_module(f"netspec.{module}" if module else "netspec")
+        assert hasattr(found, attribute) or find_spec(f"netspec.{name}") is not None, name

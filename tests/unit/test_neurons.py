@@ -7,7 +7,6 @@ import tomllib
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
-from strategies import ADEX
 
 from netspec import Network, Population
 from netspec import expressions as ex
@@ -16,6 +15,7 @@ from netspec.lowering import lower
 from netspec.models import LIBRARY, iaf_cond_nmda, iaf_psc_exp
 from netspec.neurons import NeuronModel
 from netspec.serialization import network_from
+from netspec.testing.strategies import ADEX
 
 ADEX_MODEL = NeuronModel(**ADEX)
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from scipy import stats
-from strategies import network_data
 
 from netspec import realisation as real
 from netspec.errors import DescriptionError
 from netspec.serialization import network_from
 from netspec.simulation import Simulation
 from netspec.streams import simulator_seed, stream
+from netspec.testing.strategies import network_data
 
 SIMULATION = Simulation(dt=0.1, seed=42)
 

@@ -13,7 +13,6 @@ import libsonata
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from strategies import network_data
 from typer.testing import CliRunner
 
 import netspec
@@ -25,6 +24,7 @@ from netspec.realisation_file import Realisation, reference, write_realisation
 from netspec.running import planned, result_path, with_realisation
 from netspec.serialization import network_from, with_values
 from netspec.simulation import Simulation
+from netspec.testing.strategies import network_data
 
 SIMULATION = Simulation(dt=0.1, seed=42)
 NOISY = {"weight": {"kind": "normal", "mean": 50.0, "sd": 5.0},

@@ -7,7 +7,6 @@ from decimal import Decimal
 import pytest
 import tomli_w
 from hypothesis import example, given, settings
-from strategies import network_data
 
 from netspec import circuits
 from netspec.distributions import Normal
@@ -24,6 +23,7 @@ from netspec.serialization import (
     to_toml,
     with_values,
 )
+from netspec.testing.strategies import network_data
 
 SMALL = {"name": "n", "populations": [{"name": "A", "size": 3, "model": "iaf_psc_exp"}]}
 OTHER_SPELLING = {"pA": ("nA", -3), "mV": ("V", -3), "ms": ("us", 3), "nS": ("uS", -3),

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from parts import (
+
+from netspec import CurrentInput, SpikeInput, StepCurrent
+from netspec.backend import RunRequest, get_backend
+from netspec.errors import UnsupportedError
+from netspec.testing.parts import (
     CONDUCTANCES,
     WALK,
     accumulated,
@@ -19,10 +23,6 @@ from parts import (
     sampled,
     trains,
 )
-
-from netspec import CurrentInput, SpikeInput, StepCurrent
-from netspec.backend import RunRequest, get_backend
-from netspec.errors import UnsupportedError
 from netspec.validation import oracle
 
 DURATION = 60.0

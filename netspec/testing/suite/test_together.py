@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from parts import network
 
 from netspec import Population, Recorder, Simulation, SpikeInput, circuits
 from netspec.backend import RunRequest, get_backend
@@ -11,19 +10,16 @@ from netspec.errors import UsageError
 from netspec.neurons import NeuronModel
 from netspec.results import read_arrays
 from netspec.running import execute, execute_together
+from netspec.testing.parts import network
 from netspec.validation.cues import around
 from netspec.validation.ensemble import run_all
 
-ONE_MODEL = ("genn",)  # where runs that are alike share a model, not only a process
 SIMULATION = Simulation(warmup=20.0, duration=60.0, seed=3)
 
 
 @pytest.fixture
-def request_of(backend, asked, agreed):
+def request_of(backend, asked, agreed, declared):
     """Give a function that returns the request of a network and a seed."""
-
-    # what is asked here does not depend on how Brian2 compiles
-    plain = {"codegen": "numpy"} if backend == "brian2" else {}
 
     def make(described, seed=1, **more):
         return RunRequest(
@@ -32,7 +28,7 @@ def request_of(backend, asked, agreed):
             threads=1,
             simulation=SIMULATION.at_seed(seed),
             approximations=(*agreed, "nmda-instant-rise", "constant-magnesium-block"),
-            options=asked | plain | more.pop("options", {}),
+            options=asked | declared.quick | more.pop("options", {}),
             **more,
         )
 
@@ -66,7 +62,9 @@ def assert_same(one, other):
         pytest.param(lambda: [ring(), column()], "native", id="different"),
     ],
 )
-def test_runs_in_one_process_are_those_alone(request_of, backend, tmp_path, networks, connectivity):
+def test_runs_in_one_process_are_those_alone(
+    request_of, declared, tmp_path, networks, connectivity
+):
     requests = [
         request_of(described, seed, connectivity=connectivity)
         for seed, described in enumerate(networks(), start=7)
@@ -74,7 +72,7 @@ def test_runs_in_one_process_are_those_alone(request_of, backend, tmp_path, netw
     alone = [execute(request, tmp_path / "alone") for request in requests]
     together = execute_together(requests, tmp_path / "together")
     alike = len({repr(request.network.populations) for request in requests}) == 1
-    shared = len(alone) if backend in ONE_MODEL and alike else 1
+    shared = len(alone) if declared.one_model and alike else 1
     assert [run.batch for run in alone] == [1] * len(alone)
     assert [run.batch for run in together] == [shared] * len(alone)
     for one, other in zip(alone, together, strict=True):
@@ -110,13 +108,13 @@ def test_parts_of_populations_are_shared_as_well(request_of, backend, tmp_path):
             assert np.array_equal(one.spikes(name).steps, other.spikes(name).steps)
 
 
-def test_only_what_is_missing_is_run(request_of, backend, tmp_path):
+def test_only_what_is_missing_is_run(request_of, declared, tmp_path):
     requests = [request_of(ring(), seed) for seed in (1, 2, 3)]
     first = execute(requests[1], tmp_path)
     written = first.file.stat().st_mtime_ns
     together = execute_together(requests, tmp_path)
     assert together[1].file.stat().st_mtime_ns == written
-    made = 2 if backend in ONE_MODEL else 1
+    made = 2 if declared.one_model else 1
     assert [run.batch for run in together] == [made, 1, made]
 
 
@@ -156,7 +154,6 @@ def test_samples_given_spikes_and_read_back_values_are_those_alone(request_of, t
         assert all(np.array_equal(left[key], right[key]) for key in left)
 
 
-@pytest.mark.notimpl(["nest"], "models of one's own reach NEST through NESTML, not written yet")
 def test_a_failure_in_company_costs_only_the_run_that_fails(request_of, tmp_path):
     def growing(initial):
         model = NeuronModel(name="burst", equations="dx/dt = x*x/tau : 1", threshold="x < 0",

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from parts import CURRENTS, V_M, accumulated, conductance, difference, network, neuron, trains
 
 from netspec import ContinuousProjection, SpikeInput, StepCurrent
 from netspec.backend import RunRequest, get_backend
 from netspec.errors import UnsupportedError
+from netspec.testing.parts import (
+    CURRENTS,
+    V_M,
+    accumulated,
+    conductance,
+    difference,
+    network,
+    neuron,
+    trains,
+)
 from netspec.validation import oracle
 
 NAMES = ("started", "signed", "early")
@@ -35,13 +44,11 @@ def ledger(backend, described):
     return get_backend(backend).plan(RunRequest(network=described, backend=backend)).ledger
 
 
-@pytest.mark.notyet(["nest"], "currents start at zero, signs choose the receptor, no first event")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_ledger_answers_for_what_is_unusual(backend, name):
     ledger(backend, unusual(name)).check(())
 
 
-@pytest.mark.notyet(["nest"], "currents start at zero, signs choose the receptor, no first event")
 def test_what_is_unusual_is_as_in_scipy(simulate, tolerance):
     described = unusual(*NAMES)
     expected = oracle.solve(described, 0.1, 200)

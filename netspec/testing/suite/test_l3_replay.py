@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from parts import V_M, choices, difference, network, neuron, trains
 
 from netspec import PoissonInput, Projection, Simulation, SpikeInput
 from netspec.realisation_file import write_realisation
+from netspec.testing.parts import V_M, choices, difference, network, neuron, trains
 from netspec.validation import oracle
 
 STEPS = 1000

@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from parts import (
+
+from netspec import CurrentInput, Projection, StepCurrent
+from netspec.testing.parts import (
     CURRENTS,
     PD14,
     V_M,
@@ -18,8 +20,6 @@ from parts import (
     sampled,
     trains,
 )
-
-from netspec import CurrentInput, Projection, StepCurrent
 from netspec.validation import oracle
 
 WEIGHT = 87.8  # pA

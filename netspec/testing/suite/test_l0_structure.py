@@ -6,13 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from parts import conductance, network, neuron
 
 from netspec import Projection, Simulation, realisation
 from netspec.circuits import microcircuit
 from netspec.distributions import Constant
 from netspec.realisation_file import FORMAT, write_realisation
 from netspec.sealed import verify
+from netspec.testing.parts import conductance, network, neuron
 from netspec.validation import oracle
 
 DT = 0.1

@@ -12,6 +12,7 @@ import numpy as np
 
 from netspec import Network, NeuronModel, Simulation
 from netspec.backend import get_backend
+from netspec.testing.declaration import BackendTest
 
 Data = dict[str, Any]
 STEPS = 240
@@ -65,8 +66,8 @@ class Batch:
     how: Data
 
 
-def batch(number: int, size: int, backend: str) -> Batch:
-    """Return a batch; the same for the same number, size and backend."""
+def batch(number: int, size: int, backend: str, declared: BackendTest) -> Batch:
+    """Return a batch; the same for the same number, size and adapter."""
     random = np.random.default_rng([number, size])
     dt = float(random.choice([0.02, 0.1, 0.1, 0.25, 1.0]))
     split = int(random.choice([0, 1, random.integers(1, STEPS)]))
@@ -79,25 +80,27 @@ def batch(number: int, size: int, backend: str) -> Batch:
         ("loop", ["native", "python"]),
         ("synapse", ["lean", "full"]),
     ):
-        value = str(random.choice(values))
+        value = str(random.choice(np.array(values)))
         if name in get_backend(backend).options:
             how["options"][name] = value
     threads = int(random.integers(1, 3))
     how["threads"] = threads if get_backend(backend).threaded else 1
-    drawing = _Drawing(random, simulation, how["connectivity"] == "native", backend == "nest")
+    drawing = _Drawing(random, simulation, how["connectivity"] == "native", declared)
     return Batch([drawing.network(k) for k in range(size)], simulation, how)
 
 
 class _Drawing:
     def __init__(
-        self, random: np.random.Generator, simulation: Simulation, native: bool, built_in: bool
+        self,
+        random: np.random.Generator,
+        simulation: Simulation,
+        native: bool,
+        declared: BackendTest,
     ) -> None:
         self.random, self.dt = random, simulation.dt
         self.native = native  # no rule may leave anything to chance
-        self.models = sorted(WEIGHTS)
-        self.first = 1  # the first step at whose end a given event may be due
-        if built_in:
-            self.models, self.first = ["iaf_psc_delta", "iaf_psc_exp"], 2
+        self.models = sorted(set(declared.models) & set(WEIGHTS))
+        self.first = declared.first_event  # step at whose end a given event may be due
 
     def chance(self, p: float) -> bool:
         return bool(self.random.random() < p)
@@ -182,7 +185,7 @@ class _Drawing:
 
     def delay(self) -> float:
         steps = self.one_of([1, 2, 3, 7, 15, 15, STEPS - 1, STEPS + 30, 3000, 65535])
-        return (steps + self.one_of([0.0, 0.0, 0.2, -0.3])) * self.dt
+        return float((steps + self.one_of([0.0, 0.0, 0.2, -0.3])) * self.dt)
 
     def projection(self, index: int, populations: list[Data]) -> Data:
         pre, post = self.one_of(populations), self.one_of(populations)

@@ -10,11 +10,20 @@ import re
 
 import numpy as np
 import pytest
-from parts import WALK, accumulated, choices, conductance, difference, network, sampled, trains
 
 from netspec import ContinuousProjection, SpikeInput, StepCurrent
 from netspec.backend import RunRequest, get_backend
 from netspec.errors import UnsupportedError
+from netspec.testing.parts import (
+    WALK,
+    accumulated,
+    choices,
+    conductance,
+    difference,
+    network,
+    sampled,
+    trains,
+)
 from netspec.validation import oracle
 
 STEPS = 1500
@@ -175,7 +184,6 @@ def test_gating_saturates(runs):
     assert fast[late].mean() > 0.9 and fast.max() < 1
 
 
-@pytest.mark.notimpl(["nest"], "iaf_bw_2001 lets nobody record the gating that it sends")
 def test_s_nmda_is_that_of_scipy_and_never_above_one(simulate, tolerance):
     described = gates(("V_m", "s_NMDA", "x_NMDA"))
     run = simulate(described, STEPS * 0.1, approximations=["all"])

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from parts import network, neuron, trains
 
 import netspec
 from netspec import CurrentInput, Simulation
 from netspec.backend import RunRequest, get_backend
 from netspec.errors import BackendMissing, SimulationFailed, UsageError
+from netspec.recording import PHASES
 from netspec.running import planned, result_path
+from netspec.testing.parts import network, neuron, trains
 
 
 def driven(size=3):
@@ -30,7 +31,7 @@ def test_a_second_run_finds_the_file_of_the_first(simulate):
     assert forced.file == first.file and seen
     assert forced.file.stat().st_mtime_ns > written[0]
     assert trains(forced, "A") == trains(first, "A") == [[139]] * 3
-    assert {"create", "connect", "simulate", "read"} <= {phase for phase, _ in seen}
+    assert "simulate" in {phase for phase, _ in seen}
     assert all(0 <= fraction <= 1 for _, fraction in seen)
 
 
@@ -38,24 +39,23 @@ def test_a_result_says_where_it_comes_from(simulate, backend, agreed):
     manifest = simulate(driven(), 20.0).manifest
     assert manifest["versions"][backend] == get_backend(backend).status().version
     assert manifest["spec_hash"] == netspec.spec_hash(driven())
-    phases = {"create", "connect", "prepare", "warmup", "simulate", "read", "total"}
-    assert phases <= set(manifest["seconds"])
+    assert {*PHASES, "total"} <= set(manifest["seconds"])
     assert manifest["peak_memory_mib"] > 10
     assert (manifest["ranks"], manifest["threads"], manifest["virtual_processes"]) == (1, 1, 1)
     after = manifest["memory_mib"]
-    assert {"create", "connect", "read"} <= set(after) <= set(manifest["seconds"])
+    assert set(after) <= set(manifest["seconds"])
     assert all(10 < value < manifest["peak_memory_mib"] + 1 for value in after.values())
     assert [e["name"] for e in manifest["ledger"] if e["status"] != "exact"] == agreed
 
 
-def test_the_estimate_of_memory_is_that_of_a_run(simulate, backend):
-    if backend != "nest":
-        pytest.skip("only NEST's estimate is fitted to measurements")
+def test_the_estimate_of_memory_is_that_of_a_run(simulate, backend, declared):
+    if declared.memory_within is None:
+        pytest.skip(f"the estimate of {backend} is not declared to be fitted to measurements")
     circuit = netspec.circuits.microcircuit("pygenn", scale=0.1)
     run, chosen = simulate(circuit, 5.0), get_backend(backend)
     request = RunRequest(network=circuit, backend=backend)
     estimate = chosen.memory([chosen.plan(request)]) / 2**20
-    assert run.manifest["peak_memory_mib"] == pytest.approx(estimate, rel=0.15)
+    assert run.manifest["peak_memory_mib"] == pytest.approx(estimate, rel=declared.memory_within)
 
 
 def processes_of(file):
@@ -99,8 +99,8 @@ def test_ranks_are_refused_where_there_are_none(simulate, backend):
     if not chosen.mpi:
         with pytest.raises(UsageError, match=f"{backend} runs in one process, given 2 ranks"):
             simulate(driven(), 20.0, ranks=2)
-    elif chosen.details()["MPI"] != "yes":
-        with pytest.raises(BackendMissing, match=r"without MPI.*given 2 ranks.*make nest-mpi"):
+    elif chosen.details().get("MPI") != "yes":
+        with pytest.raises(BackendMissing, match=r"without MPI.*given 2 ranks"):
             simulate(driven(), 20.0, ranks=2)
     else:
         with pytest.MonkeyPatch.context() as patch, pytest.raises(BackendMissing, match="launcher"):
@@ -109,15 +109,13 @@ def test_ranks_are_refused_where_there_are_none(simulate, backend):
 
 
 def test_an_option_that_does_not_exist_is_refused_with_those_that_do(simulate, backend):
-    name, option = next(iter(get_backend(backend).options.items()))
+    options = get_backend(backend).options
+    if not options:
+        with pytest.raises(UsageError, match="no option 'speed'"):
+            simulate(driven(), 20.0, options={"speed": "1"})
+        return
+    name, option = next(iter(options.items()))
     with pytest.raises(UsageError, match=f"no option '{name}x'; allowed.*mean '{name}'"):
         simulate(driven(), 20.0, options={f"{name}x": "1"})
     with pytest.raises(UsageError, match=f"given 'never'; allowed: {option.allowed[0]}"):
         simulate(driven(), 20.0, options={name: "never"})
-
-
-@pytest.mark.parametrize(("wrong", "right"), [("nset", "nest"), ("brain2", "brian2")])
-def test_an_unknown_backend_is_missing_and_the_nearest_is_named(tmp_path, wrong, right):
-    with pytest.raises(BackendMissing, match=f"unknown backend '{wrong}'.*did you mean '{right}'"):
-        netspec.run(driven(), wrong, out=tmp_path)
-    assert not list(tmp_path.iterdir())

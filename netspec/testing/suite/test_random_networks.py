@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from parts import trains
-from random_networks import MEMBRANE, STEPS, batch
 
 from netspec.backend import RunRequest
 from netspec.running import execute_together
 from netspec.serialization import to_toml
+from netspec.testing.parts import trains
+from netspec.testing.random_networks import MEMBRANE, STEPS, batch
 from netspec.validation import oracle
 
 SIZE = 10  # networks of a batch
@@ -44,10 +44,10 @@ def differences(run, network, simulation):
     return found
 
 
-def check(number, backend, folder, tolerance, asked):
+def check(number, backend, declared, folder, tolerance, asked):
     if tolerance.single:
         pytest.skip("spikes of 32-bit states part from those of SciPy by and by")
-    drawn = batch(number, SIZE, backend)
+    drawn = batch(number, SIZE, backend, declared)
     how = drawn.how | {"options": asked | drawn.how["options"]}
     requests = [
         RunRequest(network=network, simulation=drawn.simulation, backend=backend, **how)
@@ -63,13 +63,15 @@ def check(number, backend, folder, tolerance, asked):
 
 # steps of 0.1, 0.25 and 1 ms; synapses of netspec, and rules of the simulators that draw nothing
 @pytest.mark.parametrize("number", [0, 2, 4, 5])
-def test_forty_random_networks_are_those_of_scipy(backend, number, tmp_path, tolerance, asked):
-    check(number, backend, tmp_path, tolerance, asked)
+def test_forty_random_networks_are_those_of_scipy(
+    backend, declared, number, tmp_path, tolerance, asked
+):
+    check(number, backend, declared, tmp_path, tolerance, asked)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(100, 130))
 def test_three_hundred_random_networks_are_those_of_scipy(
-    backend, number, tmp_path, tolerance, asked
+    backend, declared, number, tmp_path, tolerance, asked
 ):
-    check(number, backend, tmp_path, tolerance, asked)
+    check(number, backend, declared, tmp_path, tolerance, asked)

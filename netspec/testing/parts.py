@@ -145,3 +145,8 @@ def choices(backend: str, option: str) -> list[dict[str, str]]:
     """Return every setting of a backend's option; one empty setting if it has no such option."""
     known = get_backend(backend).options.get(option)
     return [{option: value} for value in known.allowed] if known else [{}]
+
+
+def setting(backend: str, option: str, value: str) -> dict[str, str]:
+    """Return one setting of a backend's option; none if it has no such option or value."""
+    return next((one for one in choices(backend, option) if one.get(option) == value), {})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tomli_w
-from parts import WALK, accumulated, difference, sampled, trains
 
 import netspec
 from netspec import (
@@ -21,9 +20,9 @@ from netspec import (
     realisation,
 )
 from netspec.errors import SimulationFailed
+from netspec.testing.parts import WALK, accumulated, difference, sampled, trains
 from netspec.validation import oracle
 
-NESTML = "models of one's own reach NEST through NESTML, which is not written yet"
 # Brette & Gerstner (2005); the exponential is bounded, so that a spike stays finite on a grid
 ADEX = {
     "equations": """
@@ -102,7 +101,6 @@ def adaptive(request, tmp_path):
     )
 
 
-@pytest.mark.notimpl(["nest"], NESTML)
 def test_adex_is_that_of_scipy(simulate, adaptive, tolerance, record_property):
     expected = oracle.solve(adaptive, 0.05, 2000)
     run = simulate(adaptive, 100.0, 0.05)
@@ -117,7 +115,6 @@ def test_adex_is_that_of_scipy(simulate, adaptive, tolerance, record_property):
     assert difference(run, expected, "I_syn") < tolerance(1e-7, accumulated(expected, "I_syn", 40))
 
 
-@pytest.mark.notimpl(["nest"], NESTML)
 def test_a_state_that_is_no_number_any_more_is_an_error_and_no_silence(simulate):
     equations, initial = "dx/dt = x*x/tau : 1", {"x": 1.0}  # 1/(1 - t/tau), until it is infinite
     model = NeuronModel(name="burst", equations=equations, threshold="x < 0", initial=initial,
@@ -127,7 +124,6 @@ def test_a_state_that_is_no_number_any_more_is_an_error_and_no_silence(simulate)
         simulate(described, 10.0)
 
 
-@pytest.mark.notimpl(["nest"], NESTML)
 @pytest.mark.parametrize("size", [11, 12])
 def test_continuous_coupling_is_a_dense_matrix_product_at_every_step(simulate, tolerance, size):
     sizes = {"A": size, "B": 4, "C": size}

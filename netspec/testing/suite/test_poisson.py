@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from parts import STEP, network, neuron, sampled
 
 from netspec import PoissonInput
+from netspec.testing.parts import STEP, network, neuron, sampled
 
 DT = 0.1
 STEPS, SIZE, WEIGHT, TAU = 1500, 60, 50.0, 0.5

@@ -9,7 +9,6 @@ import time
 
 import numpy as np
 import pytest
-from parts import V_M, difference, network, neuron, sampled, trains
 from scipy import stats
 
 import netspec
@@ -27,9 +26,9 @@ from netspec import (
 )
 from netspec.backend import RunRequest, get_backend
 from netspec.errors import NetspecWarning, UnsupportedError, UsageError
+from netspec.testing.parts import V_M, difference, network, neuron, sampled, setting, trains
 from netspec.validation import oracle
 
-OWN = "models of one's own reach NEST through NESTML, which is not written yet"
 DT = 0.1
 
 
@@ -69,11 +68,10 @@ NAMES = (
 )
 
 
-@pytest.mark.notimpl(["nest"], OWN)
 @pytest.mark.parametrize("codegen", ["numpy", "cython"])
 def test_any_name_is_as_good_as_another(simulate, backend, codegen):
     """Half of them as parameters and half as states, and the other way round when compiled."""
-    options = {"codegen": codegen} if backend == "brian2" else {}
+    options = setting(backend, "codegen", codegen)
     parameters, states = NAMES[::2], NAMES[1::2]
     if codegen == "cython":
         parameters, states = states, parameters
@@ -118,7 +116,7 @@ def test_names_of_pieces_that_look_alike_when_joined_are_kept_apart(simulate, ba
     ]  # fmt: skip
     described = network("alike", populations, ("V_m",), projections=projections)
     expected = oracle.solve(described, DT, 300)
-    full = {"synapse": "full"} if backend == "nest" else {}
+    full = setting(backend, "synapse", "full")
     for readback, options in ((False, {}), (True, {}), (True, full)):
         run = simulate(described, 30.0, readback=readback, options=options)
         assert {name: trains(run, name) for name in names} == expected.spikes
@@ -309,36 +307,38 @@ def test_a_delay_that_cannot_be_kept_is_refused_before_anything_is_built(backend
 # -- currents, inputs, recorders --------------------------------------------------------------
 
 
-def test_a_staircase_is_as_fast_as_one_step(simulate, backend, tolerance):
+def test_a_staircase_is_as_fast_as_one_step(simulate, tolerance):
     """NEST was called for each stair and neuron: 20 s for what takes half a second."""
     levels = 10.0 + (37 * np.arange(200)) % 300
-    stairs = StepCurrent(name="stairs", target="A", times=np.arange(200.0), amplitudes=levels)
-    described = Network(name="stairs", populations=[neuron("A", 1000)], step_currents=[stairs],
-                        recorders=[Recorder(name="r", target="A", variables=["V_m"], neurons=[0],
-                                            interval=1.0)])  # fmt: skip
-    run = simulate(described, 200.0)
+
+    def described(times, amplitudes):
+        stairs = StepCurrent(name="stairs", target="A", times=times, amplitudes=amplitudes)
+        recorder = Recorder(name="r", target="A", variables=["V_m"], neurons=[0], interval=1.0)
+        return Network(name="stairs", populations=[neuron("A", 1000)], step_currents=[stairs],
+                       recorders=[recorder])  # fmt: skip
+
+    run, one = (
+        simulate(described(times, levels[: len(times)]), 200.0)
+        for times in (np.arange(200.0), [0.0])
+    )
     decay = np.exp(-0.1)
     v, expected = 0.0, []
     for level in levels:
         v = v * decay + level * 10 / 250 * (1 - decay)
         expected.append(v - 65)
     assert run.samples("r", "V_m")[1][:, 0] == pytest.approx(expected, abs=tolerance(1e-7, V_M))
-    if backend == "nest":
-        assert run.manifest["seconds"]["simulate"] < 3
-
-
-LATE = {"nest": 2}  # steps by which the first event of a device is late, at delay 0
+    assert run.manifest["seconds"]["simulate"] < 5 * one.manifest["seconds"]["simulate"] + 2
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 10])
-def test_the_first_poisson_event_comes_when_the_input_begins(simulate, backend, steps):
+def test_the_first_poisson_event_comes_when_the_input_begins(simulate, declared, steps):
     """With so high a rate every step has one. The ledger says how late a device is."""
     source = PoissonInput(name="p", target="A", receptor="excitatory", rate=1e6, weight=1.0,
                           delay=steps * DT)  # fmt: skip
     described = network("first", [neuron("A")], ("I_syn_ex",), poisson_inputs=[source])
     run = simulate(described, 5.0)
     first = 1 + int(np.argmax(sampled(run, "A", "I_syn_ex")[:, 0] > 0))
-    late = max(LATE.get(backend, 0) - steps, 0)
+    late = max(declared.late_poisson - steps, 0)
     assert first == steps + 1 + late
     (entry,) = (e for e in run.manifest["ledger"] if e["thing"] == "poisson_inputs.p")
     assert (f"{late} step" in entry["reason"]) == (late > 0)
@@ -431,7 +431,6 @@ def squid(v=-65.0):
     )
 
 
-@pytest.mark.notimpl(["nest"], OWN)
 @pytest.mark.parametrize("v", [-65.0, -40.0, -55.0])  # two rates are 0/0 at the last ones
 def test_hodgkin_and_huxley_are_those_of_scipy(simulate, v):
     run = simulate(squid(v), 20.0, dt=0.02)

@@ -1,0 +1,1 @@
+"""The tests of the conformance suite; see `netspec.testing`."""
