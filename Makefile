@@ -63,8 +63,8 @@ lint: $(VENV)/ready
 
 # the TOML files of the two circuits, from their builders
 circuits: $(VENV)/ready
-	$(BIN)/netspec show microcircuit --toml > netspec/circuits/microcircuit.toml
-	$(BIN)/netspec show working_memory --toml > netspec/circuits/working_memory.toml
+	$(BIN)/netspec show microcircuit --toml > netspec/circuits/potjans_diesmann/microcircuit.toml
+	$(BIN)/netspec show working_memory --toml > netspec/circuits/compte_ring/working_memory.toml
 
 # what the adapters' ledgers say of every thing of a description
 support: $(VENV)/ready

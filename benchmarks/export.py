@@ -16,7 +16,7 @@ import common
 import numpy as np
 
 import netspec
-from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
+from netspec.circuits.potjans_diesmann.builder import FULL_SCALE_RATES, POPULATIONS, SIZES
 from netspec.recording import Recording
 from netspec.results import open_run, write_run
 from netspec.validation.content import content_of, differences

@@ -17,7 +17,7 @@ import warnings
 import common
 import numpy as np
 
-from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
+from netspec.circuits.potjans_diesmann.builder import FULL_SCALE_RATES, POPULATIONS, SIZES
 from netspec.results import SpikeData
 
 DT = 0.1

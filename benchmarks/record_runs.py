@@ -13,8 +13,8 @@ from pathlib import Path
 import common
 
 import netspec
+from netspec.circuits.compte_ring.ring import bump
 from netspec.results import circuit_of
-from netspec.validation.ring import bump
 
 KEPT = ("description", "spec_hash", "backend", "seed", "simulation", "connectivity", "threads",
         "options", "approximations", "versions", "info", "seconds", "peak_memory_mib",

@@ -65,7 +65,7 @@ def counts(verdict: common.Result) -> str:
 
 def against_itself(runs: list[Run], margins: Margins, number: int) -> common.Result:
     """Judge the first half of some runs against the second, and random halves."""
-    from netspec.validation.comparing import measure
+    from netspec.validation.measuring import measure
     from netspec.validation.selftest import splits_of
     from netspec.validation.validating import judge_existing
 
@@ -73,7 +73,7 @@ def against_itself(runs: list[Run], margins: Margins, number: int) -> common.Res
     sides = {f"{backend}, first half": runs[:half], f"{backend}, second half": runs[half:]}
     measured = [[measure(run, backend, run.manifest["seed"])] for run in runs]
     return judged(judge_existing(sides, [backend, backend], margins)) | {
-        "splits": splits_of(measured, number, margins)
+        "splits": splits_of(measured, number, margins).model_dump(mode="json")
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netspec.inputs import Current
 from netspec.ledger import Entry
 from netspec.lowering import lower
 from netspec.request import RunRequest
@@ -24,10 +25,10 @@ def of_populations(request: RunRequest) -> list[Entry]:
 def of_given_inputs(request: RunRequest) -> list[Entry]:
     """Answer for currents and given spikes, which go where the description says."""
     entries = []
-    for kind in ("current_inputs", "step_currents"):
-        for current in getattr(request.network, kind):
-            reason = f"added to {current.port}"
-            entries.append(Entry(thing=f"{kind}.{current.name}", reason=reason))
+    for kind, piece in request.network.pieces():
+        if isinstance(piece, Current):
+            reason = f"added to {piece.port}"
+            entries.append(Entry(thing=f"{kind}.{piece.name}", reason=reason))
     for spikes in request.network.spike_inputs:
         early = any(request.simulation.steps(t) < 1 for t in spikes.times)
         entries.append(

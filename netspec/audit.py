@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from netspec import distributions as dist
 from netspec.backend import RunRequest, backend_names, get_backend
-from netspec.checks import PLAUSIBLE_DELAY
-from netspec.connectivity import Explicit, expected_count
+from netspec.connectivity import Explicit
+from netspec.distributions import Normal
+from netspec.fields import UnitOf
 from netspec.grid import misfits
+from netspec.inputs import Current, PoissonInput, Recorder
 from netspec.network import Network, Projection
+from netspec.plausible import LONGEST_DELAY
 from netspec.simulation import Simulation
+from netspec.slots import doors, place_of, slots_of
 from netspec.stability import too_long
 
 # NEST: connections per virtual process and synapse model (27 bits of a local index)
@@ -136,7 +139,7 @@ def _rows(network: Network) -> list[Row]:
     for projection in network.projections:
         pre, post = network.population(projection.pre), network.population(projection.post)
         same = pre.name == post.name
-        count = expected_count(projection.rule, pre.size, post.size, same)
+        count = projection.rule.expected_count(pre.size, post.size, same)
         kind = projection.rule.kind
         rows.append(
             Row(
@@ -158,12 +161,15 @@ def _projection_findings(projection: Projection, count: float) -> list[Finding]:
             )
         )
     rule = projection.rule
-    if isinstance(rule, Explicit) and rule.delay and max(rule.delay) > PLAUSIBLE_DELAY[1]:
-        text = f"up to {max(rule.delay):g} ms; plausible is up to {PLAUSIBLE_DELAY[1]:g} ms"
+    longest = max(rule.delay, default=0.0) if isinstance(rule, Explicit) and rule.delay else 0.0
+    if longest > LONGEST_DELAY:
+        text = f"up to {longest:g} ms; plausible is up to {LONGEST_DELAY:g} ms"
         found.append(Finding("warning", f"{path}.rule.delay", text))
-    if isinstance(projection.weight, dist.Normal) and projection.weight.sd > 0:
-        share = dist.share_below(projection.weight, 0.0)
-        share = share if projection.weight.mean > 0 else 1 - share
+    weight = projection.weight
+    # bounds on both sides of zero are meant, the tail of a normal distribution hardly ever
+    if isinstance(weight, Normal) and weight.fixed() is None:
+        share = weight.share_below(0.0)
+        share = share if weight.mean > 0 else 1 - share
         if share > 1e-6:
             text = f"{share:.2%} of the weights have the other sign; give a bound of 0"
             found.append(Finding("warning", f"{path}.weight", text))
@@ -172,23 +178,23 @@ def _projection_findings(projection: Projection, count: float) -> list[Finding]:
 
 def _sign_findings(network: Network) -> list[Finding]:
     """Find weights whose sign is not that of their receptor's name."""
-    found = []
-    for kind in ("projections", "poisson_inputs", "spike_inputs"):
-        for piece in getattr(network, kind):
-            rule = getattr(piece, "rule", None)
-            weights = [
-                piece.weight if isinstance(piece.weight, float) else dist.typical(piece.weight)
-            ]
-            if isinstance(rule, Explicit) and rule.weight:
-                weights = [min(rule.weight), max(rule.weight)]
-            target = piece.post if kind == "projections" else piece.target
-            if network.weight_unit(target, piece.receptor) == "nS":
-                continue  # a conductance is positive, whatever it does: see `checks`
-            wrong = {"exc": min(weights) < 0, "inh": max(weights) > 0}
-            if wrong.get(piece.receptor[:3].lower()):
-                sign = "negative" if min(weights) < 0 else "positive"
-                text = f"a {sign} weight onto receptor {piece.receptor!r}"
-                found.append(Finding("warning", f"{kind}.{piece.name}.weight", text))
+    found, place = [], place_of(network)
+    for key, piece in network.pieces():
+        weights = [
+            slot
+            for slot in slots_of(piece, place, f"{key}.{piece.name}")
+            if isinstance(slot.mark, UnitOf) and slot.mark.of == "receptor" and slot.values
+        ]
+        if not weights or weights[0].unit == "nS":
+            continue  # a conductance is positive, whatever it does: see `checks`
+        # weights of a rule's own stand in place of the projection's
+        least, most = min(weights[-1].values), max(weights[-1].values)
+        receptor: str = getattr(piece, "receptor", "")
+        wrong = {"exc": least < 0, "inh": most > 0}
+        if wrong.get(receptor[:3].lower()):
+            sign = "negative" if least < 0 else "positive"
+            text = f"a {sign} weight onto receptor {receptor!r}"
+            found.append(Finding("warning", weights[0].path, text))
     return found
 
 
@@ -196,22 +202,21 @@ def _late_findings(network: Network, simulation: Simulation) -> list[Finding]:
     """Find what comes after the end of the run, and so never."""
     end = simulation.total_steps * simulation.dt
     found = []
-    for kind in ("spike_inputs", "step_currents"):
-        for piece in getattr(network, kind):
-            late = sum(
-                time > end - simulation.dt * (kind == "step_currents") for time in piece.times
-            )
+    for key, piece in network.pieces():
+        path = f"{key}.{piece.name}"
+        if times := getattr(piece, "times", ()):
+            # an event may come with the end; a current is felt by the step that begins then
+            last = end - simulation.dt * isinstance(piece, Current)
+            late = sum(time > last for time in times)
             if late:
-                text = f"{late} of {len(piece.times)} come after the end of the run ({end:g} ms)"
-                found.append(Finding("note", f"{kind}.{piece.name}.times", text))
-    for poisson in network.poisson_inputs:
-        if poisson.delay > end - simulation.dt:
+                text = f"{late} of {len(times)} come after the end of the run ({end:g} ms)"
+                found.append(Finding("note", f"{path}.times", text))
+        if isinstance(piece, PoissonInput) and piece.delay > end - simulation.dt:
             text = f"begins after the end of the run ({end:g} ms)"
-            found.append(Finding("warning", f"poisson_inputs.{poisson.name}.delay", text))
-    for recorder in network.recorders:
-        if recorder.variables and (recorder.interval or 0) > end:
+            found.append(Finding("warning", f"{path}.delay", text))
+        if isinstance(piece, Recorder) and piece.variables and (piece.interval or 0) > end:
             text = f"longer than the run ({end:g} ms): there will be no sample"
-            found.append(Finding("warning", f"recorders.{recorder.name}.interval", text))
+            found.append(Finding("warning", f"{path}.interval", text))
     return found
 
 
@@ -231,7 +236,7 @@ def _population_findings(network: Network, simulation: Simulation) -> list[Findi
             found.append(Finding("warning", path, text))
         initial = population.initial.get("V_m")
         if initial is not None and "V_th" in values:
-            above = 1 - dist.share_below(initial, values["V_th"])
+            above = 1 - initial.share_below(values["V_th"])
             if above > 0.05:
                 text = f"{above:.0%} of the neurons start at or above threshold"
                 found.append(Finding("note", f"{path}.initial.V_m", text))
@@ -241,12 +246,7 @@ def _population_findings(network: Network, simulation: Simulation) -> list[Findi
 
 
 def _drive_findings(network: Network) -> list[Finding]:
-    driven = {projection.post for projection in network.projections}
-    driven |= {poisson.target for poisson in network.poisson_inputs}
-    driven |= {spikes.target for spikes in network.spike_inputs}
-    driven |= {current.target for current in network.current_inputs}
-    driven |= {current.target for current in network.step_currents}
-    driven |= {coupling.post for coupling in network.continuous_projections}
+    driven = {population for _, piece in network.pieces() for population in doors(piece)}
     return [
         Finding("note", f"populations.{population.name}", "nothing is connected to it")
         for population in network.populations

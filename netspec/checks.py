@@ -1,29 +1,29 @@
-"""Cross-checks of a network: references, units, sizes, plausibility.
+"""Cross-checks of a network: references, units, plausibility, and what each piece says of itself.
 
 `check_pieces` looks at all pieces that could be read, collects every fault, and returns the
-pieces in canonical units: only here is it known which unit a weight or parameter must have.
+pieces in canonical units: only here is it known which unit a weight or parameter must have. What
+there is to check stands in the annotations of the pieces (`netspec.slots`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from netspec import distributions as dist
 from netspec import units
-from netspec.connectivity import Explicit, OneToOne
+from netspec.distributions import Distribution, Drawn
 from netspec.errors import Fault, UnitError, nearest
+from netspec.faults import below
+from netspec.fields import ByName, Described, Mark, NeuronsOf, PartOf, PopulationName, UnitOf
 from netspec.neurons import NeuronModel
+from netspec.plausible import Plausible
+from netspec.slots import Piece, Place, Slot, marks, replaced, slots_of
 
-# Typical sizes by unit: outside lies a slip of 1000 rather than a neuron.
-PLAUSIBLE_WEIGHT = {"pA": (0.1, 2e4), "nS": (0.01, 200.0), "mV": (1e-3, 50.0), "1": (1e-4, 1e3)}
-PLAUSIBLE_CURRENT = {"pA": (0.1, 2e4)}
-PLAUSIBLE_KERNEL = {"nS": (1e-3, 200.0)}
-PLAUSIBLE_DELAY = (0.01, 200.0)
+Value = float | tuple[float, ...] | Distribution
 
 
 def check_pieces(
-    pieces: Mapping[str, Sequence[Any]],
+    pieces: Mapping[str, Sequence[Piece | None]],
     models: Mapping[str, NeuronModel],
     accept: Collection[str],
     population_names: Sequence[str],
@@ -50,7 +50,7 @@ def check_pieces(
     check = _Check(pieces, models, accept, population_names)
     normal = {
         key: tuple(
-            piece if piece is None else getattr(check, f"check_{key}")(f"{key}[{index}]", piece)
+            None if piece is None else check.piece(key, f"{key}[{index}]", piece)
             for index, piece in enumerate(values)
         )
         for key, values in pieces.items()
@@ -59,31 +59,21 @@ def check_pieces(
     return check.faults, normal
 
 
-def kernel_dimension(
-    source: NeuronModel, state: str, target: NeuronModel, port: str
-) -> units.Dimension:
-    """Return the dimension of a continuous coupling's weight."""
-    given = units.COHERENT[source.units_of_states[state]]
-    return units.COHERENT[target.inputs[port]].times(given, -1)
-
-
 class _Check:
     def __init__(
         self,
-        pieces: Mapping[str, Sequence[Any]],
+        pieces: Mapping[str, Sequence[Piece | None]],
         models: Mapping[str, NeuronModel],
         accept: Collection[str],
         population_names: Sequence[str],
     ) -> None:
-        self.pieces, self.models, self.accept = pieces, models, accept
+        self.pieces, self.accept = pieces, accept
         self.names = list(dict.fromkeys(population_names))
-        self.populations = {p.name: p for p in pieces["populations"] if p is not None}
+        self.place = Place({p.name: p for p in pieces["populations"] if p is not None}, models)
         self.faults: list[Fault] = []
 
     def fault(self, path: str, given: object, allowed: str, hint: str = "") -> None:
         self.faults.append(Fault(path, str(given), allowed, hint))
-
-    # -- pieces of checks ---------------------------------------------------------------
 
     def unique_names(self) -> None:
         seen: dict[str, str] = {}
@@ -93,26 +83,72 @@ class _Check:
                 if piece is not None and seen.setdefault(piece.name, path) != path:
                     self.fault(path, repr(piece.name), f"unique names; also {seen[piece.name]}")
 
-    def model(self, path: str, population: str) -> tuple[Any, NeuronModel | None]:
-        """Look up a population and its model; report an unknown name."""
-        if population not in self.names:
-            self.fault(
-                path,
-                repr(population),
-                f"a population: {', '.join(self.names[:20]) or 'there is none'}",
-                nearest(population, self.names),
-            )
-        found = self.populations.get(population)
-        return found, None if found is None else self.models.get(str(found.model))
+    def piece(self, key: str, path: str, piece: Piece) -> Described:
+        """Check one piece at `path`; return it in canonical units."""
+        self.references(path, piece, piece)
+        values: dict[str, Value] = {}
+        for slot in slots_of(piece, self.place, f"{key}.{piece.name}"):
+            value = self.quantity(path, slot, piece)
+            if value is not None:
+                values[slot.field] = value
+        normal: Any = replaced(piece, values)
+        self.faults += [below(path, fault) for fault in normal.check(self.place)]
+        return normal  # type: ignore[no-any-return]
 
-    def member(self, path: str, name: str, known: Collection[str], what: str) -> bool:
-        if name in known:
-            return True
-        names = sorted(known)
-        self.fault(path, repr(name), f"{what}: {', '.join(names) or 'none'}", nearest(name, names))
-        return False
+    # -- names and indices --------------------------------------------------------------
 
-    def convert(self, path: str, unit: str) -> Callable[[float], float]:
+    def references(self, path: str, here: Described, piece: Any) -> None:
+        """Check what the fields of a piece, or of a part `here` of it, refer to."""
+        for field in type(here).model_fields:
+            value, mark = getattr(here, field), marks(type(here)).get(field)
+            if mark is not None:
+                self.reference(f"{path}.{field}", mark, value, piece)
+            elif isinstance(value, Described):
+                self.references(f"{path}.{field}", value, piece)
+
+    def reference(self, path: str, mark: Mark, value: Any, piece: Any) -> None:
+        if isinstance(mark, PopulationName) and value not in self.names:
+            known = ", ".join(self.names[:20]) or "there is none"
+            self.fault(path, repr(value), f"a population: {known}", nearest(value, self.names))
+        elif isinstance(mark, NeuronsOf):
+            population = self.place.population(piece, mark.of)
+            if value and population is not None and max(value) >= population.size:
+                self.fault(path, max(value), f"neurons 0 to {population.size - 1}")
+        elif isinstance(mark, PartOf) and (model := self.place.model(piece, mark.of)) is not None:
+            known_parts = _parts(model, mark.kind)
+            for name in (value,) if isinstance(value, str) else value:
+                self.member(path, name, known_parts, f"{mark.what} of {model.name}")
+        elif isinstance(mark, ByName) and (model := self.place.model(piece)) is not None:
+            what = {"parameters": "a parameter", "states": "a state variable"}[mark.kind]
+            for name in value:
+                known_parts = _parts(model, mark.kind)
+                self.member(f"{path}.{name}", name, known_parts, f"{what} of {model.name}")
+
+    def member(self, path: str, name: str, known: Collection[str], what: str) -> None:
+        if name not in known:
+            names = sorted(known)
+            allowed = f"{what}: {', '.join(names) or 'none'}"
+            self.fault(path, repr(name), allowed, nearest(name, names))
+
+    # -- quantities ---------------------------------------------------------------------
+
+    def quantity(self, path: str, slot: Slot, piece: Piece) -> Value | None:
+        """Check one quantity; return it as plain floats, None if there is no unit for it."""
+        if isinstance(slot.mark, UnitOf) and slot.unit not in units.COHERENT:
+            field = slot.mark.of
+            given, allowed = repr(getattr(piece, field)), f"no weight has the unit {slot.unit}"
+            self.fault(f"{path}.{field}", given, allowed)
+            return None
+        path = f"{path}.{slot.field}"
+        convert, value = self.converter(path, slot.unit), slot.value
+        if isinstance(value, Drawn):
+            value = value.converted(convert)
+        else:
+            value = tuple(map(convert, value)) if isinstance(value, tuple) else convert(value)
+        self.plausible(path, slot.holding(value))
+        return value
+
+    def converter(self, path: str, unit: str) -> Callable[[float], float]:
         def to_unit(value: float) -> float:
             try:
                 return units.check_dimension(value, unit)
@@ -122,224 +158,35 @@ class _Check:
 
         return to_unit
 
-    def plausible(
-        self,
-        path: str,
-        name: str,
-        value: float,
-        limits: tuple[float | None, float | None],
-        unit: str,
-        slip: str = "a slip of 1000?",
-    ) -> None:
-        low, high = limits
-        if (low is None or value >= low) and (high is None or value <= high):
-            return
+    def plausible(self, path: str, slot: Slot) -> None:
+        """Report what is far from usual, unless the network says that it is meant."""
         # addressed by name, which stays when pieces are reordered
-        address = f"{path.split('[', maxsplit=1)[0]}.{name}.{path.rsplit('].', 1)[-1]}"
-        if address not in self.accept:
+        if slot.plausible is None or slot.path in self.accept:
+            return
+        for value, low, high, slip in _slips(slot, slot.plausible):
             self.fault(
                 path,
-                f"{value:g} {unit}",
-                f"plausible is {low if low is not None else '-inf'} to "
-                f"{high if high is not None else 'inf'} {unit}",
-                f"{slip} If it is meant, add {address!r} to accept",
+                f"{value:g} {slot.unit}",
+                f"plausible is {'-inf' if low is None else low} to "
+                f"{'inf' if high is None else high} {slot.unit}",
+                f"{slip} If it is meant, add {slot.path!r} to accept",
             )
 
-    def neurons(self, path: str, indices: Sequence[int] | None, population: Any) -> None:
-        if indices and population is not None and max(indices) >= population.size:
-            self.fault(path, max(indices), f"neurons 0 to {population.size - 1}")
 
-    def weight(self, path: str, piece: Any, target: str, receptor: str, weight: Any) -> Any:
-        """Check receptor and weight of a projection or input; return the converted weight."""
-        _, model = self.model(f"{path}.{'post' if hasattr(piece, 'post') else 'target'}", target)
-        if model is None or not self.member(
-            f"{path}.receptor", receptor, model.receptors, f"a receptor of {model.name}"
-        ):
-            return weight
-        unit = model.units_of_states[model.receptors[receptor]]
-        convert = self.convert(f"{path}.weight", unit)
-        if isinstance(weight, float):
-            weight = typical = convert(weight)
-        else:
-            weight = dist.map_values(weight, convert)
-            typical = dist.typical(weight)
-        self.plausible_weights(f"{path}.weight", piece.name, [typical], unit)
-        return weight
+def _parts(model: NeuronModel, kind: str) -> Collection[str]:
+    """Return the names of a model's receptors, inputs, states or parameters."""
+    known: Collection[str] = model.units_of_states if kind == "states" else getattr(model, kind)
+    return known
 
-    def plausible_weights(self, path: str, name: str, weights: Sequence[float], unit: str) -> None:
-        """Report the first weight that is far from what is usual for its unit."""
-        low, high = PLAUSIBLE_WEIGHT.get(unit, (0.0, None))
-        wrong = (w for w in weights if w and not (low <= abs(w) and (not high or abs(w) <= high)))
-        if (weight := next(wrong, None)) is not None:
-            self.plausible(path, name, abs(weight), (low, high), unit)
-        elif unit == "nS" and (least := min(weights, default=0.0)) < 0:
-            slip = "a conductance is not negative: what inhibits is its reversal potential."
-            self.plausible(path, name, least, (0.0, high), unit, slip)
 
-    # -- one method a list of pieces ----------------------------------------------------
-
-    def check_populations(self, path: str, piece: Any) -> Any:
-        model = self.models.get(str(piece.model))
-        if model is None:
-            return piece
-        parameters, initial = {}, {}
-        for name, value in piece.parameters.items():
-            here = f"{path}.parameters.{name}"
-            if not self.member(here, name, model.parameters, f"a parameter of {model.name}"):
-                continue
-            spec = model.parameters[name]
-            parameters[name] = dist.map_values(value, self.convert(here, spec.unit))
-            limits = (spec.low, spec.high)
-            self.plausible(here, piece.name, dist.typical(parameters[name]), limits, spec.unit)
-            below = dist.share_below(parameters[name], 0.0)
-            if name in model.dynamics.positive and dist.extremes(parameters[name])[1] <= 0:
-                given = f"{dist.typical(parameters[name]):g} {spec.unit}"
-                self.fault(here, given, "a value above 0, since equations divide by it")
-            elif (
-                below > 1e-12
-                and dist.typical(parameters[name]) > 0
-                and (name in model.dynamics.positive or (spec.low is not None and spec.low >= 0))
-            ):
-                allowed = f"values above 0, but {below:.1e} of them would lie below"
-                self.fault(here, "a distribution", allowed, "give it a low bound")
-        known = model.units_of_states
-        for name, value in piece.initial.items():
-            here = f"{path}.initial.{name}"
-            if self.member(here, name, known, f"a state variable of {model.name}"):
-                initial[name] = dist.map_values(value, self.convert(here, known[name]))
-                if known[name] == "mV":
-                    middle = dist.typical(initial[name])
-                    self.plausible(here, piece.name, middle, (-200.0, 100.0), "mV")
-        if model.refractory in parameters and dist.extremes(parameters[model.refractory])[0] < 0:
-            self.fault(f"{path}.parameters.{model.refractory}", "a negative time", "0 ms or more")
-        return piece.model_copy(update={"parameters": parameters, "initial": initial})
-
-    def check_projections(self, path: str, piece: Any) -> Any:
-        pre, _ = self.model(f"{path}.pre", piece.pre)
-        post = self.populations.get(piece.post)
-        update: dict[str, Any] = {
-            "weight": self.weight(path, piece, piece.post, piece.receptor, piece.weight)
-        }
-        if piece.delay is not None:
-            delay = dist.map_values(piece.delay, self.convert(f"{path}.delay", "ms"))
-            update["delay"] = delay
-            limits = PLAUSIBLE_DELAY
-            self.plausible(f"{path}.delay", piece.name, dist.typical(delay), limits, "ms")
-            if dist.extremes(delay)[0] < 0:
-                self.fault(
-                    f"{path}.delay",
-                    "a distribution that reaches below 0 ms",
-                    "delays of 0 ms or more",
-                    "give the normal distribution a low bound",
-                )
-        if pre is not None and post is not None:
-            update["rule"] = self.rule(path, piece, pre, post)
-        return piece.model_copy(update=update)
-
-    def rule(self, path: str, piece: Any, pre: Any, post: Any) -> Any:
-        rule, same = piece.rule, piece.pre == piece.post
-        if isinstance(rule, OneToOne) and pre.size != post.size:
-            self.fault(f"{path}.rule", f"sizes {pre.size} and {post.size}", "equal sizes")
-        if isinstance(rule, Explicit):
-            self.neurons(f"{path}.rule.pre", rule.pre, pre)
-            self.neurons(f"{path}.rule.post", rule.post, post)
-            return self.explicit(path, piece.name, rule, post, piece.receptor)
-        if getattr(rule, "allow_multapses", True) and getattr(rule, "allow_autapses", True):
-            return rule
-        sources = pre.size - (1 if same and not rule.allow_autapses else 0)
-        wanted = getattr(rule, "indegree", getattr(rule, "number", 0))
-        room = sources if hasattr(rule, "indegree") else sources * post.size
-        if not getattr(rule, "allow_multapses", True) and wanted > room:
-            self.fault(f"{path}.rule", f"{wanted} synapses", f"at most {room} without multapses")
-        elif wanted and not sources:
-            self.fault(f"{path}.rule", f"{wanted} synapses", "there is no pair but the autapse")
-        return rule
-
-    def explicit(self, path: str, name: str, rule: Explicit, post: Any, receptor: str) -> Explicit:
-        update: dict[str, Any] = {}
-        model = self.models.get(str(post.model))
-        if rule.weight is not None and model is not None and receptor in model.receptors:
-            unit = model.units_of_states[model.receptors[receptor]]
-            update["weight"] = tuple(map(self.convert(f"{path}.rule.weight", unit), rule.weight))
-            self.plausible_weights(f"{path}.rule.weight", name, update["weight"], unit)
-        if rule.delay is not None:
-            update["delay"] = tuple(map(self.convert(f"{path}.rule.delay", "ms"), rule.delay))
-            if any(not 0 <= d <= 6e6 for d in update["delay"]):
-                self.fault(f"{path}.rule.delay", "a delay out of bounds", "0 to 6e6 ms")
-        return rule.model_copy(update=update)
-
-    def check_continuous_projections(self, path: str, piece: Any) -> Any:
-        pre, source = self.model(f"{path}.pre", piece.pre)
-        post, target = self.model(f"{path}.post", piece.post)
-        if source is not None:
-            states = source.units_of_states
-            self.member(f"{path}.source", piece.source, states, f"a state of {source.name}")
-        ring = piece.kernel.kind == "ring" and pre is not None and post is not None
-        if ring and pre.size != post.size:
-            self.fault(f"{path}.kernel", f"sizes {pre.size} and {post.size}", "equal sizes")
-        if target is None or not self.member(
-            f"{path}.target", piece.target, target.inputs, f"an input of {target.name}"
-        ):
-            return piece
-        unit = self.kernel_unit(path, piece, source, target)
-        if unit is None:
-            return piece
-        weight = self.convert(f"{path}.kernel.weight", unit)(piece.kernel.weight)
-        if weight:
-            limits = PLAUSIBLE_KERNEL.get(unit, (0.0, None))
-            self.plausible(f"{path}.kernel.weight", piece.name, abs(weight), limits, unit)
-        kernel = piece.kernel.model_copy(update={"weight": weight})
-        return piece.model_copy(update={"kernel": kernel})
-
-    def kernel_unit(self, path: str, piece: Any, source: Any, target: NeuronModel) -> str | None:
-        """Return the unit of the kernel's weight: that of the input by that of the source."""
-        if source is None or piece.source not in source.units_of_states:
-            return None
-        wanted = kernel_dimension(source, piece.source, target, piece.target)
-        unit = next((u for u, d in units.COHERENT.items() if d == wanted), None)
-        if unit is None:
-            self.fault(f"{path}.target", repr(piece.target), f"no weight has the unit {wanted}")
-        return unit
-
-    def check_poisson_inputs(self, path: str, piece: Any) -> Any:
-        if piece.rate * piece.number > 1e7:
-            self.fault(f"{path}.rate", f"{piece.rate * piece.number:g} Hz in all", "up to 1e7 Hz")
-        weight = self.weight(path, piece, piece.target, piece.receptor, piece.weight)
-        return piece.model_copy(update={"weight": weight})
-
-    def current(self, path: str, piece: Any, field: str, values: Sequence[float]) -> list[float]:
-        population, model = self.model(f"{path}.target", piece.target)
-        self.neurons(f"{path}.neurons", piece.neurons, population)
-        if model is None or not self.member(
-            f"{path}.port", piece.port, model.inputs, f"an input of {model.name}"
-        ):
-            return list(values)
-        unit = model.inputs[piece.port]
-        result = [self.convert(f"{path}.{field}", unit)(value) for value in values]
-        for value in result:
-            if value:
-                limits = PLAUSIBLE_CURRENT.get(unit, (0.0, None))
-                self.plausible(f"{path}.{field}", piece.name, abs(value), limits, unit)
-        return result
-
-    def check_current_inputs(self, path: str, piece: Any) -> Any:
-        (amplitude,) = self.current(path, piece, "amplitude", [piece.amplitude])
-        return piece.model_copy(update={"amplitude": amplitude})
-
-    def check_step_currents(self, path: str, piece: Any) -> Any:
-        amplitudes = tuple(self.current(path, piece, "amplitudes", piece.amplitudes))
-        return piece.model_copy(update={"amplitudes": amplitudes})
-
-    def check_spike_inputs(self, path: str, piece: Any) -> Any:
-        self.neurons(f"{path}.neurons", piece.neurons, self.populations.get(piece.target))
-        weight = self.weight(path, piece, piece.target, piece.receptor, piece.weight)
-        return piece.model_copy(update={"weight": weight})
-
-    def check_recorders(self, path: str, piece: Any) -> Any:
-        population, model = self.model(f"{path}.target", piece.target)
-        self.neurons(f"{path}.neurons", piece.neurons, population)
-        if model is not None:
-            states = model.units_of_states
-            for name in piece.variables:
-                self.member(f"{path}.variables", name, states, f"a state variable of {model.name}")
-        return piece
+def _slips(slot: Slot, usual: Plausible) -> Iterator[tuple[float, float | None, float | None, str]]:
+    """Yield (value, low, high, what it may be) of what is far from usual."""
+    low, high, values = usual.low, usual.high, slot.values
+    if usual.of_size:
+        values = tuple(abs(value) for value in values if value)
+    wrong = [v for v in values if (low is not None and v < low) or (high is not None and v > high)]
+    # of single synapses, of which there are many, the first says enough
+    for value in wrong[:1] if slot.field.startswith("rule.") else wrong:
+        yield value, low, high, "a slip of 1000?"
+    if usual.negative and not wrong and (least := min(slot.values, default=0.0)) < 0:
+        yield least, 0.0, high, usual.negative

@@ -7,16 +7,68 @@ synapses between the same pair.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
-from netspec.fields import Count, Described, Indices, Plain, Quantities, Quantity, in_unit
+from netspec import plausible
+from netspec.errors import Fault
+from netspec.fields import (
+    Always,
+    Count,
+    Described,
+    Indices,
+    NeuronsOf,
+    Plain,
+    Quantities,
+    Quantity,
+    UnitOf,
+    in_unit,
+)
+
+MAX_DELAY = 6e6  # ms
+# of an input by that of the state it is made of
+COUPLING = UnitOf("target", per="source", plausible=plausible.COUPLING)
 
 
-class FixedTotalNumber(Described):
+class Connector(Described):
+    """What all rules answer.
+
+    Arguments that all answers share: `n_pre` and `n_post`, the sizes of the two populations, and
+    `same`, whether they are one.
+    """
+
+    @abstractmethod
+    def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Return the number of synapses (its mean if it is random)."""
+
+    def leaves_out(self, same: bool) -> bool:
+        """Return whether the pairs of a neuron with itself are left out."""
+        return same and not getattr(self, "allow_autapses", True)
+
+    def check(self, n_pre: int, n_post: int, same: bool) -> Iterator[Fault]:
+        """Yield what is wrong, if only since the sizes leave no room for the rule."""
+        yield from ()
+
+
+def _room(wanted: int, sources: int, pairs: int, multapses: bool) -> Iterator[Fault]:
+    """Yield the fault of `wanted` synapses between `sources` and as many `pairs`."""
+    if not multapses and wanted > pairs:
+        yield Fault("(top)", f"{wanted} synapses", f"at most {pairs} without multapses")
+    elif wanted and not sources:
+        yield Fault("(top)", f"{wanted} synapses", "there is no pair but the autapse")
+
+
+def _equal(n_pre: int, n_post: int) -> Iterator[Fault]:
+    if n_pre != n_post:
+        yield Fault("(top)", f"sizes {n_pre} and {n_post}", "equal sizes")
+
+
+class FixedTotalNumber(Connector):
     """Exactly `number` synapses, each between a random source and a random target."""
 
     kind: Literal["fixed_total_number"] = "fixed_total_number"
@@ -24,8 +76,17 @@ class FixedTotalNumber(Described):
     allow_autapses: StrictBool = True
     allow_multapses: StrictBool = True
 
+    def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Return the number of synapses."""
+        return self.number
 
-class FixedIndegree(Described):
+    def check(self, n_pre: int, n_post: int, same: bool) -> Iterator[Fault]:
+        """Yield a fault if there are fewer pairs than synapses without multapses."""
+        sources = n_pre - self.leaves_out(same)
+        yield from _room(self.number, sources, sources * n_post, self.allow_multapses)
+
+
+class FixedIndegree(Connector):
     """Every target neuron receives exactly `indegree` synapses from random sources."""
 
     kind: Literal["fixed_indegree"] = "fixed_indegree"
@@ -33,29 +94,54 @@ class FixedIndegree(Described):
     allow_autapses: StrictBool = True
     allow_multapses: StrictBool = True
 
+    def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Return the number of synapses."""
+        return self.indegree * n_post
 
-class PairwiseBernoulli(Described):
+    def check(self, n_pre: int, n_post: int, same: bool) -> Iterator[Fault]:
+        """Yield a fault if a target has fewer sources than synapses without multapses."""
+        sources = n_pre - self.leaves_out(same)
+        yield from _room(self.indegree, sources, sources, self.allow_multapses)
+
+
+class PairwiseBernoulli(Connector):
     """Every pair is connected, once, with probability `p`."""
 
     kind: Literal["pairwise_bernoulli"] = "pairwise_bernoulli"
     p: Annotated[float, in_unit("1", 0, 1)]
     allow_autapses: StrictBool = True
 
+    def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Return the mean number of synapses."""
+        return (n_pre * n_post - self.leaves_out(same) * n_pre) * self.p
 
-class AllToAll(Described):
+
+class AllToAll(Connector):
     """Every pair is connected once."""
 
     kind: Literal["all_to_all"] = "all_to_all"
     allow_autapses: StrictBool = True
 
+    def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Return the number of pairs."""
+        return n_pre * n_post - self.leaves_out(same) * n_pre
 
-class OneToOne(Described):
+
+class OneToOne(Connector):
     """Neuron i is connected to neuron i; both populations have the same size."""
 
     kind: Literal["one_to_one"] = "one_to_one"
 
+    def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Return the number of neurons."""
+        return n_pre
 
-class Explicit(Described):
+    def check(self, n_pre: int, n_post: int, same: bool) -> Iterator[Fault]:
+        """Yield a fault if the sizes differ."""
+        yield from _equal(n_pre, n_post)
+
+
+class Explicit(Connector):
     """The synapses themselves.
 
     Attributes
@@ -68,10 +154,10 @@ class Explicit(Described):
     """
 
     kind: Literal["explicit"] = "explicit"
-    pre: Indices
-    post: Indices
-    weight: Quantities | None = None
-    delay: Quantities | None = None
+    pre: Annotated[Indices, NeuronsOf("pre")]
+    post: Annotated[Indices, NeuronsOf("post")]
+    weight: Annotated[Quantities, UnitOf("receptor", plausible=plausible.WEIGHT)] | None = None
+    delay: Annotated[Quantities, Always("ms")] | None = None
 
     @model_validator(mode="after")
     def _same_length(self) -> Explicit:
@@ -80,6 +166,15 @@ class Explicit(Described):
             if values is not None and len(values) != len(self.pre):
                 raise ValueError(f"{field} has {len(values)} entries, pre has {len(self.pre)}")
         return self
+
+    def expected_count(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Return the number of synapses."""
+        return len(self.pre)
+
+    def check(self, n_pre: int, n_post: int, same: bool) -> Iterator[Fault]:
+        """Yield a fault if a delay is negative or beyond all bounds."""
+        if any(not 0 <= delay <= MAX_DELAY for delay in self.delay or ()):
+            yield Fault("delay", "a delay out of bounds", "0 to 6e6 ms")
 
 
 def _shorthand(value: Any) -> Any:
@@ -94,32 +189,30 @@ Kinds = Annotated[
 Rule = Annotated[Kinds, BeforeValidator(_shorthand, json_schema_input_type=str | Kinds)]
 
 
-def expected_count(rule: Rule, n_pre: int, n_post: int, same: bool) -> float:
-    """Return the number of synapses of a rule (its mean for `PairwiseBernoulli`)."""
-    if isinstance(rule, FixedTotalNumber):
-        return rule.number
-    if isinstance(rule, FixedIndegree):
-        return rule.indegree * n_post
-    if isinstance(rule, OneToOne):
-        return n_pre
-    if isinstance(rule, Explicit):
-        return len(rule.pre)
-    pairs = n_pre * n_post - (n_pre if same and not rule.allow_autapses else 0)
-    return pairs * rule.p if isinstance(rule, PairwiseBernoulli) else pairs
+class Profile(Described):
+    """What all kernels answer: the weights as a function of distance."""
+
+    @abstractmethod
+    def values(self, size: int) -> NDArray[np.float64]:
+        """Return the weights by distance, shape (size,)."""
+
+    def check(self, n_pre: int, n_post: int) -> Iterator[Fault]:
+        """Yield what is wrong with the sizes of the two populations."""
+        yield from ()
 
 
-class UniformKernel(Described):
+class UniformKernel(Profile):
     """The same weight for every pair: S_i = weight * sum_j s_j."""
 
     kind: Literal["uniform"] = "uniform"
-    weight: Quantity
+    weight: Annotated[Quantity, COUPLING]
 
     def values(self, size: int) -> NDArray[np.float64]:
         """Return the weights by distance, shape (size,)."""
         return np.full(size, self.weight, np.float64)
 
 
-class RingKernel(Described):
+class RingKernel(Profile):
     """Gaussian bump on a ring, normalised to mean one (Compte et al. 2000, eq. 1).
 
     w(d) = weight * [J_minus + (J_plus - J_minus) exp(-d^2 / (2 sigma^2))], where d is the
@@ -137,7 +230,7 @@ class RingKernel(Described):
     """
 
     kind: Literal["ring"] = "ring"
-    weight: Quantity
+    weight: Annotated[Quantity, COUPLING]
     J_plus: Plain
     sigma: Annotated[float, in_unit("deg", 1e-3, 1e4)]
 
@@ -155,6 +248,10 @@ class RingKernel(Described):
         bump = np.exp(-0.5 * (distance / self.sigma) ** 2)
         profile: NDArray[np.float64] = self.J_minus + (self.J_plus - self.J_minus) * bump
         return self.weight * profile
+
+    def check(self, n_pre: int, n_post: int) -> Iterator[Fault]:
+        """Yield a fault if the sizes differ: there is one ring."""
+        yield from _equal(n_pre, n_post)
 
 
 Kernel = Annotated[UniformKernel | RingKernel, Field(discriminator="kind")]

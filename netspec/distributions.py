@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,73 @@ MIN_ACCEPTANCE = 1e-4
 Real = TypeVar("Real", np.float32, np.float64)
 
 
-class Constant(Described):
+class Drawn(Described):
+    """What all distributions answer, in the unit that they are given in."""
+
+    def fixed(self) -> float | None:
+        """Return the one value that can be drawn, or None if there are several."""
+        return None
+
+    @abstractmethod
+    def extremes(self) -> tuple[float, float]:
+        """Return the smallest and largest value that can be drawn (infinite if unbounded)."""
+
+    @abstractmethod
+    def typical(self) -> float:
+        """Return the value, the middle or the mean: what is plausible or not."""
+
+    @abstractmethod
+    def share_below(self, limit: float) -> float:
+        """Return the share of samples below `limit` (clipping included)."""
+
+    def cut(self, deviations: float) -> Self:
+        """Return it without what lies beyond so many standard deviations above the mean."""
+        return self
+
+    def converted(self, convert: Callable[[float], float]) -> Self:
+        """Return a copy with every quantity in it converted."""
+        changed = {
+            field: convert(value)
+            for field in type(self).model_fields
+            if isinstance(value := getattr(self, field), float)
+        }
+        return self.model_copy(update=changed)
+
+    def sample(
+        self,
+        size: int,
+        generator: np.random.Generator,
+        dtype: type[Real] = np.float64,  # type: ignore[assignment]
+    ) -> NDArray[Real]:
+        """Draw `size` samples.
+
+        Parameters
+        ----------
+        size : int
+            Number of samples.
+        generator : numpy.random.Generator
+            The stream to draw from; it stays where it is if one value can be drawn only.
+        dtype : type
+            ``numpy.float64``, or ``numpy.float32`` for synaptic weights.
+
+        Returns
+        -------
+        ndarray, shape (size,)
+            In the unit of the distribution.
+        """
+        value = self.fixed()
+        if value is not None:
+            return np.full(size, value, dtype)
+        return self._several(size, generator, dtype)
+
+    @abstractmethod
+    def _several(
+        self, size: int, generator: np.random.Generator, dtype: type[Real]
+    ) -> NDArray[Real]:
+        """Draw `size` samples of a distribution that has more than one value."""
+
+
+class Constant(Drawn):
     """One value for all."""
 
     kind: Literal["constant"] = "constant"
@@ -29,9 +96,30 @@ class Constant(Described):
         # a bare number means a constant, in files as in Python
         return self.value
 
+    def fixed(self) -> float:
+        """Return the value."""
+        return self.value
 
-class Uniform(Described):
-    """Uniform on [low, high)."""
+    def extremes(self) -> tuple[float, float]:
+        """Return the value, twice."""
+        return self.value, self.value
+
+    def typical(self) -> float:
+        """Return the value."""
+        return self.value
+
+    def share_below(self, limit: float) -> float:
+        """Return 1 if the value lies below `limit`, or else 0."""
+        return float(self.value < limit)
+
+    def _several(
+        self, size: int, generator: np.random.Generator, dtype: type[Real]
+    ) -> NDArray[Real]:
+        return np.full(size, self.value, dtype)
+
+
+class Uniform(Drawn):
+    """Uniform on [low, high); one value where both are the same."""
 
     kind: Literal["uniform"] = "uniform"
     low: Quantity
@@ -43,9 +131,33 @@ class Uniform(Described):
             raise ValueError(f"low {self.low:g} must not exceed high {self.high:g}")
         return self
 
+    def fixed(self) -> float | None:
+        """Return the one value there is if `low` is `high`, or else None."""
+        return self.low if self.low == self.high else None
 
-class Normal(Described):
-    """Normal distribution, optionally kept within bounds.
+    def extremes(self) -> tuple[float, float]:
+        """Return (low, high)."""
+        return self.low, self.high
+
+    def typical(self) -> float:
+        """Return the middle."""
+        return (self.low + self.high) / 2
+
+    def share_below(self, limit: float) -> float:
+        """Return the share of samples below `limit`."""
+        if self.low == self.high:
+            return float(self.low < limit)
+        return min(1.0, max(0.0, (limit - self.low) / (self.high - self.low)))
+
+    def _several(
+        self, size: int, generator: np.random.Generator, dtype: type[Real]
+    ) -> NDArray[Real]:
+        span = self.high - self.low
+        return (generator.random(size, dtype) * dtype(span)) + dtype(self.low)
+
+
+class Normal(Drawn):
+    """Normal distribution, optionally kept within bounds; one value where `sd` is zero.
 
     Attributes
     ----------
@@ -96,6 +208,61 @@ class Normal(Described):
 
         return below(high) - below(low)
 
+    def fixed(self) -> float | None:
+        """Return the mean, within the bounds, if `sd` is zero, or else None."""
+        low, high = self.bounds()
+        return min(max(self.mean, low), high) if self.sd == 0 else None
+
+    def extremes(self) -> tuple[float, float]:
+        """Return the bounds, infinite if there are none; the one value if there is one."""
+        value = self.fixed()
+        return self.bounds() if value is None else (value, value)
+
+    def typical(self) -> float:
+        """Return the mean before clipping, or the one value that can be drawn."""
+        value = self.fixed()
+        return self.mean if value is None else value
+
+    def cut(self, deviations: float) -> Self:
+        """Return it with a high bound, at most so many standard deviations above the mean."""
+        high = self.mean + deviations * self.sd
+        if self.fixed() is None and (self.high is None or self.high > high):
+            return self.model_copy(update={"high": high})
+        return self
+
+    def share_below(self, limit: float) -> float:
+        """Return the share of samples below `limit` (clipping included)."""
+        value = self.fixed()
+        if value is not None:
+            return float(value < limit)
+        low, high = self.bounds()
+        if limit <= low or limit > high:
+            return float(limit > high)
+        free = self.model_copy(update={"low": None, "high": limit})
+        if self.clip == "bound":
+            return free.acceptance()
+        inside = self.model_copy(update={"high": limit})
+        return inside.acceptance() / self.acceptance()
+
+    def _several(
+        self, size: int, generator: np.random.Generator, dtype: type[Real]
+    ) -> NDArray[Real]:
+        values = generator.standard_normal(size, dtype)
+        values *= dtype(self.sd)
+        values += dtype(self.mean)
+        low, high = (dtype(bound) for bound in self.bounds())
+        if self.clip == "bound":
+            return np.clip(values, low, high, out=values)
+        if self.low is None and self.high is None:
+            return values
+        outside = np.flatnonzero((values < low) | (values > high))
+        while outside.size:
+            again = generator.standard_normal(outside.size, dtype) * dtype(self.sd)
+            again += dtype(self.mean)
+            values[outside] = again
+            outside = outside[(again < low) | (again > high)]
+        return values
+
 
 def _shorthand(value: Any) -> Any:
     """Let a bare number or quantity stand for a constant."""
@@ -113,107 +280,3 @@ Kinds = Annotated[Constant | Uniform | Normal, Field(discriminator="kind")]
 Distribution = Annotated[
     Kinds, BeforeValidator(_shorthand, json_schema_input_type=float | str | Kinds)
 ]
-
-
-def map_values(distribution: Distribution, convert: Callable[[float], float]) -> Distribution:
-    """Return a copy with every quantity in it converted."""
-    changed = {
-        field: convert(value)
-        for field in ("value", "low", "high", "mean", "sd")
-        if (value := getattr(distribution, field, None)) is not None
-    }
-    return distribution.model_copy(update=changed)
-
-
-def fixed(distribution: Distribution) -> float | None:
-    """Return the one value that can be drawn, or None if there are several."""
-    if isinstance(distribution, Constant):
-        return distribution.value
-    if isinstance(distribution, Uniform):
-        return distribution.low if distribution.low == distribution.high else None
-    low, high = distribution.bounds()
-    return min(max(distribution.mean, low), high) if distribution.sd == 0 else None
-
-
-def extremes(distribution: Distribution) -> tuple[float, float]:
-    """Return the smallest and largest value that can be drawn (infinite if unbounded)."""
-    value = fixed(distribution)
-    if value is not None:
-        return value, value
-    if isinstance(distribution, Normal):
-        return distribution.bounds()
-    return distribution.low, distribution.high  # type: ignore[union-attr]
-
-
-def typical(distribution: Distribution) -> float:
-    """Return the value, the middle or the mean: what is plausible or not."""
-    if isinstance(distribution, Constant):
-        return distribution.value
-    if isinstance(distribution, Uniform):
-        return (distribution.low + distribution.high) / 2
-    return distribution.mean
-
-
-def share_below(distribution: Distribution, limit: float) -> float:
-    """Return the share of samples below `limit` (clipping included)."""
-    if isinstance(distribution, Normal) and distribution.sd > 0:
-        low, high = distribution.bounds()
-        if limit <= low or limit > high:
-            return float(limit > high)
-        free = distribution.model_copy(update={"low": None, "high": limit})
-        if distribution.clip == "bound":
-            return free.acceptance()
-        inside = distribution.model_copy(update={"high": limit})
-        return inside.acceptance() / distribution.acceptance()
-    low, high = extremes(distribution)
-    if high <= low:
-        return float(low < limit)
-    return min(1.0, max(0.0, (limit - low) / (high - low)))
-
-
-def sample(
-    distribution: Distribution,
-    size: int,
-    generator: np.random.Generator,
-    dtype: type[Real] = np.float64,  # type: ignore[assignment]
-) -> NDArray[Real]:
-    """Draw `size` samples.
-
-    Parameters
-    ----------
-    distribution : Distribution
-        In canonical units.
-    size : int
-        Number of samples.
-    generator : numpy.random.Generator
-        The stream to draw from.
-    dtype : type
-        ``numpy.float64``, or ``numpy.float32`` for synaptic weights.
-
-    Returns
-    -------
-    ndarray, shape (size,)
-    """
-    value = fixed(distribution)
-    if value is not None:
-        return np.full(size, value, dtype)
-    if isinstance(distribution, Uniform):
-        span = distribution.high - distribution.low
-        return (generator.random(size, dtype) * dtype(span)) + dtype(distribution.low)
-    if not isinstance(distribution, Normal):
-        raise TypeError(f"no distribution: {distribution!r}")
-    values = generator.standard_normal(size, dtype)
-    values *= dtype(distribution.sd)
-    values += dtype(distribution.mean)
-    low, high = (dtype(bound) for bound in distribution.bounds())
-    if distribution.clip == "bound":
-        return np.clip(values, low, high, out=values)
-    if distribution.low is None and distribution.high is None:
-        return values
-    outside = np.flatnonzero((values < low) | (values > high))
-    while outside.size:
-        again = generator.standard_normal(outside.size, dtype) * dtype(distribution.sd)
-        again += dtype(distribution.mean)
-        values[outside] = again
-        outside = outside[(again < low) | (again > high)]
-    return values

@@ -31,12 +31,12 @@ def faults_of(
     """Translate pydantic's errors into faults with paths, allowed values and nearest names."""
     faults: list[Fault] = []
     if isinstance(error, DescriptionError):
-        return [_below(prefix, fault) for fault in error.faults]
+        return [below(prefix, fault) for fault in error.faults]
     for entry in error.errors():
         inner = entry.get("ctx", {}).get("error")
         path, fields = _path(entry["loc"], cls, prefix)
         if isinstance(inner, DescriptionError):
-            faults += [_below(path, fault) for fault in inner.faults]
+            faults += [below(path, fault) for fault in inner.faults]
             continue
         kind, last = entry["type"], str(entry["loc"][-1]) if entry["loc"] else ""
         allowed = _MESSAGES.get(kind, str(inner) if inner else _plain(entry["msg"]))
@@ -59,7 +59,7 @@ def _plain(message: str) -> str:
     return message.lower().replace("input should be", "expected")
 
 
-def _below(path: str, fault: Fault) -> Fault:
+def below(path: str, fault: Fault) -> Fault:
     """Return a fault of a part as a fault of the whole."""
     if not path:
         return fault

@@ -1,12 +1,16 @@
 """The base of all description classes and the field types that they share.
 
 Everything in a description is a frozen pydantic model: unknown fields are refused, numbers
-are finite, and quantities are converted to canonical units while they are read.
+are finite, and quantities are converted to canonical units while they are read. What a field means
+(the unit of a quantity and what is plausible of it, what a name refers to) stands in its annotation
+as a `Mark`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import (
@@ -14,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     PlainValidator,
     StrictInt,
     StrictStr,
@@ -24,6 +29,7 @@ from pydantic import (
 from netspec import units
 from netspec.errors import UnitError, shown
 from netspec.faults import as_description_error
+from netspec.plausible import Plausible
 
 
 class Described(BaseModel):
@@ -53,16 +59,122 @@ def _name_of(value: Any) -> Any:
     return getattr(value, "name", value)
 
 
-def in_unit(unit: str, low: float = -1e30, high: float = 1e30) -> PlainValidator:
-    """Return the validator of a quantity in a canonical `unit`, between two bounds."""
+class Mark:
+    """What a field of a description means; `netspec.slots` reads it off the annotation."""
 
-    def read(value: Any) -> float:
-        result = units.quantity(value, unit)
-        if not low <= result <= high:
-            raise UnitError(f"given {value!r}, expected {low:g} to {high:g} {unit}")
+
+@dataclass(frozen=True)
+class InUnit(Mark):
+    """The validator of a quantity in a canonical unit.
+
+    Attributes
+    ----------
+    unit : str
+    low, high : float
+        What is possible.
+    steps : int or None
+        The fewest time steps that it is rounded to; None if it is not rounded.
+    """
+
+    unit: str
+    low: float = -1e30
+    high: float = 1e30
+    steps: int | None = None
+
+    def read(self, value: Any) -> float:
+        """Return `value` in the unit.
+
+        Raises
+        ------
+        UnitError
+            If it is in another dimension or out of bounds.
+        """
+        result = units.quantity(value, self.unit)
+        if not self.low <= result <= self.high:
+            bounds = f"{self.low:g} to {self.high:g} {self.unit}"
+            raise UnitError(f"given {value!r}, expected {bounds}")
         return result
 
-    return PlainValidator(read, json_schema_input_type=float | str)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        validator = PlainValidator(self.read, json_schema_input_type=float | str)
+        return validator.__get_pydantic_core_schema__(source, handler)
+
+
+def in_unit(unit: str, low: float = -1e30, high: float = 1e30, steps: int | None = None) -> InUnit:
+    """Return the validator of a quantity in a canonical `unit`, between two bounds."""
+    return InUnit(unit, low, high, steps)
+
+
+@dataclass(frozen=True)
+class Always(Mark):
+    """A quantity, or a distribution, that has the same unit whatever it is connected to."""
+
+    unit: str
+    plausible: Plausible | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class UnitOf(Mark):
+    """A quantity whose unit is that of the receptor, input or state that another field names.
+
+    Attributes
+    ----------
+    of : str
+        A field of the piece, see `PartOf`.
+    per : str
+        A field whose unit divides it; empty if there is none.
+    plausible : mapping
+        Unit -> what is usual.
+    """
+
+    of: str
+    per: str = ""
+    plausible: Mapping[str, Plausible] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class ByName(Mark):
+    """A table of quantities of a population: its `parameters`, or its `states`.
+
+    Attributes
+    ----------
+    kind : {"parameters", "states"}
+    plausible : mapping
+        Unit -> what is usual, where the model does not say it.
+    """
+
+    kind: Literal["parameters", "states"]
+    plausible: Mapping[str, Plausible] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PartOf(Mark):
+    """A name, or names, of receptors, inputs or states of a population's model.
+
+    Attributes
+    ----------
+    kind : {"receptors", "inputs", "states"}
+    of : str
+        The field that names the population.
+    what : str
+        For messages.
+    """
+
+    kind: Literal["receptors", "inputs", "states"]
+    of: str
+    what: str
+
+
+@dataclass(frozen=True)
+class NeuronsOf(Mark):
+    """Indices of neurons of the population that the field `of` names."""
+
+    of: str
+
+
+@dataclass(frozen=True)
+class PopulationName(Mark):
+    """The name of a population."""
 
 
 def _measured(value: Any) -> float:
@@ -81,8 +193,14 @@ Hertz = Annotated[float, in_unit("Hz", 0, 1e9)]
 Count = Annotated[StrictInt, BeforeValidator(_integer), Field(ge=0, le=2**40)]
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
 Identifier = Annotated[StrictStr, StringConstraints(pattern=NAME_PATTERN)]
-Reference = Annotated[StrictStr, BeforeValidator(_name_of), StringConstraints(pattern=NAME_PATTERN)]
+Reference = Annotated[
+    StrictStr,
+    BeforeValidator(_name_of),
+    StringConstraints(pattern=NAME_PATTERN),
+    PopulationName(),
+]
 Index = Annotated[StrictInt, BeforeValidator(_integer), Field(ge=0, lt=2**32)]
 Indices = Annotated[tuple[Index, ...], BeforeValidator(_sequence)]
 Quantities = Annotated[tuple[Quantity, ...], BeforeValidator(_sequence)]
-Times = Annotated[tuple[Annotated[float, in_unit("ms", 0, 1e9)], ...], BeforeValidator(_sequence)]
+Time = Annotated[float, in_unit("ms", 0, 1e9, steps=0)]
+Times = Annotated[tuple[Time, ...], BeforeValidator(_sequence)]

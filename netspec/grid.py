@@ -14,10 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec import distributions as dist
 from netspec.connectivity import Explicit
-from netspec.network import Network, Projection, StepCurrent
+from netspec.distributions import Distribution
+from netspec.inputs import Recorder, StepCurrent
+from netspec.network import Network, Projection
 from netspec.simulation import Simulation
+from netspec.slots import place_of, slots_of
 
 MAX_DELAY_STEPS = 2**16 - 1
 TAIL = 8.0  # standard deviations; beyond lies less than 1e-15 of a normal distribution
@@ -54,17 +56,15 @@ def misfits(network: Network, simulation: Simulation) -> list[Misfit]:
     for projection in network.projections:
         found += _delays(projection, simulation)
         found += _weights(projection)
-    for poisson in network.poisson_inputs:
-        found += _moved(f"poisson_inputs.{poisson.name}.delay", [poisson.delay], simulation)
-    for stepped in network.step_currents:
-        path = f"step_currents.{stepped.name}.times"
-        found += [*_moved(path, stepped.times, simulation), *_swallowed(path, stepped, simulation)]
-    for spikes in network.spike_inputs:
-        found += _moved(f"spike_inputs.{spikes.name}.times", spikes.times, simulation)
-    for recorder in network.recorders:
-        if recorder.interval is not None and recorder.variables:
-            path = f"recorders.{recorder.name}.interval"
-            found += _moved(path, [recorder.interval], simulation, minimum=1)
+    place = place_of(network)
+    for key, piece in network.pieces():
+        if isinstance(piece, Recorder) and not piece.variables:
+            continue  # spikes have no sampling interval
+        for slot in slots_of(piece, place, f"{key}.{piece.name}"):
+            if slot.steps is not None:
+                found += _moved(slot.path, slot.values, simulation, minimum=slot.steps)
+        if isinstance(piece, StepCurrent):
+            found += _swallowed(f"{key}.{piece.name}.times", piece, simulation)
     return found
 
 
@@ -109,7 +109,7 @@ def _refractory(network: Network, population: str, simulation: Simulation) -> It
     if model.refractory is None:
         return
     own = network.population(population).parameters.get(model.refractory)
-    value = model.defaults()[model.refractory] if own is None else dist.fixed(own)
+    value = model.defaults()[model.refractory] if own is None else own.fixed()
     if value is not None and _off([value], simulation.dt, 0).size:
         became = round(value / simulation.dt)
         text = f"{value:g} ms becomes {became} steps of {simulation.dt:g} ms"
@@ -123,16 +123,12 @@ def longest_delay(projection: Projection, simulation: Simulation) -> int:
         return simulation.steps(max(rule.delay, default=0.0), minimum=1)
     if delay is None:
         return 1
-    return simulation.steps(dist.extremes(bounded(delay))[1], minimum=1)
+    return simulation.steps(bounded(delay).extremes()[1], minimum=1)
 
 
-def bounded(delay: dist.Distribution) -> dist.Distribution:
+def bounded(delay: Distribution) -> Distribution:
     """Return a distribution of delays with a longest one, since a ring buffer has an end."""
-    if isinstance(delay, dist.Normal) and delay.sd > 0:
-        high = delay.mean + TAIL * delay.sd
-        if delay.high is None or delay.high > high:
-            return delay.model_copy(update={"high": high})
-    return delay
+    return delay.cut(TAIL)
 
 
 def _delays(projection: Projection, simulation: Simulation) -> Iterator[Misfit]:
@@ -142,10 +138,10 @@ def _delays(projection: Projection, simulation: Simulation) -> Iterator[Misfit]:
         yield from _moved(path, rule.delay, simulation, minimum=1)
     elif delay is None:
         yield Misfit(path, f"the smallest delay there is, one step of {dt:g} ms", usual=True)
-    elif isinstance(delay, dist.Constant):
-        yield from _moved(path, [delay.value], simulation, minimum=1)
+    elif (value := delay.fixed()) is not None:
+        yield from _moved(path, [value], simulation, minimum=1)
     else:
-        share = dist.share_below(delay, dt / 2)
+        share = delay.share_below(dt / 2)
         if share > 0:
             text = f"{share:.2%} of the delays round to no step and become one step ({dt:g} ms)"
             yield Misfit(path, text, usual=share <= NEAR)
@@ -160,8 +156,8 @@ def _weights(projection: Projection) -> Iterator[Misfit]:
     rule = projection.rule
     if isinstance(rule, Explicit) and rule.weight is not None:
         given = np.asarray(rule.weight, float)
-    elif dist.fixed(projection.weight) is None:
-        given = np.array([dist.typical(projection.weight)])
+    elif projection.weight.fixed() is None:
+        given = np.array([projection.weight.typical()])
     else:
         return  # one weight for all has 64 bits
     lost = given[(given != 0) & (given.astype(np.float32) == 0)]

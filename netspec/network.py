@@ -7,41 +7,63 @@ A `Network` is a value. It says nothing about time steps, seeds or simulators (s
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
-from functools import cached_property
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Sequence
+from functools import cache, cached_property
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     Field,
     StrictStr,
-    TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
     model_validator,
 )
 
+from netspec import plausible
 from netspec.checks import check_pieces
-from netspec.connectivity import AllToAll, Kernel, Rule, UniformKernel
-from netspec.distributions import Distribution, typical
-from netspec.errors import DescriptionError, Fault, nearest, shown
-from netspec.faults import faults_of
+from netspec.connectivity import Kernel, Rule
+from netspec.distributions import Distribution
+from netspec.errors import DescriptionError, Fault, nearest
+from netspec.faults import below, faults_of
 from netspec.fields import (
+    Always,
+    ByName,
     Count,
     Described,
-    Hertz,
     Identifier,
-    Indices,
-    Quantities,
-    Quantity,
+    PartOf,
     Reference,
-    Times,
-    in_unit,
+    UnitOf,
 )
-from netspec.neurons import LIBRARY, NeuronModel
+from netspec.inputs import (
+    CurrentInput,
+    PoissonInput,
+    Recorder,
+    SpikeInput,
+    StepCurrent,
+)
+from netspec.neurons import NeuronModel
+from netspec.reading import hoist_models, names, readable
+from netspec.slots import Piece, Place
+
+__all__ = [
+    "PIECES",
+    "ContinuousProjection",
+    "CurrentInput",
+    "Network",
+    "PoissonInput",
+    "Population",
+    "Projection",
+    "Recorder",
+    "SpikeInput",
+    "StepCurrent",
+    "pieces_of",
+]
+
+SURE = 1e-12  # share of a distribution that may lie where it must not
 
 
-class Population(Described):
+class Population(Piece):
     """Neurons of one model.
 
     Attributes
@@ -57,11 +79,10 @@ class Population(Described):
         State variable -> value or distribution; the model's if absent.
     """
 
-    name: Identifier
     size: Annotated[Count, Field(ge=1, lt=2**31)]
     model: Identifier | NeuronModel
-    parameters: dict[Identifier, Distribution] = {}
-    initial: dict[Identifier, Distribution] = {}
+    parameters: Annotated[dict[Identifier, Distribution], ByName("parameters")] = {}
+    initial: Annotated[dict[Identifier, Distribution], ByName("states", plausible.STATE)] = {}
 
     def typical(self, model: NeuronModel) -> tuple[dict[str, float], dict[str, float]]:
         """Return parameters and initial values of a neuron in the middle of what is drawn.
@@ -72,16 +93,40 @@ class Population(Described):
             The population's own.
         """
         parameters = model.defaults()
-        parameters |= {name: typical(value) for name, value in self.parameters.items()}
+        parameters |= {name: value.typical() for name, value in self.parameters.items()}
         start = {state.name: model.initial.get(state.name, 0.0) for state in model.dynamics.states}
-        start |= {name: typical(value) for name, value in self.initial.items()}
+        start |= {name: value.typical() for name, value in self.initial.items()}
         return parameters, {
             name: parameters[value] if isinstance(value, str) else float(value)
             for name, value in start.items()
         }
 
+    def check(self, place: Place) -> Iterator[Fault]:
+        """Yield faults of parameters that equations divide by, or that are never negative."""
+        model = place.model(self)
+        if model is None:
+            return
+        for name, value in self.parameters.items():
+            if name not in model.parameters:
+                continue
+            spec, path = model.parameters[name], f"parameters.{name}"
+            divides = name in model.dynamics.positive
+            if divides and value.extremes()[1] <= 0:
+                given = f"{value.typical():g} {spec.unit}"
+                yield Fault(path, given, "a value above 0, since equations divide by it")
+            elif (
+                (share := value.share_below(0.0)) > SURE
+                and value.typical() > 0
+                and (divides or (spec.low is not None and spec.low >= 0))
+            ):
+                allowed = f"values above 0, but {share:.1e} of them would lie below"
+                yield Fault(path, "a distribution", allowed, "give it a low bound")
+        held = self.parameters.get(model.refractory or "")
+        if held is not None and held.extremes()[0] < 0:
+            yield Fault(f"parameters.{model.refractory}", "a negative time", "0 ms or more")
 
-class Projection(Described):
+
+class Projection(Piece):
     """Synapses from one population to another.
 
     Attributes
@@ -100,16 +145,29 @@ class Projection(Described):
         In ms, rounded to whole steps, at least one; None is one step.
     """
 
-    name: Identifier
     pre: Reference
     post: Reference
-    receptor: Identifier
+    receptor: Annotated[Identifier, PartOf("receptors", "post", "a receptor")]
     rule: Rule
-    weight: Distribution
-    delay: Distribution | None = None
+    weight: Annotated[Distribution, UnitOf("receptor", plausible=plausible.WEIGHT)]
+    delay: Annotated[Distribution, Always("ms", plausible.DELAY)] | None = None
+
+    def check(self, place: Place) -> Iterator[Fault]:
+        """Yield faults of delays below zero, and of a rule that the sizes leave no room for."""
+        if self.delay is not None and self.delay.extremes()[0] < 0:
+            yield Fault(
+                "delay",
+                "a distribution that reaches below 0 ms",
+                "delays of 0 ms or more",
+                "give the normal distribution a low bound",
+            )
+        pre, post = place.population(self, "pre"), place.population(self, "post")
+        if pre is not None and post is not None:
+            for fault in self.rule.check(pre.size, post.size, self.pre == self.post):
+                yield below("rule", fault)
 
 
-class ContinuousProjection(Described):
+class ContinuousProjection(Piece):
     """Coupling at every step: S_i = sum_j w_ij s_j, without delay.
 
     Attributes
@@ -122,129 +180,18 @@ class ContinuousProjection(Described):
         The weights w_ij, as a function of distance.
     """
 
-    name: Identifier
     pre: Reference
     post: Reference
-    source: Identifier
-    target: Identifier
+    source: Annotated[Identifier, PartOf("states", "pre", "a state")]
+    target: Annotated[Identifier, PartOf("inputs", "post", "an input")]
     kernel: Kernel
 
-
-class PoissonInput(Described):
-    """Independent Poisson events to every neuron of a population.
-
-    Attributes
-    ----------
-    rate : float
-        Of one input, in spikes/s.
-    number : int
-        Independent inputs per neuron; only ``number * rate`` matters.
-    weight : float
-        Unit of the receptor's variable.
-    delay : float
-        Input begins after this many ms. It changes nothing else, as the input is stationary.
-    """
-
-    name: Identifier
-    target: Reference
-    receptor: Identifier
-    rate: Hertz
-    number: Count = 1
-    weight: Quantity
-    delay: Annotated[float, in_unit("ms", 0, 1e9)] = 0.0
-
-
-class CurrentInput(Described):
-    """A constant current into the model's input `port` (all neurons, or those listed)."""
-
-    name: Identifier
-    target: Reference
-    amplitude: Quantity
-    port: Identifier = "I_stim"
-    neurons: Indices | None = None
-
-
-class StepCurrent(Described):
-    """A current that changes at given times: `amplitudes[k]` from `times[k]` on.
-
-    It is zero before the first time. Steps that begin at or after `times[k]` feel
-    `amplitudes[k]`.
-    """
-
-    name: Identifier
-    target: Reference
-    times: Times
-    amplitudes: Quantities
-    port: Identifier = "I_stim"
-    neurons: Indices | None = None
-
-    @model_validator(mode="after")
-    def _matching(self) -> StepCurrent:
-        if len(self.times) != len(self.amplitudes):
-            raise ValueError(f"{len(self.times)} times but {len(self.amplitudes)} amplitudes")
-        if any(b <= a for a, b in zip(self.times, self.times[1:], strict=False)):
-            raise ValueError("times must increase")
-        return self
-
-
-class SpikeInput(Described):
-    """Given events: the one at `times[k]` reaches `neurons[k]` of the target at that time."""
-
-    name: Identifier
-    target: Reference
-    receptor: Identifier
-    times: Times
-    neurons: Indices
-    weight: Quantity
-
-    @model_validator(mode="after")
-    def _matching(self) -> SpikeInput:
-        if len(self.times) != len(self.neurons):
-            raise ValueError(f"{len(self.times)} times but {len(self.neurons)} neurons")
-        return self
-
-
-class Recorder(Described):
-    """What is kept of a population.
-
-    Attributes
-    ----------
-    spikes : bool
-        Record the spikes of all neurons.
-    variables : tuple of str
-        State variables to sample, at the end of a step.
-    neurons : tuple of int or None
-        Neurons whose variables are sampled; all if None.
-    interval : float or None
-        Sampling interval in ms, rounded to steps; None is every step.
-    """
-
-    name: Identifier
-    target: Reference
-    spikes: Annotated[bool, Field(strict=True)] = True
-    variables: tuple[Identifier, ...] = ()
-    neurons: Indices | None = None
-    interval: Annotated[float, in_unit("ms", 1e-4, 1e9)] | None = None
-
-    @model_validator(mode="after")
-    def _increasing(self) -> Recorder:
-        neurons = self.neurons or ()
-        if any(b <= a for a, b in itertools.pairwise(neurons)):
-            raise ValueError("neurons must increase, as the columns of the samples do")
-        return self
-
-
-# The lists of a network, in the order in which they are written.
-PIECES: dict[str, type[Described]] = {
-    "populations": Population,
-    "projections": Projection,
-    "continuous_projections": ContinuousProjection,
-    "poisson_inputs": PoissonInput,
-    "current_inputs": CurrentInput,
-    "step_currents": StepCurrent,
-    "spike_inputs": SpikeInput,
-    "recorders": Recorder,
-}
+    def check(self, place: Place) -> Iterator[Fault]:
+        """Yield a fault if the sizes do not fit the kernel."""
+        pre, post = place.population(self, "pre"), place.population(self, "post")
+        if pre is not None and post is not None:
+            for fault in self.kernel.check(pre.size, post.size):
+                yield below("kernel", fault)
 
 
 class Network(Described):
@@ -291,22 +238,23 @@ class Network(Described):
             return data
         if not isinstance(data, dict):
             raise DescriptionError([Fault("(top)", type(data).__name__, "a table of fields")])
-        data, faults = _hoist_models(data)
+        data, faults = hoist_models(data)
+        kinds = pieces_of(cls)
         try:
             network: Network | None = handler(data)
-            pieces: dict[str, Sequence[Any]] = {k: getattr(network, k) for k in PIECES}
+            pieces: dict[str, Sequence[Any]] = {k: getattr(network, k) for k in kinds}
         except ValidationError as error:
             # what could be read is still checked against each other
             network = None
             faults += faults_of(error, cls)
-            pieces = {key: _readable(data.get(key), kind) for key, kind in PIECES.items()}
+            pieces = {key: readable(data.get(key), kind) for key, kind in kinds.items()}
         models = data["models"]
         accept = data.get("accept", ())
         found, normal = check_pieces(
             pieces,
             {n: m for n, m in models.items() if isinstance(m, NeuronModel)},
             {a for a in accept if isinstance(a, str)} if isinstance(accept, (list, tuple)) else (),
-            _names(data.get("populations")),
+            names(data.get("populations")),
         )
         known = {fault.path for fault in faults}
         faults += [f for f in found if not any(_within(f.path, path) for path in known)]
@@ -315,6 +263,12 @@ class Network(Described):
         for key, values in normal.items():
             object.__setattr__(network, key, values)
         return network
+
+    def pieces(self) -> Iterator[tuple[str, Piece]]:
+        """Yield every piece with the name of its list, in order of the description."""
+        for key in pieces_of(type(self)):
+            for piece in getattr(self, key):
+                yield key, piece
 
     @cached_property
     def _by_name(self) -> dict[str, Population]:
@@ -361,6 +315,20 @@ class Network(Described):
         return model.units_of_states[model.receptors[receptor]]
 
 
+@cache
+def pieces_of(kind: type[Described]) -> dict[str, type[Piece]]:
+    """Return the lists of a network and what stands in them, in order of the description."""
+    return {
+        name: piece
+        for name, field in kind.model_fields.items()
+        for piece in get_args(field.annotation)
+        if isinstance(piece, type) and issubclass(piece, Piece)
+    }
+
+
+PIECES = pieces_of(Network)
+
+
 def _within(path: str, known: str) -> bool:
     return path == known or path.startswith((f"{known}.", f"{known}["))
 
@@ -368,122 +336,3 @@ def _within(path: str, known: str) -> bool:
 def _shown_name(data: dict[str, Any]) -> str:
     name = data.get("name")
     return repr(name) if isinstance(name, str) else "(unnamed)"
-
-
-def _names(pieces: Any) -> list[str]:
-    if not isinstance(pieces, Iterable) or isinstance(pieces, (str, dict)):
-        return []
-    found = (p.get("name") if isinstance(p, dict) else getattr(p, "name", None) for p in pieces)
-    # longer ones are no names, and would fill the messages of those that refer to them
-    return [name for name in found if isinstance(name, str) and len(name) <= 64]
-
-
-def _hoist_models(data: dict[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
-    """Collect the models in use under ``models`` and leave their names in the populations."""
-    data, faults = dict(data), []
-    given = data.get("models", {})
-    models: dict[str, Any] = {}
-    for name, value in (given if isinstance(given, dict) else {}).items():
-        try:
-            fields = {"name": name, **value} if isinstance(value, dict) else value
-            model = NeuronModel.model_validate(fields)
-        except (ValidationError, DescriptionError) as error:
-            faults += faults_of(error, NeuronModel, f"models.{name}")
-            models[name] = None
-            continue
-        if model.name != name:
-            faults.append(
-                Fault(f"models.{name}.name", repr(model.name), f"the table's name {name!r}")
-            )
-        models[name] = model
-    if not isinstance(given, dict):
-        faults.append(Fault("models", type(given).__name__, "a table of neuron models"))
-    populations = data.get("populations", ())
-    populations = list(populations) if isinstance(populations, (list, tuple)) else populations
-    for index, population in enumerate(populations if isinstance(populations, list) else ()):
-        is_dict = isinstance(population, dict)
-        used = population.get("model") if is_dict else getattr(population, "model", None)
-        if isinstance(used, NeuronModel):
-            if models.setdefault(used.name, used) != used:
-                faults.append(
-                    Fault(f"populations[{index}].model", repr(used.name), "one model per name")
-                )
-            populations[index] = (
-                {**population, "model": used.name}
-                if is_dict
-                else population.model_copy(update={"model": used.name})
-            )
-        elif isinstance(used, str) and used not in models:
-            if used in LIBRARY:
-                models[used] = LIBRARY[used]
-            else:
-                known = sorted({*models, *LIBRARY})
-                faults.append(
-                    Fault(
-                        f"populations[{index}].model",
-                        shown(used),
-                        f"a model of the file or the library: {', '.join(known)}",
-                        nearest(used, known),
-                    )
-                )
-    data["populations"] = populations
-    data["models"] = dict(sorted(models.items()))
-    if any(model is None for model in models.values()):
-        # a broken model is reported already; the rest is still checked without it
-        data = {**data, "models": {n: m for n, m in models.items() if m is not None}}
-    return data, faults
-
-
-# What stands in for a field that could not be read, while the others of its piece are checked.
-# Faults that it causes itself lie at the path of the field, which is reported already.
-_PLACEHOLDERS: dict[str, Any] = {
-    "name": "unreadable",
-    "size": 2**31 - 1,
-    "model": "unreadable",
-    "parameters": {},
-    "initial": {},
-    "pre": "unreadable",
-    "post": "unreadable",
-    "target": "unreadable",
-    "receptor": "unreadable",
-    "source": "unreadable",
-    "rule": AllToAll(),
-    "weight": 0.0,
-    "kernel": UniformKernel(weight=0.0),
-    "rate": 0.0,
-    "amplitude": 0.0,
-    "times": (),
-    "amplitudes": (),
-    "neurons": (),
-}
-
-
-def _readable(pieces: Any, kind: type[Described]) -> list[Any]:
-    """Return what can be read of each piece, None where nothing can."""
-    result: list[Any] = []
-    for piece in pieces if isinstance(pieces, (list, tuple)) else ():
-        try:
-            result.append(kind.model_validate(piece))
-        except (ValidationError, DescriptionError):
-            result.append(_partly(piece, kind) if isinstance(piece, dict) else None)
-    return result
-
-
-def _partly(piece: dict[str, Any], kind: type[Described]) -> Described:
-    """Read the fields of a piece one by one, with placeholders for those that cannot be."""
-    values: dict[str, Any] = {}
-    for name, field in kind.model_fields.items():
-        kind_of_field: Any = field.annotation
-        if field.metadata:
-            kind_of_field = Annotated[kind_of_field, *field.metadata]
-        adapter: TypeAdapter[Any] = TypeAdapter(kind_of_field)
-        try:
-            if name not in piece:
-                values[name] = (
-                    field.get_default() if not field.is_required() else _PLACEHOLDERS[name]
-                )
-            else:
-                values[name] = adapter.validate_python(piece[name])
-        except (ValidationError, DescriptionError):
-            values[name] = _PLACEHOLDERS.get(name, field.get_default())
-    return kind.model_construct(**values)

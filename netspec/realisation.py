@@ -3,9 +3,6 @@
 Synapses come sorted by (pre, post), in blocks of rows of the presynaptic population, so
 that memory stays bounded and blocks can be drawn in parallel. A block has its own streams;
 its bounds follow from the description alone, never from the machine.
-
-Source of the method: pairs drawn with replacement are independent and uniform, so their
-numbers per block of rows are multinomial, and within a block they are again uniform.
 """
 
 from __future__ import annotations
@@ -20,18 +17,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec import distributions as dist
-from netspec.connectivity import (
-    Explicit,
-    FixedIndegree,
-    FixedTotalNumber,
-    OneToOne,
-    PairwiseBernoulli,
-    expected_count,
-)
+from netspec.connectivity import Explicit
+from netspec.distributions import Constant
 from netspec.errors import DescriptionError, Fault
 from netspec.grid import MAX_DELAY_STEPS
-from netspec.network import CurrentInput, Network, Projection, StepCurrent
+from netspec.inputs import Current
+from netspec.network import Network, Projection
+from netspec.pairs import Pairs
 from netspec.simulation import Simulation
 from netspec.streams import stream
 
@@ -78,7 +70,7 @@ class Synapses:
 def expected_synapses(network: Network, projection: Projection) -> float:
     """Return the number of synapses of a projection (its mean if it is random)."""
     n_pre, n_post = (network.population(p).size for p in (projection.pre, projection.post))
-    return expected_count(projection.rule, n_pre, n_post, projection.pre == projection.post)
+    return projection.rule.expected_count(n_pre, n_post, projection.pre == projection.post)
 
 
 def block_rows(network: Network, projection: Projection) -> list[tuple[int, int]]:
@@ -93,106 +85,25 @@ class _Drawing:
 
     def __init__(self, network: Network, projection: Projection, simulation: Simulation) -> None:
         self.projection, self.rule, self.simulation = projection, projection.rule, simulation
-        self.n_pre = network.population(projection.pre).size
-        self.n_post = network.population(projection.post).size
-        same = projection.pre == projection.post
-        self.skip_self = same and not getattr(self.rule, "allow_autapses", True)
-        self.columns = self.n_post - int(self.skip_self)
         self.blocks = block_rows(network, projection)
-        if isinstance(self.rule, FixedTotalNumber):
-            self.counts = self._counts_per_block(self.rule)
-        elif isinstance(self.rule, FixedIndegree):
-            self.sorted_codes = self._indegree_codes(self.rule)
-        elif isinstance(self.rule, Explicit):
-            pre, post = (np.asarray(a, np.uint32) for a in (self.rule.pre, self.rule.post))
-            self.order = np.lexsort((post, pre))
-            self.explicit = pre[self.order], post[self.order]
+        same = projection.pre == projection.post
+        n_pre, n_post = (network.population(p).size for p in (projection.pre, projection.post))
+        self.pairs = Pairs(self.rule, n_pre, n_post, same, self.blocks, self.stream)
 
     def stream(self, purpose: str, block: int = 0) -> np.random.Generator:
         return stream(self.simulation.seed, self.projection.name, purpose, block)
 
     def block(self, index: int) -> Synapses:
-        pre, post, chosen = self.pairs(index)
+        pre, post, chosen = self.pairs.block(index)
         weight = self.weight(index, len(pre), chosen)
         return Synapses(pre, post, weight, self.delay(index, len(pre), chosen))
 
     def row_lengths(self, index: int) -> NDArray[np.uint32]:
         first, last = self.blocks[index]
-        pre, _, _ = self.pairs(index)
+        pre, _, _ = self.pairs.block(index)
         # the sources are sorted, so a row ends where the next begins
         ends = np.searchsorted(pre, np.arange(first, last, dtype=np.uint32), side="right")
         return np.diff(ends, prepend=0).astype(np.uint32)
-
-    # -- which pairs --------------------------------------------------------------------
-
-    def pairs(self, index: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.intp]]:
-        """Return sources, targets and, of explicit synapses, their places in the description."""
-        first, last = self.blocks[index]
-        if isinstance(self.rule, Explicit):
-            lo, hi = np.searchsorted(self.explicit[0], np.array([first, last], np.uint32))
-            return self.explicit[0][lo:hi], self.explicit[1][lo:hi], self.order[lo:hi]
-        return *self._pairs(index, first, last), np.empty(0, np.intp)
-
-    def _pairs(self, index: int, first: int, last: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        if isinstance(self.rule, OneToOne):
-            rows = np.arange(first, last, dtype=np.uint32)
-            return rows, rows
-        space = (last - first) * self.columns
-        dtype = np.uint32 if space < 2**32 else np.uint64
-        generator = self.stream("pairs", index)
-        if isinstance(self.rule, FixedTotalNumber):
-            number = int(self.counts[index])
-            if self.rule.allow_multapses:
-                codes = (
-                    generator.integers(0, space, number, dtype) if number else np.empty(0, dtype)
-                )
-            else:
-                codes = _distinct(space, number, generator, dtype)
-            codes.sort()
-        elif isinstance(self.rule, FixedIndegree):
-            # bounds of the same type: searchsorted would convert the whole array
-            bounds = np.array([first * self.n_post, last * self.n_post], np.uint64)
-            lo, hi = np.searchsorted(self.sorted_codes, bounds)
-            rows64, posts = np.divmod(self.sorted_codes[lo:hi], self.n_post)
-            return rows64.astype(np.uint32), posts.astype(np.uint32)
-        elif isinstance(self.rule, PairwiseBernoulli):
-            codes = _bernoulli(self.rule.p, space, generator).astype(dtype)
-        else:
-            codes = np.arange(space, dtype=dtype)
-        row, column = np.divmod(codes, dtype(self.columns)) if self.columns else (codes, codes)
-        pre = row.astype(np.uint32, copy=False)
-        post = column.astype(np.uint32, copy=False)
-        pre += np.uint32(first)
-        if self.skip_self:
-            # column c of row r stands for target c, or c + 1 from the diagonal on
-            post += post >= pre
-        return pre, post
-
-    def _counts_per_block(self, rule: FixedTotalNumber) -> NDArray[np.int64]:
-        rows = np.array([last - first for first, last in self.blocks], np.int64)
-        generator = self.stream("counts")
-        if rule.allow_multapses:
-            return generator.multinomial(rule.number, rows / rows.sum())
-        return _distinct_counts(rows * self.columns, rule.number, generator)
-
-    def _indegree_codes(self, rule: FixedIndegree) -> NDArray[np.uint64]:
-        sources = self.n_pre - int(self.skip_self)
-        shape = (self.n_post, rule.indegree)
-        generator = self.stream("pairs")
-        if rule.allow_multapses:
-            pre = generator.integers(0, max(sources, 1), shape, np.uint64)
-        else:
-            pre = np.empty(shape, np.uint64)
-            for row in pre:
-                row[:] = generator.choice(sources, rule.indegree, replace=False, shuffle=False)
-        post = np.arange(self.n_post, dtype=np.uint64)[:, None]
-        if self.skip_self:
-            pre += pre >= post
-        pre *= np.uint64(self.n_post)
-        pre += post
-        codes = pre.ravel()
-        codes.sort()
-        return codes
 
     def steps(self, delay: NDArray[Any]) -> NDArray[np.uint16]:
         return to_steps(delay, self.simulation.dt, self.projection.name)
@@ -203,20 +114,21 @@ class _Drawing:
         if isinstance(self.rule, Explicit) and self.rule.weight is not None:
             given: NDArray[np.float32] = np.asarray(self.rule.weight, np.float32)[chosen]
             return given
-        if isinstance(self.projection.weight, dist.Constant):
+        # a distribution without spread is drawn as a column, in 32 bits, as others are
+        if isinstance(self.projection.weight, Constant):
             return self.projection.weight.value
         generator = self.stream("weight", index)
-        return dist.sample(self.projection.weight, count, generator, np.float32)
+        return self.projection.weight.sample(count, generator, np.float32)
 
     def delay(self, index: int, count: int, chosen: NDArray[Any]) -> NDArray[np.uint16] | int:
         if isinstance(self.rule, Explicit) and self.rule.delay is not None:
             return self.steps(np.asarray(self.rule.delay)[chosen])
         if self.projection.delay is None:
             return 1
-        if isinstance(self.projection.delay, dist.Constant):
+        if isinstance(self.projection.delay, Constant):
             return int(self.steps(np.array([self.projection.delay.value]))[0])
         generator = self.stream("delay", index)
-        return self.steps(dist.sample(self.projection.delay, count, generator, np.float32))
+        return self.steps(self.projection.delay.sample(count, generator, np.float32))
 
 
 def to_steps(delay: NDArray[Any], dt: float, projection: str) -> NDArray[np.uint16]:
@@ -236,62 +148,6 @@ def to_steps(delay: NDArray[Any], dt: float, projection: str) -> NDArray[np.uint
         fault = Fault(path, f"{steps.max():g} steps", f"at most {MAX_DELAY_STEPS} steps")
         raise DescriptionError([fault], "the network at this time step")
     return np.asarray(steps, np.uint16)
-
-
-def _distinct(
-    space: int, number: int, generator: np.random.Generator, dtype: type[Any]
-) -> NDArray[Any]:
-    """Return `number` different integers below `space`, sorted, every set equally likely.
-
-    Drawing again what was drawn before treats all integers alike, so the set is uniform; in
-    contrast to `Generator.choice`, memory follows `number` and not `space`.
-    """
-    if number > space // 2:
-        left_out = _distinct(space, space - number, generator, dtype)
-        return np.delete(np.arange(space, dtype=dtype), left_out)
-    codes = np.empty(0, dtype)
-    while codes.size < number:
-        more = generator.integers(0, space, number - codes.size, dtype)
-        codes = np.unique(np.concatenate([codes, more]))
-    return codes
-
-
-def _distinct_counts(
-    sizes: NDArray[np.int64], number: int, generator: np.random.Generator
-) -> NDArray[np.int64]:
-    """Return how many of `number` different pairs fall into blocks of `sizes` pairs.
-
-    This is the multivariate hypergeometric distribution, which NumPy has only up to 10**9
-    pairs: choose every pair with the same probability, a little too many, and drop some.
-    """
-    space = int(sizes.sum())
-    if space == 0:
-        return np.zeros_like(sizes)
-    p = min(1.0, (number + 6 * np.sqrt(number) + 20) / space)
-    counts = generator.binomial(sizes, p)
-    while counts.sum() < number:
-        counts = generator.binomial(sizes, p)
-    dropped = _distinct(int(counts.sum()), int(counts.sum()) - number, generator, np.int64)
-    blocks = np.searchsorted(np.cumsum(counts), dropped, side="right")
-    return counts - np.bincount(blocks, minlength=len(sizes))
-
-
-def _bernoulli(p: float, space: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Return the sorted indices below `space` that are chosen with probability `p` each."""
-    if p <= 0 or space == 0:
-        return np.empty(0, np.int64)
-    if p >= 1:
-        return np.arange(space)
-    found, position = [], -1
-    while position < space:
-        # gaps between successes are geometric
-        gaps = generator.geometric(p, int((space - position) * p * 1.1) + 100)
-        # a gap may be close to 2**63 for tiny p, so their sum is kept from wrapping
-        steps = np.cumsum(np.minimum(gaps, space + 1)) + position
-        found.append(steps)
-        position = int(steps[-1])
-    codes: NDArray[np.int64] = np.concatenate(found)
-    return codes[: int(np.searchsorted(codes, space))]
 
 
 def synapse_blocks(
@@ -360,11 +216,11 @@ def _drawn(
     size = network.population(population).size
     result: dict[str, float | NDArray[np.float64]] = {}
     for name, value in getattr(network.population(population), field).items():
-        if isinstance(value, dist.Constant):
+        if isinstance(value, Constant):
             result[name] = value.value
         else:
             generator = stream(simulation.seed, population, f"{field}.{name}")
-            result[name] = dist.sample(value, size, generator)
+            result[name] = value.sample(size, generator)
     return result
 
 
@@ -380,22 +236,18 @@ class CurrentChange:
 
 
 def current_changes(network: Network, simulation: Simulation) -> list[CurrentChange]:
-    """Return constant and stepped currents as changes, in order of time."""
+    """Return all currents as changes, in order of time."""
     changes = []
-
-    def add(current: CurrentInput | StepCurrent, step: int, level: float) -> None:
+    for _, current in network.pieces():
+        if not isinstance(current, Current):
+            continue
         size = network.population(current.target).size
-        neurons = np.arange(size) if current.neurons is None else np.unique(current.neurons)
-        target, port = current.target, current.port
-        changes.append(CurrentChange(step, target, port, neurons.astype(np.int64), level))
-
-    for current in network.current_inputs:
-        add(current, 0, current.amplitude)
-    for stepped in network.step_currents:
-        before = 0.0
-        for time, amplitude in zip(stepped.times, stepped.amplitudes, strict=True):
-            add(stepped, simulation.steps(time), amplitude - before)
-            before = amplitude
+        chosen = np.arange(size) if current.neurons is None else np.unique(current.neurons)
+        neurons, before = chosen.astype(np.int64), 0.0
+        for step, level in current.levels(simulation):
+            change = CurrentChange(step, current.target, current.port, neurons, level - before)
+            changes.append(change)
+            before = level
     return sorted(changes, key=lambda change: change.step)
 
 

@@ -11,25 +11,36 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from netspec.checks import kernel_dimension
 from netspec.errors import DescriptionError, Fault, UsageError, choices, nearest, shown
 from netspec.faults import as_description_error
+from netspec.fields import ByName, Described
+from netspec.models import LIBRARY
 from netspec.network import PIECES, Network
-from netspec.neurons import LIBRARY
 from netspec.simulation import Simulation
-from netspec.units import COHERENT
+from netspec.slots import Place, marks, place_of, slots_of
 
 MAX_FILE_BYTES = 256 * 2**20
+# the fields that every canonical text has, given or not; others stand there only if given
+FIRST = (
+    "schema_version", "name", "description", "models", "populations", "projections",
+    "continuous_projections", "poisson_inputs", "current_inputs", "step_currents", "spike_inputs",
+    "recorders", "accept",
+)  # fmt: skip
+# the fields that are tables of quantities by name
+TABLES = {f for kind in PIECES.values() for f, m in marks(kind).items() if isinstance(m, ByName)}
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def canonical_json(network: Network) -> str:
     """Return the one text of a network: sorted keys, canonical units, no spaces."""
-    return _canonical(network, set() if network.circuit else {"circuit"})
+    return _canonical(network, set())
 
 
 def _canonical(network: Network, without: set[str]) -> str:
-    data = network.model_dump(mode="json", exclude=without)
+    # so that the hash of a network stays when descriptions learn to say more
+    fields = set(type(network).model_fields) - set(FIRST)
+    unsaid = {field for field in fields if not getattr(network, field)}
+    data = network.model_dump(mode="json", exclude=without | unsaid)
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -183,13 +194,12 @@ def to_toml(network: Network, simulation: Simulation | None = None) -> str:
     }
     if models:
         data["models"] = models
-    for key in PIECES:
-        pieces = [_compact(_with_units(network, piece)) for piece in getattr(network, key)]
-        if pieces:
-            data[key] = pieces
+    place = place_of(network)
+    for key, piece in network.pieces():
+        data.setdefault(key, []).append(_compact(_with_units(piece, place)))
     if simulation is not None:
-        times = simulation.model_dump(exclude={"seed"})
-        data["simulation"] = {key: _text(value, "ms") for key, value in times.items()}
+        data["simulation"] = _with_units(simulation, place)
+        del data["simulation"]["seed"]
     # within multi-line text, TOML readers may change the ends of lines
     return tomli_w.dumps(data, multiline_strings="\\r" not in canonical_json(network))
 
@@ -214,36 +224,15 @@ def _text(value: Any, unit: str) -> Any:
     return f"{value!r} {unit}"
 
 
-def _with_units(network: Network, piece: Any) -> dict[str, Any]:
+def _with_units(piece: Described, place: Place) -> dict[str, Any]:
+    """Return a piece as plain data, its quantities as text with their units."""
     data: dict[str, Any] = piece.model_dump(mode="json")
-    target = getattr(piece, "post", getattr(piece, "target", None))
-    if "receptor" in data:
-        unit = network.weight_unit(str(target), piece.receptor)
-        data["weight"] = _text(data["weight"], unit)
-        if data.get("rule", {}).get("weight"):
-            data["rule"]["weight"] = _text(data["rule"]["weight"], unit)
-    if "port" in data:
-        unit = network.model_of(str(target)).inputs[piece.port]
-        for field in {"amplitude", "amplitudes"} & set(data):
-            data[field] = _text(data[field], unit)
-    if "kernel" in data:
-        dimension = kernel_dimension(
-            network.model_of(piece.pre), piece.source, network.model_of(piece.post), piece.target
-        )
-        unit = next(unit for unit, known in COHERENT.items() if known == dimension)
-        data["kernel"]["weight"] = _text(data["kernel"]["weight"], unit)
-        if "sigma" in data["kernel"]:
-            data["kernel"]["sigma"] = _text(data["kernel"]["sigma"], "deg")
-    if "rate" in data:
-        data["rate"] = _text(data["rate"], "Hz")
-    if "parameters" in data:
-        model = network.model_of(piece)
-        for name, value in data["parameters"].items():
-            data["parameters"][name] = _text(value, model.parameters[name].unit)
-        for name, value in data["initial"].items():
-            data["initial"][name] = _text(value, model.units_of_states[name])
-    for field in {"delay", "interval", "times"} & set(data):
-        data[field] = _text(data[field], "ms")
+    for slot in slots_of(piece, place, ""):
+        *tables, field = slot.field.split(".")
+        table = data
+        for name in tables:
+            table = table[name]
+        table[field] = _text(table[field], slot.unit)
     return data
 
 
@@ -304,7 +293,7 @@ def _assign(data: Any, path: str, parts: list[str], value: Any, faults: list[Fau
         faults.append(Fault(path, repr(key), f"nothing lies below {shown(data)}"))
         return
     # parameters and initial values at their default are absent, and may be set
-    open_table = path.split(".")[-2:-1] in (["parameters"], ["initial"]) and not rest
+    open_table = path.split(".")[-2:-1] in [[table] for table in TABLES] and not rest
     if key not in data and not open_table:
         faults.append(Fault(path, repr(key), choices(data), nearest(key, list(data))))
     elif rest:

@@ -17,7 +17,7 @@ import netspec
 # others decide, new ones too. What a circuit's builder makes is hashed as a network.
 UNDECIDING = (
     "__init__", "answers", "audit", "checks", "errors", "faults", "ledger", "machine", "manifest",
-    "recording", "results", "running", "sealed", "stability", "terminal", "versions",
+    "measure", "recording", "results", "running", "sealed", "stability", "terminal", "versions",
 )  # fmt: skip
 _PIECE = re.compile(
     r'"""(?:\\.|[^\\])*?"""'

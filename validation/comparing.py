@@ -1,97 +1,25 @@
-"""From runs to verdicts: what is measured on each, and which values are judged together."""
+"""From what is measured of runs to a verdict: which values are judged together.
+
+Nothing here knows a population or a circuit: what there is to compare is in the readings.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netspec.errors import UsageError, shown
-from netspec.results import Run
-from netspec.validation.cues import RING, cue_of_run
+from netspec.measure import Key, Statistic
 from netspec.validation.margins import Margins
-from netspec.validation.statistics import DISTRIBUTIONS, distributions, population_statistics
-from netspec.validation.trials import RING_STATISTICS, Trial, per_seed, trial
+from netspec.validation.measuring import Measured, judged
 from netspec.validation.verdict import Verdict, judge
 
-Key = tuple[str, str]
-RING_POPULATION = "ring"  # the tests of both populations together go by this name
-
-
-@dataclass(frozen=True)
-class Measured:
-    """All numbers of one run that a verdict may need.
-
-    Attributes
-    ----------
-    backend : str
-    seed : int
-    cue_angle : float or None
-        Degrees; None if the run is no trial of a ring.
-    statistics : dict
-        Population -> statistic -> value, as `population_statistics`.
-    samples : dict
-        (population, quantity) -> one value per neuron, as `distributions`.
-    trial : Trial or None
-    """
-
-    backend: str
-    seed: int
-    cue_angle: float | None
-    statistics: Mapping[str, Mapping[str, float]]
-    samples: Mapping[Key, NDArray[np.float64]]
-    trial: Trial | None
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one entry a population for the summary; NaN becomes None."""
-        return [
-            {
-                "backend": self.backend,
-                "seed": self.seed,
-                "cue_angle": self.cue_angle,
-                "population": population,
-                "values": {name: finite(value) for name, value in values.items()},
-            }
-            for population, values in self.statistics.items()
-        ]
-
-
-def finite(value: float) -> float | None:
-    """Return a number as JSON has it: None for one that is not finite."""
-    return value if math.isfinite(value) else None
-
-
-def measure(run: Run, backend: str, seed: int, *, warmup: bool = False) -> Measured:
-    """Measure a run.
-
-    Parameters
-    ----------
-    run : Run
-    backend, seed : str, int
-        What to call it: files from elsewhere may have neither.
-    warmup : bool
-        Count the warm-up too, which no comparison should: the self-test asks what happens then.
-    """
-    statistics, samples = {}, {}
-    for population in run.populations:
-        spikes = run.spikes(population, warmup)
-        statistics[population] = population_statistics(spikes)
-        for name, values in distributions(spikes).items():
-            samples[population, f"W1_{name}"] = values
-    cue = cue_of_run(run)
-    found = None
-    if cue is not None:
-        try:
-            found = trial(run.spikes("E", warmup), run.spikes("I", warmup), cue, seed)
-        except UsageError:  # it ends before a bump can be judged; the summary says so
-            cue = None
-    angle = None if cue is None else cue.angle
-    return Measured(backend, seed, angle, statistics, samples, found)
+Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -120,8 +48,8 @@ def compare(
 ) -> Judged:
     """Judge the runs of one backend against those of another.
 
-    Trials of a ring are judged by the statistics of the ring, clustered by seed; all other runs
-    by those of their populations and the distributions over neurons.
+    What is judged is what the measures declare and a margin is given for. A measure that replaces
+    another is judged alone; runs of one seed (trials) become one value.
 
     Parameters
     ----------
@@ -169,50 +97,47 @@ def compare(
     return Judged(verdict, tuple(" ".join(key) for key in lonely), tuple(notes))
 
 
-def values_of(side: Sequence[Measured], margins: Margins) -> dict[Key, NDArray[np.float64]]:
-    """Return (population, statistic) -> values, one per seed in the order of appearance.
+def values_of(side: Sequence[Measured], margins: Margins) -> dict[Key, Floats]:
+    """Return (group, statistic) -> values, one per seed in the order of appearance.
 
-    Only statistics that have a margin.
+    Only statistics that have a margin, of measures that no other one replaces.
     """
-    if _trials(side):
-        return {
-            (RING_POPULATION, s.name): np.array([*per_seed(_trials(side), s.name).values()])
-            for s in RING_STATISTICS
-            if s.name in margins.statistics
-        }
-    values: dict[Key, NDArray[np.float64]] = {}
-    for population, found in side[0].statistics.items():
-        for name in found:
-            if name in margins.statistics:
-                by_run = [run.statistics[population][name] for run in side]
-                values[population, name] = np.array(by_run)
-    return values
+    found: dict[Key, Floats] = {}
+    for readings in judged(side):
+        known = {s.name: s for s in readings[0][1].measure.statistics}
+        for key in _keys(reading.values for _, reading in readings):
+            if key[1] in margins.statistics:
+                own = [(seed, r.values[key]) for seed, r in readings if key in r.values]
+                found[key] = np.array([*_averaged(own, known[key[1]]).values()])
+    return found
 
 
-def _samples(side: Sequence[Measured], margins: Margins) -> dict[Key, list[NDArray[np.float64]]]:
-    if _trials(side) or margins.distribution is None:
-        return {}
-    judged = {f"W1_{entry.name}" for entry in DISTRIBUTIONS if entry.primary}
-    return {key: [run.samples[key] for run in side] for key in side[0].samples if key[1] in judged}
+def _averaged(values: Sequence[tuple[int, float]], statistic: Statistic) -> dict[int, float]:
+    """Return seed -> mean: runs of one seed, such as trials, are not independent."""
+    return {seed: statistic.averaged(own) for seed, own in _by_seed(values).items()}
 
 
-def _trials(side: Sequence[Measured]) -> list[Trial]:
-    return [run.trial for run in side if run.trial is not None]
+def _samples(side: Sequence[Measured], margins: Margins) -> dict[Key, list[Floats]]:
+    """Return (group, ``W1_`` distribution) -> one array a seed, runs of one seed together."""
+    found: dict[Key, list[Floats]] = {}
+    if margins.distribution is None:
+        return found
+    for readings in judged(side):
+        primary = {entry.name for entry in readings[0][1].measure.distributions if entry.primary}
+        for key in _keys(reading.samples for _, reading in readings):
+            if key[1] in primary:
+                own = [(seed, r.samples[key]) for seed, r in readings if key in r.samples]
+                arrays = _by_seed(own).values()
+                found[key[0], f"W1_{key[1]}"] = [np.concatenate(some) for some in arrays]
+    return found
 
 
-def ring_summary(circuit: str | None, measured: Sequence[Measured]) -> dict[str, Any] | None:
-    """Return all trials of a ring as JSON data; None for another network."""
-    if circuit != RING:
-        return None
-    trials = [
-        {"backend": run.backend, **_plain(run.trial), "survived": run.trial.survived}
-        for run in measured
-        if run.trial is not None
-    ]
-    note = "" if trials else "no trials: they need one cue, and 500 ms of the run after its end"
-    return {"trials": trials, "note": note}
+def _keys(mappings: Iterable[Mapping[Key, object]]) -> list[Key]:
+    return list(dict.fromkeys(key for mapping in mappings for key in mapping))
 
 
-def _plain(found: Trial) -> dict[str, Any]:
-    fields = dataclasses.asdict(found)
-    return {k: finite(v) if isinstance(v, float) else v for k, v in fields.items()}
+def _by_seed(pairs: Iterable[tuple[int, T]]) -> dict[int, list[T]]:
+    found: dict[int, list[T]] = {}
+    for seed, value in pairs:
+        found.setdefault(seed, []).append(value)
+    return found

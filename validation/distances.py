@@ -17,47 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from netspec.errors import UsageError
+from netspec.validation.comparison_kinds import DistributionComparison
 from netspec.validation.means import ALPHA
 
 EXACT_UP_TO = 20_000  # labellings; 8 + 8 seeds have 12,870
 RESAMPLES = 9_999
 MIN_SEEDS = 3  # two seeds have one distance, and it has no spread
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class DistributionComparison:
-    """Per-neuron values of a population compared between all pairs of seeds.
-
-    Attributes
-    ----------
-    limit : float
-        Margin of the ratio.
-    seeds, undefined : tuple of int
-        Seeds with values, and without any, on either side.
-    ratio : float
-        R; NaN with fewer than `MIN_SEEDS` on a side, as all that follows.
-    upper : float
-        Upper end of R's 95 % interval: percentile bootstrap over seeds.
-    p_difference : float
-        Of equal distributions: share of the labellings of seeds with an R at least as large.
-    permutations : int
-        Labellings looked at.
-    exact : bool
-        Whether these were all there are.
-    matched : bool
-        Whether seeds were compared in pairs.
-    """
-
-    limit: float
-    seeds: tuple[int, int]
-    undefined: tuple[int, int]
-    ratio: float = math.nan
-    upper: float = math.nan
-    p_difference: float = math.nan
-    permutations: int = 0
-    exact: bool = False
-    matched: bool = False
 
 
 def wasserstein(x: Floats, y: Floats) -> float:

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from netspec.backend import Plan, Progress, RunRequest, get_backend
-from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
+from netspec.circuits import known
 from netspec.errors import SimulationFailed
 from netspec.machine import free_memory
 from netspec.results import Run
@@ -202,7 +202,7 @@ class _Gate:
 
 
 def published_rates(circuit: str | None, sizes: Mapping[str, int]) -> dict[str, float]:
-    """Return published full-scale rates of a circuit's populations (spikes/s), if there are any.
+    """Return published rates of a circuit's populations (spikes/s), if there are any.
 
     Parameters
     ----------
@@ -211,7 +211,5 @@ def published_rates(circuit: str | None, sizes: Mapping[str, int]) -> dict[str, 
     sizes : mapping
         Population -> number of neurons.
     """
-    full = dict(zip(POPULATIONS, SIZES, strict=True))
-    if circuit != "microcircuit" or sizes != full:
-        return {}
-    return dict(zip(POPULATIONS, FULL_SCALE_RATES, strict=True))
+    found = known(circuit)
+    return {} if found is None else found.published_rates(sizes)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +15,8 @@ from scipy.optimize import brentq
 from scipy.special import chdtri, ndtr, stdtr, stdtrit
 
 from netspec.errors import UsageError
-from netspec.validation.margins import Margin
+from netspec.measure import Margin
+from netspec.validation.comparison_kinds import MeansComparison
 from netspec.validation.means import ALPHA, TwoMeans
 
 POWER = 0.8  # what "seeds needed" and "detectable" mean
@@ -24,51 +24,9 @@ MAX_SEEDS = 100_000  # a design that needs more is none
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A statistic compared over seeds; no verdict yet, since that depends on the family.
-
-    Attributes
-    ----------
-    margin : Margin
-        As tested: on the scale ``ratio`` where a value is not positive and has no logarithm.
-    seeds, undefined : tuple of int
-        Seeds with a value, and without one, on either side.
-    estimate : float
-        Ratio (relative margins) or difference, second backend against the reference; NaN
-        where a side has fewer than two values, as all that follows.
-    interval : tuple of float
-        90 % confidence interval of the estimate.
-    p_equivalence : float
-        The larger p value of the two one-sided tests.
-    p_difference : float
-        Two-sided p value of no difference.
-    exceeds : bool
-        Whether the estimate lies outside the margin.
-    power : float
-        Of this design to find equivalence, if there is no difference and the variances hold.
-    seeds_needed : int or None
-        A side, for a power of 80 %; None beyond `MAX_SEEDS`.
-    matched : bool
-        Whether the values were compared in pairs, seed by seed.
-    """
-
-    margin: Margin
-    seeds: tuple[int, int]
-    undefined: tuple[int, int]
-    estimate: float = math.nan
-    interval: tuple[float, float] = (math.nan, math.nan)
-    p_equivalence: float = math.nan
-    p_difference: float = math.nan
-    exceeds: bool = False
-    power: float = math.nan
-    seeds_needed: int | None = None
-    matched: bool = False
-
-
 def compare_values(
     reference: ArrayLike, other: ArrayLike, margin: Margin, matched: bool = False
-) -> Comparison:
+) -> MeansComparison:
     """Compare two arrays of values per seed, shapes (seeds,); NaN: undefined for that seed.
 
     With `matched`, values at the same place belong together (one seed and one network) and are
@@ -79,7 +37,7 @@ def compare_values(
     a, b, margin, undefined = _prepared(reference, other, margin, matched)
     seeds = len(a), len(b)
     if min(seeds) < 2:
-        return Comparison(margin, seeds, undefined, matched=matched)
+        return MeansComparison(margin, seeds, undefined, matched=matched)
     means = _means(a, b, margin, matched)
     low, high = (means.t(*bound) for bound in margin.bounds())
     # opposite signs: the estimate lies between the bounds (reversed where means are negative)
@@ -92,7 +50,7 @@ def compare_values(
     elif margin.scale == "ratio":
         estimate = means.mean_b / means.mean_a if means.mean_a else math.nan
         interval = means.ratio_interval()
-    return Comparison(
+    return MeansComparison(
         margin, seeds, undefined, estimate, interval,
         p_equivalence=float(stdtr(means.df, -nearest if inside else nearest)),
         p_difference=means.p_difference(),

@@ -14,16 +14,25 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, StrictInt, StrictStr, model_validator
+from pydantic import (
+    Field,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 import netspec
-from netspec.circuits import Cue
+from netspec.circuits import TrialDesign, usable
 from netspec.errors import DescriptionError, Fault, UsageError
+from netspec.faults import faults_of
 from netspec.fields import Count, Described, Identifier, Milliseconds
 from netspec.manifest import Manifest
 from netspec.results import Run
 from netspec.simulation import Simulation
-from netspec.validation.cues import RING
+from netspec.validation.cues import design_of
 from netspec.validation.spike_files import BINARY, TEXT, Table, read_table
 
 # How far from the grid a time may lie, in steps: 32-bit floats are this coarse after minutes,
@@ -64,6 +73,8 @@ class SpikeDescription(Described):
 
     Attributes
     ----------
+    circuit : str or None
+        The circuit that this is; the one of this `name`, if there is one, where nothing is said.
     simulator : str
         What made the spikes; shown beside them.
     seed : int or None
@@ -80,12 +91,14 @@ class SpikeDescription(Described):
         The id of the first neuron of all, or of each population.
     files : tuple of str
         Files with spikes of all populations.
-    cue : Cue or None
-        The one cue of a ring, which is then judged by its trials.
+    cue : table or None
+        The one cue of a circuit that is asked in trials, by which it is then judged; its fields
+        are those of the circuit's cue.
     """
 
     schema_version: Literal["netspec-spikes/1"] = "netspec-spikes/1"
     name: Identifier
+    circuit: Identifier | None = None
     simulator: StrictStr
     seed: Annotated[StrictInt, Field(ge=0)] | None = None
     dt: Milliseconds
@@ -99,8 +112,19 @@ class SpikeDescription(Described):
     delimiter: Literal["whitespace", "comma", "semicolon", "tab"] | None = None
     header: Annotated[StrictInt, Field(ge=0)] | None = None
     files: tuple[StrictStr, ...] = ()
-    cue: Cue | None = None
+    cue: Any = None
     populations: Annotated[tuple[ImportedPopulation, ...], Field(min_length=1)]
+
+    @field_validator("cue", mode="plain")
+    @classmethod
+    def _cue(cls, value: Any, info: ValidationInfo) -> Any:
+        design = design_of(info.data.get("circuit") or info.data.get("name"))
+        if value is None or design is None or isinstance(value, design.cue):
+            return value  # without a design it is refused with the rest
+        try:
+            return design.cue.model_validate(value)
+        except ValidationError as error:
+            raise DescriptionError(faults_of(error, design.cue)) from None
 
     @model_validator(mode="after")
     def _consistent(self) -> SpikeDescription:
@@ -126,13 +150,18 @@ class SpikeDescription(Described):
                 for a, b in itertools.pairwise(ranges)
                 if b[0] < a[1]
             ]
-        if self.cue is not None and (self.name != RING or not {"E", "I"} <= set(names)):
-            allowed = f'a cue where name = "{RING}", with populations E and I'
-            faults.append(Fault("cue", f"a cue of {self.name!r}", allowed))
+        design, circuit = self.trials, self.circuit or self.name
+        if self.cue is not None and (design is None or not set(design.populations) <= set(names)):
+            faults.append(Fault("cue", f"a cue of {circuit!r}", _cues_allowed()))
         if faults:
             raise DescriptionError(faults)
         _ = self.simulation  # raises if its times are off the grid
         return self
+
+    @property
+    def trials(self) -> TrialDesign | None:
+        """How this circuit is asked in trials."""
+        return design_of(self.circuit or self.name)
 
     @property
     def simulation(self) -> Simulation:
@@ -148,6 +177,16 @@ class SpikeDescription(Described):
             first = following if population.first_id is None else population.first_id
             yield population, first
             following = first + population.size if self.ids == "global" else self.first_id
+
+
+def _cues_allowed() -> str:
+    """Say which spikes may come with a cue."""
+    return " or ".join(
+        f'a cue where circuit = "{circuit.name}", '
+        f"with populations {' and '.join(circuit.trials.populations)}"
+        for circuit in usable()
+        if circuit.trials is not None
+    )
 
 
 @dataclass(frozen=True)
@@ -355,9 +394,11 @@ def _manifest(
     whole = hashlib.sha256("\n".join([text, *digests, *digests.values()]).encode())
     finished = datetime.datetime.fromtimestamp(changed, datetime.UTC)
     sizes = {population.name: population.size for population in description.populations}
-    cue = description.cue
-    currents = [] if cue is None else [cue.current("cue0", sizes["E"]).model_dump(mode="json")]
-    return {
+    cue, design = description.cue, description.trials
+    currents = () if cue is None or design is None else design.currents(cue, sizes)
+    silent = description.circuit is None
+    imported = description.model_dump(mode="json", exclude={"circuit"} if silent else set())
+    manifest: Manifest = {
         "name": description.name,
         "description": f"spikes of {description.simulator}",
         "spec_hash": None,
@@ -368,7 +409,7 @@ def _manifest(
         "warmup_steps": simulation.warmup_steps,
         "total_steps": simulation.total_steps,
         "sizes": sizes,
-        "step_currents": currents,
+        "step_currents": [current.model_dump(mode="json") for current in currents],
         "recorders": {},
         "connectivity": None,
         "threads": None,
@@ -377,9 +418,12 @@ def _manifest(
         "ledger": [],
         "synapses": {},
         "versions": {"netspec": netspec.__version__},
-        "info": {"imported": description.model_dump(mode="json"), "files": digests},
+        "info": {"imported": imported, "files": digests},
         "machine": {},
         "seconds": {},
         "peak_memory_mib": None,
         "finished": finished.isoformat(timespec="seconds"),
     }
+    if not silent:  # else `netspec.results.circuit_of` goes by the name
+        manifest["circuit"] = description.circuit
+    return manifest

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
+from netspec.validation.comparison import Outcome
 from netspec.validation.ladder.report import LEVELS
 from netspec.validation.summary import Summary
-from netspec.validation.verdict import Outcome
 
 KINDS = {"failed": "failure", "skipped": "skipped"}  # status of a rung -> element
 FORBIDDEN = r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"  # in XML 1.0

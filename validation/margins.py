@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
 
 from netspec.errors import UsageError, shown, unknown
 from netspec.fields import Described, Identifier
-from netspec.validation.definitions import Margin
-from netspec.validation.statistics import STATISTICS
-from netspec.validation.trials import RING_STATISTICS
+from netspec.measure import Margin, Measure
+from netspec.validation.measuring import known_measures
 
-__all__ = ["DEFAULT_MARGINS", "Margin", "Margins"]
+__all__ = ["Margin", "Margins", "default_margins"]
 
 
-DEFAULT_MARGINS: dict[str, Margin] = {
-    statistic.name: statistic.margin
-    for statistic in (*STATISTICS, *RING_STATISTICS)
-    if statistic.margin is not None
-}
+def default_margins(more: Iterable[Measure] = ()) -> dict[str, Margin]:
+    """Return the margins that the statistics of all measures have by themselves.
+
+    Parameters
+    ----------
+    more : iterable of Measure
+        Beside those that are installed and those of the circuits.
+    """
+    return {
+        statistic.name: statistic.margin
+        for measure in known_measures(more)
+        for statistic in measure.statistics
+        if statistic.margin is not None
+    }
 
 
 class Margins(Described):
@@ -37,7 +45,7 @@ class Margins(Described):
         distributions are not judged.
     """
 
-    statistics: dict[Identifier, Margin] = DEFAULT_MARGINS
+    statistics: dict[Identifier, Margin] = Field(default_factory=default_margins)
     distribution: Annotated[float, Field(gt=1, le=10)] | None = 1.25
 
     def of(self, statistic: str) -> Margin:

@@ -25,7 +25,8 @@ from scipy.integrate import solve_ivp
 from netspec import distributions as dist
 from netspec import realisation
 from netspec.expressions import evaluate
-from netspec.network import ContinuousProjection, CurrentInput, Network, StepCurrent
+from netspec.inputs import Current
+from netspec.network import ContinuousProjection, Network
 from netspec.simulation import Simulation
 
 CHUNK = 100  # steps of the longest piece
@@ -186,19 +187,17 @@ class _System:
         return self.kinds[int(self.kind[self.offsets[population]])]
 
     def currents(self) -> None:
-        given: list[CurrentInput | StepCurrent] = list(self.network.current_inputs)
-        for current in [*given, *self.network.step_currents]:
+        for _, current in self.network.pieces():
+            if not isinstance(current, Current):
+                continue
             first = self.offsets[current.target]
             size = self.network.population(current.target).size
             chosen = range(size) if current.neurons is None else sorted(set(current.neurons))
             columns = self.place[first + np.array(chosen, int)]
-            levels = [(0.0, getattr(current, "amplitude", 0.0))]
-            if isinstance(current, StepCurrent):
-                levels = list(zip(current.times, current.amplitudes, strict=True))
             course = np.zeros(self.steps)
-            for time, level in levels:
-                course[on_grid(time, self.dt) :] = level
-                self.changes.add(on_grid(time, self.dt))
+            for step, level in current.levels(self.simulation):
+                course[step:] = level
+                self.changes.add(step)
             self.kind_of(current.target).inputs[current.port][:, columns] += course[:, None]
 
     def given_events(self) -> None:
@@ -335,7 +334,7 @@ class _System:
 def quantiles(distribution: dist.Distribution, count: int = 20_000) -> Floats:
     """Return values that stand for equal shares of a distribution, shape (count,)."""
     share = (np.arange(count) + 0.5) / count
-    value = dist.fixed(distribution)
+    value = distribution.fixed()
     if value is not None:
         return np.full_like(share, value)
     if isinstance(distribution, dist.Uniform):

@@ -16,9 +16,10 @@ from netspec.errors import UsageError, choices
 from netspec.results import Run
 from netspec.sealed import write_text
 from netspec.validation import figures, junit, sections, tables
+from netspec.validation.comparison_kinds import read
 from netspec.validation.ladder.report import LEVELS, broke_first
-from netspec.validation.margins import Margin
 from netspec.validation.summary import PUBLISHED, ComparisonEntry, Summary
+from netspec.validation.verdict import as_json
 
 SIGNS = {
     "equivalent": ("good", "\N{CHECK MARK}", "Every difference lies within its margin."),
@@ -195,12 +196,7 @@ def _margins(tests: Sequence[dict[str, Any]]) -> str:
 
 def margin_of(test: dict[str, Any]) -> str:
     """Return a test's margin in words."""
-    found = test["comparison"]
-    if sections.kind(found) == "distribution":
-        return f"ratio {found['limit']:g}"
-    if sections.kind(found) == "prediction":
-        return "prediction interval"
-    return f"\N{PLUS-MINUS SIGN}{Margin.model_validate(found['margin'])}"
+    return read(test["comparison"]).margin_text()
 
 
 # -- tables -----------------------------------------------------------------------------------
@@ -210,25 +206,17 @@ def _rows(tests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return what stands in a row of the table of tests, on the scale of the statistic."""
     rows = []
     for test in tests:
-        found = test["comparison"]
-        kind = sections.kind(found)
-        estimate, interval = found.get("estimate"), found.get("interval", (None, None))
-        if kind == "distribution":
-            estimate, interval = found["ratio"], (None, found["upper"])
-        elif kind == "prediction":
-            estimate = found["value"]
+        found = read(test["comparison"])
+        power, needed = found.designed or (None, None)
         rows.append(
             {
                 **test,
-                "what": {"distribution": "ratio of distances", "prediction": "value"}.get(kind)
-                or ("ratio" if found["margin"]["scale"] in ("log", "ratio") else "difference"),
-                "estimate": estimate,
-                "interval": interval,
-                "margin": margin_of(test),
-                "seeds": found["seeds"],
-                "p_equivalence": found.get("p_equivalence"),
-                "power": found.get("power"),
-                "needed": found.get("seeds_needed"),
+                **as_json(found.row()),
+                "margin": found.margin_text(),
+                "seeds": found.seeds,
+                "p_equivalence": test["comparison"].get("p_equivalence"),
+                "power": as_json(power),
+                "needed": needed,
             }
         )
     return rows

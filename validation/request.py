@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,13 +14,14 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from netspec import serialization
 from netspec.backend import RunRequest, get_backend
-from netspec.circuits import Cue, circuit
-from netspec.errors import DescriptionError, Fault, UsageError, unknown
+from netspec.circuits import circuit
+from netspec.circuits.options import built, from_table
+from netspec.errors import DescriptionError, Fault, UsageError
 from netspec.fields import Described, Identifier, in_unit
 from netspec.network import Network
 from netspec.serialization import spec_hash
 from netspec.simulation import Simulation
-from netspec.validation.cues import cue_of, turned
+from netspec.validation.cues import askable, cue_of, turned
 from netspec.validation.ladder import MAX_NEURONS
 from netspec.validation.margins import Margins
 
@@ -71,8 +71,8 @@ class ValidationRequest(Described):
     seeds : tuple of int
     margins : Margins
     cue_angles : tuple of float
-        Degrees: a ring's cue is presented at each of them, a run for every seed and angle; as
-        the network has it if empty.
+        Degrees: the one cue of a network that is asked in trials is presented at each of them, a
+        run for every seed and angle; as the network has it if empty.
     ladder : Network or None
         A small network of the same kind (at most `MAX_NEURONS` neurons) on which all backends
         climb the ladder; None: not climbed.
@@ -99,9 +99,7 @@ class ValidationRequest(Described):
             if len(set(values)) < len(values):
                 faults.append(Fault(name, repr(list(values)), "each of them once"))
         if self.cue_angles and cue_of(self.network) is None:
-            faults.append(
-                Fault("cue_angles", repr(list(self.cue_angles)), "a ring with exactly one cue")
-            )
+            faults.append(Fault("cue_angles", repr(list(self.cue_angles)), askable()))
         size = sum(population.size for population in self.ladder.populations) if self.ladder else 0
         if size > MAX_NEURONS:
             faults.append(
@@ -160,9 +158,10 @@ class RequestFile(Described):
     Attributes
     ----------
     circuit : str or None
-        Of the library; or `file`, a network description in the folder of this file or below.
+        By name; or `file`, a network description in the folder of this file or below.
     options : dict
-        Arguments of the circuit's builder; ``cues`` are tables of `Cue`'s fields.
+        Arguments of the circuit's builder; lists of a described model, such as ``cues``, are
+        tables of its fields.
     set : dict
         PATH -> value, as ``--set``.
     simulation : dict
@@ -245,18 +244,8 @@ class RequestFile(Described):
             network, found = serialization.load_with_simulation(folder / str(self.file))
             return network, found or Simulation()
         chosen = circuit(self.circuit)
-        options = dict(self.options)
-        allowed = inspect.signature(chosen.build).parameters
-        for name in options:
-            if name not in allowed:
-                raise UsageError(unknown(f"option of {self.circuit}", name, allowed))
-        if "cues" in options:
-            options["cues"] = [Cue(**_table(cue)) for cue in options["cues"]]
-        try:
-            network = chosen.small_like(options) if small else chosen.build(**options)
-            return network, chosen.simulation
-        except TypeError as error:  # a text where a number belongs
-            raise UsageError(f"options of {self.circuit}: {error}") from None
+        arguments = from_table(chosen, self.options)
+        return built(chosen, arguments, small), chosen.simulation
 
 
 def read_request(path: str | Path) -> ValidationRequest:
@@ -287,9 +276,3 @@ def _text(value: object) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"set: given {value}, expected finite numbers")
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise UsageError(f"cues: given {value!r}, expected tables such as {{ angle = 90 }}")
-    return value

@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.circuits.compte_ring import ring
+from netspec.circuits.compte_ring.measure import Trial, formation, survival
+from netspec.measure import Activity, Distribution, Samples, Statistic, within
 from netspec.results import Run, SpikeData, open_run
-from netspec.validation import figures, ring, statistics, trials
+from netspec.validation import figures
+from netspec.validation.comparison_kinds import read
 from netspec.validation.distances import distance_matrix
 from netspec.validation.imported import import_spikes
-from netspec.validation.margins import Margin
+from netspec.validation.measuring import known_statistics, measures_of
 from netspec.validation.summary import Summary
-from netspec.validation.trials import Trial
 
 RASTER_NEURONS = 1200  # shown at most
 RASTER_MS = 500.0  # at the end of the run
 BUMP_MS = 500.0  # at the end of the run, for profiles
-UNITS = {s.name: s.unit for s in (*statistics.STATISTICS, *trials.RING_STATISTICS)}
-MEANINGS = {s.name: s.meaning for s in (*statistics.STATISTICS, *trials.RING_STATISTICS)}
-DRAWN = {s.name: s for s in statistics.DISTRIBUTIONS if s.primary}
 Runs = dict[str, list[Run]]  # by backend
 Floats = NDArray[np.float64]
 
@@ -87,11 +87,11 @@ def sides(summary: dict[str, Any], runs: Sequence[Run]) -> tuple[Runs, list[str]
 
 
 def all_of(summary: dict[str, Any], runs: Runs) -> list[Section]:
-    """Return every section that has something to show; trials of a ring have no distributions."""
+    """Return every section that has something to show."""
     trials = summary["ring"] is not None and summary["ring"]["trials"]
     found = [*_forests(summary), *(_ring(summary, runs) if trials else ()), *_rates(summary)]
     if any(runs.values()):
-        found += [_rasters(runs), *(() if trials else _distributions(runs))]
+        found += [_rasters(runs), *_distributions(runs)]
     return [section for section in found if section.pictures]
 
 
@@ -99,16 +99,20 @@ def all_of(summary: dict[str, Any], runs: Runs) -> list[Section]:
 
 
 def _forests(summary: dict[str, Any]) -> Iterator[Section]:
-    for comparison in summary["comparisons"]:
-        if comparison["verdict"] is None:
+    for entry in summary["comparisons"]:
+        if entry["verdict"] is None:
             continue
-        verdict = comparison["verdict"]
+        verdict = entry["verdict"]
         groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for test in verdict["tests"]:
-            groups.setdefault((kind(test["comparison"]), test["statistic"]), []).append(test)
-        pictures = tuple(_forest(*key, tests) for key, tests in groups.items())
+            kind = read(test["comparison"]).kind
+            groups.setdefault((kind, test["statistic"]), []).append(test)
+        known = known_statistics()
+        pictures = tuple(
+            _forest(name, tests, known.get(name)) for (_, name), tests in groups.items()
+        )
         yield Section(
-            f"Differences: {comparison['other']} against {comparison['reference']}",
+            f"Differences: {entry['other']} against {entry['reference']}",
             "Points are differences, bars their 90 % intervals (for distributions up to the upper "
             "end of the 95 % interval), the grey band the margin. Equivalent (green, filled): the "
             "bar lies within the band. Different (red cross): the point lies outside and chance "
@@ -119,54 +123,23 @@ def _forests(summary: dict[str, Any]) -> Iterator[Section]:
         )
 
 
-def kind(comparison: dict[str, Any]) -> str:
-    """Return which of the three kinds of tests a comparison is."""
-    if "ratio" in comparison:
-        return "distribution"
-    return "prediction" if "value" in comparison else "statistic"
-
-
-def _forest(kind: str, statistic: str, tests: Sequence[dict[str, Any]]) -> Picture:
-    found = [test["comparison"] for test in tests]
-    centre, least, unit = 0.0, -math.inf, UNITS.get(statistic, "")
-    if kind == "distribution":
-        centre, least, unit = 1.0, 0.0, "distance between / within backends"
-        title = f"distribution of {statistic.removeprefix('W1_')} (W1)"
-        points = _floats([c["ratio"] for c in found])
-        intervals = np.column_stack([points, _floats([c["upper"] for c in found], math.inf)])
-        bands = np.array([[0.0, c["limit"]] for c in found])
-    elif kind == "prediction":
-        unit, title = "half widths of the prediction interval", f"{statistic} of one run"
-        low, high = _floats([c["interval"] for c in found]).T
-        with np.errstate(invalid="ignore", divide="ignore"):
-            points = (_floats([c["value"] for c in found]) - (low + high) / 2) / (high - low) * 2
-        intervals, bands = np.column_stack([points, points]), np.array([[-1.0, 1.0]] * len(found))
-    else:
-        title = statistic
-        margins = [Margin.model_validate(c["margin"]) for c in found]
-        points = _floats([c["estimate"] for c in found])
-        low = _floats([c["interval"][0] for c in found], -math.inf)
-        high = _floats([c["interval"][1] for c in found], math.inf)
-        intervals = np.column_stack([low, high])
-        bands = np.array([_band(margin) for margin in margins])
-        if margins[0].relative:
-            unit = "difference (%)"
-            points, intervals = 100 * (points - 1), 100 * (intervals - 1)
-        else:
-            unit = f"difference ({unit})" if unit else "difference"
+def _forest(statistic: str, tests: Sequence[dict[str, Any]], declared: Statistic | None) -> Picture:
+    """Draw the tests of a statistic; `declared` is None if its measure is not installed here."""
+    found = [read(test["comparison"]) for test in tests]
+    title, axis = found[0].title(statistic), found[0].axis(declared.unit if declared else "")
+    bars = [one.bar() for one in found]
+    points = np.array([bar.point for bar in bars])
+    intervals = np.array([(bar.low, bar.high) for bar in bars])
+    bands = np.array([bar.margin for bar in bars])
     labels, outcomes = [t["population"] for t in tests], [t["outcome"] for t in tests]
     counts = ", ".join(f"{outcomes.count(o)} {o}" for o in dict.fromkeys(outcomes))
     return Picture(
         title,
-        figures.forest(labels, points, intervals, bands, outcomes, centre, least, unit),
-        f"Forest plot of {title}: {counts}. {MEANINGS.get(statistic, '')}".strip(),
+        figures.forest(
+            labels, points, intervals, bands, outcomes, axis.centre, axis.least, axis.label
+        ),
+        f"Forest plot of {title}: {counts}. {declared.meaning if declared else ''}".strip(),
     )
-
-
-def _band(margin: Margin) -> tuple[float, float]:
-    if margin.relative:
-        return 100 * (1 / (1 + margin.limit) - 1), 100 * margin.limit
-    return -margin.limit, margin.limit
 
 
 def _floats(values: Sequence[Any], absent: float = math.nan) -> Floats:
@@ -244,19 +217,14 @@ def _every(
 
 def _distributions(runs: Runs) -> Iterator[Section]:
     """Yield distribution functions and distances of seeds of every quantity that is tested."""
-    values = {
-        name: [
-            {p: statistics.distributions(run.spikes(p)) for p in run.populations} for run in found
-        ]
-        for name, found in runs.items()
-    }
-    populations = next(run.populations for found in runs.values() for run in found)
-    for quantity, defined in DRAWN.items():
+    values, drawn_ones = _drawn_samples(runs)
+    groups = dict.fromkeys(key[0] for found in values.values() for one in found for key in one)
+    for quantity, defined in drawn_ones.items():
         unit = f"{quantity} ({defined.unit})" if defined.unit else quantity
         curves, heats = [], []
-        for population in populations:
+        for group in groups:
             samples = {
-                name: [s for one in found if len(s := one[population][quantity])]
+                name: [one[group, quantity] for one in found if len(one.get((group, quantity), ()))]
                 for name, found in values.items()
             }
             samples = {name: found for name, found in samples.items() if found}
@@ -266,16 +234,16 @@ def _distributions(runs: Runs) -> Iterator[Section]:
                 n: np.array([np.quantile(s, figures.QUANTILES) for s in found])
                 for n, found in samples.items()
             }
-            words = f"Distribution functions of {quantity} across the neurons of {population}: " + (
+            words = f"Distribution functions of {quantity} across the neurons of {group}: " + (
                 ", ".join(f"median {np.median(q[:, 30]):.3g} on {n}" for n, q in drawn.items())
             )
-            curves.append(Picture(population, figures.cumulative(drawn, unit), f"{words}."))
+            curves.append(Picture(group, figures.cumulative(drawn, unit), f"{words}."))
             matrix = distance_matrix([s for found in samples.values() for s in found])
             if len(matrix) > 2:
                 counts = {name: len(found) for name, found in samples.items()}
                 heat = figures.distances(matrix, counts, "distance" + _in(defined.unit))
-                words = f"Matrix of distances of {quantity} in {population} between all seeds."
-                heats.append(Picture(population, heat, words))
+                words = f"Matrix of distances of {quantity} in {group} between all seeds."
+                heats.append(Picture(group, heat, words))
         yield Section(
             f"Distribution of {quantity}",
             f"{defined.meaning[0].upper()}{defined.meaning[1:]}: distribution functions, line: "
@@ -294,6 +262,30 @@ def _distributions(runs: Runs) -> Iterator[Section]:
         )
 
 
+def _drawn_samples(runs: Runs) -> tuple[dict[str, list[Samples]], dict[str, Distribution]]:
+    """Return the samples of every run by backend, and the distributions that are judged."""
+    views = {name: [Activity(run) for run in found] for name, found in runs.items()}
+    chosen = {id(view): measures_of(view) for found in views.values() for view in found}
+    every = {measure.name: measure for found in chosen.values() for measure in found}
+    replaced = {name for measure in every.values() for name in measure.replaces}
+    kept = {name: measure for name, measure in every.items() if name not in replaced}
+    declared = {d.name: d for measure in kept.values() for d in measure.distributions if d.primary}
+    samples: dict[str, list[Samples]] = {
+        name: [
+            {
+                key: values
+                for measure in chosen[id(view)]
+                if measure.name in kept
+                for key, values in measure.samples(view).items()
+                if key[1] in declared
+            }
+            for view in found
+        ]
+        for name, found in views.items()
+    }
+    return samples, declared
+
+
 def _in(unit: str) -> str:
     return f" ({unit})" if unit else ""
 
@@ -307,12 +299,12 @@ def _ring(summary: dict[str, Any], runs: Runs) -> Iterator[Section]:
         for name in summary["backends"]
     }
     pictures = [*_angles(runs), *_profiles(runs)]
-    curves = {name: trials.survival(found) for name, found in by_backend.items()}
+    curves = {name: survival(found) for name, found in by_backend.items()}
     if any(len(times) for times, _ in curves.values()):
         alive = ", ".join(f"{n} {p[-1]:.2f}" for n, (_, p) in curves.items() if len(p))
         words = f"Kaplan-Meier curves; share of bumps alive at the end: {alive}."
         pictures.append(Picture("Survival of the bump", figures.survival(curves), words))
-    formed = {name: trials.formation(found) for name, found in by_backend.items()}
+    formed = {name: formation(found) for name, found in by_backend.items()}
     drawn = {
         name: (np.array([f.strength for f in found]), np.array([f.probability for f in found]))
         for name, found in formed.items()
@@ -360,7 +352,7 @@ def _profiles(runs: Runs) -> Iterator[Picture]:
         for run in found:
             spikes = run.spikes("E", warmup=True)
             begin = max(0, spikes.end - round(BUMP_MS / spikes.dt))
-            last = statistics.within(spikes, begin, spikes.end)
+            last = within(spikes, begin, spikes.end)
             shape = ring.profile(last, ring.decode(last))
             if not math.isnan(shape.peak):
                 shapes.append(shape)

@@ -1,6 +1,7 @@
 """Does the verdict work? One backend against itself, and against networks wrong on purpose.
 
-What n seeds a side can see, and how often they see what is not there: ``docs/selftest.md``.
+What n seeds a side can see, and how often they see what is not there: ``docs/selftest.md``. What
+is said of it stands in `selftest_result`.
 """
 
 from __future__ import annotations
@@ -18,16 +19,28 @@ from netspec.backend import Progress
 from netspec.errors import SimulationFailed, UsageError, unknown
 from netspec.network import Network
 from netspec.serialization import canonical_json
-from netspec.validation.comparing import Measured, compare, measure, values_of
+from netspec.validation.comparing import compare, values_of
+from netspec.validation.comparison import Outcome
 from netspec.validation.ensemble import Finished, Room, run_all
-from netspec.validation.equivalence import Comparison, seeds_to_detect
-from netspec.validation.margins import Margin, Margins
+from netspec.validation.equivalence import seeds_to_detect
+from netspec.validation.margins import Margins
 from netspec.validation.means import ALPHA
+from netspec.validation.measuring import Measured, measure
 from netspec.validation.mutants import LADDER, Mutant, mutants_of
 from netspec.validation.request import ValidationRequest
-from netspec.validation.verdict import Outcome, Test, Verdict, as_json
+from netspec.validation.selftest_result import (
+    SEVERITY,
+    Closest,
+    Column,
+    FailedRow,
+    MutantRow,
+    Row,
+    SelfTest,
+    Splits,
+    TestEntry,
+)
+from netspec.validation.verdict import Test, Verdict
 
-SEVERITY = (Outcome.EQUIVALENT, Outcome.INCONCLUSIVE, Outcome.DIFFERENT)
 SPLITS = 200
 Side = list[list[Measured]]  # one list a seed: a ring has a trial for every angle of its cue
 
@@ -51,7 +64,7 @@ def self_test(
     time_limit: float | None = None,
     room: Room | None = None,
     progress: Progress = lambda phase, fraction: None,
-) -> dict[str, Any]:
+) -> SelfTest:
     """Split a backend's seeds in two, and compare it with its mutants.
 
     Parameters
@@ -70,11 +83,6 @@ def self_test(
         Random splits of the runs into halves.
     force, time_limit, room, progress
         As of `netspec.validation.validating.validate`.
-
-    Returns
-    -------
-    dict
-        JSON data; ``docs/selftest.md`` says what it holds.
 
     Raises
     ------
@@ -100,35 +108,34 @@ def self_test(
     runs = _measured(plain, name)
     reference, other = runs[:seeds], runs[seeds:]
 
-    def row(case: Case) -> dict[str, Any]:
+    def row(case: Case) -> MutantRow | FailedRow:
         mutant = case.mutant
         head = {"name": mutant.name, "what": mutant.what, "expected": mutant.caught}
         finished = next(groups) if case.request else plain[len(plain) // 2 :]
-        if failures := [entry.failure for entry in finished if entry.run is None]:
-            return head | {"failures": failures, "outcome": "failed", "caught": False}
+        if failures := tuple(entry.failure for entry in finished if entry.run is None):
+            return FailedRow(**head, failures=failures)
         side = _measured(finished, mutant.name, warmup=mutant.keep_warmup)
-        return head | _row(reference, side, request.margins)
+        return MutantRow(**head, **dict(row_of(reference, side, request.margins)))
 
-    rows = [row(case) for case in cases]
+    rows = tuple(row(case) for case in cases)
     alarms = splits_of(runs, splits, request.margins)
-    missed = [r["name"] for r in rows if r["expected"] and not r["caught"]]
-    result: dict[str, Any] = {
-        "request": {**request.content(), "hash": request.content_hash()},
-        "network": request.network.name,
-        "description": request.network.description,
-        "backend": name,
-        "versions": versions,
-        "seeds_a_side": seeds,
-        "alpha": ALPHA,
-        "control": _row(reference, other, request.margins),
-        "splits": alarms,
-        "mutants": rows,
-        "left_out": left_out,
-        "missed": missed,
-        "smallest_weight_change": _smallest(rows),
-        "exit_code": 1 if alarms["too_many"] else 6 if missed else 0,
-    }
-    return as_json(result)  # type: ignore[no-any-return]
+    missed = tuple(r.name for r in rows if r.expected and not r.caught)
+    return SelfTest(
+        request={**request.content(), "hash": request.content_hash()},
+        network=request.network.name,
+        description=request.network.description,
+        backend=name,
+        versions=versions,
+        seeds_a_side=seeds,
+        alpha=ALPHA,
+        control=row_of(reference, other, request.margins),
+        splits=alarms,
+        mutants=rows,
+        left_out=left_out,
+        missed=missed,
+        smallest_weight_change=smallest(rows),
+        exit_code=1 if alarms.too_many else 6 if missed else 0,
+    )
 
 
 def _cases(
@@ -187,32 +194,32 @@ def _flat(side: Side) -> list[Measured]:
     return [run for runs in side for run in runs]
 
 
-def _row(a: Side, b: Side, margins: Margins) -> dict[str, Any]:
+def row_of(a: Side, b: Side, margins: Margins) -> Row:
     """Return a verdict: by statistic, and the one test that says most."""
     verdict = compare(_flat(a), _flat(b), margins).verdict
     groups: dict[str, list[Test]] = {}
     for test in verdict.tests:
         groups.setdefault(test.statistic, []).append(test)
     caught = verdict.outcome is Outcome.DIFFERENT
-    return {
-        "outcome": verdict.outcome,
-        "caught": caught,
-        "by": _entry(_surest(verdict.tests)) if caught else None,
-        "closest": None if caught else _closest(verdict, a, b),
-        "statistics": {name: _column(tests) for name, tests in groups.items()},
-    }
+    return Row(
+        outcome=verdict.outcome,
+        caught=caught,
+        by=TestEntry(**_entry(_surest(verdict.tests))) if caught else None,
+        closest=None if caught else _closest(verdict, a, b),
+        statistics={name: _column(tests) for name, tests in groups.items()},
+    )
 
 
-def _column(tests: Sequence[Test]) -> dict[str, Any]:
+def _column(tests: Sequence[Test]) -> Column:
     """Return the outcome of the worst population, which it is, and what could be seen."""
     outcome = max((test.outcome for test in tests), key=SEVERITY.index)
     worst = _surest([test for test in tests if test.outcome is outcome])
     detectable = [test.detectable for test in tests if not math.isnan(test.detectable)]
-    return {
+    return Column(
         **_entry(worst),
-        "different": [t.population for t in tests if t.outcome is Outcome.DIFFERENT],
-        "detectable": [min(detectable), max(detectable)] if detectable else None,
-    }
+        different=tuple(t.population for t in tests if t.outcome is Outcome.DIFFERENT),
+        detectable=(min(detectable), max(detectable)) if detectable else None,
+    )
 
 
 def _surest(tests: Sequence[Test]) -> Test:
@@ -220,30 +227,14 @@ def _surest(tests: Sequence[Test]) -> Test:
 
     def key(test: Test) -> tuple[float, float]:
         p = test.p_adjusted
-        return (2.0 if math.isnan(p) else p), -_share(test)
+        return (2.0 if math.isnan(p) else p), -test.comparison.share()
 
     return min(tests, key=key)
 
 
-def _share(test: Test) -> float:
-    """Return the deviation as a share of the margin; 0 where it is undefined."""
-    found: Any = test.comparison
-    if not isinstance(found, Comparison):
-        share = (found.ratio - 1) / (found.limit - 1)
-    elif found.margin.scale == "log":
-        share = abs(math.log(found.estimate)) / math.log1p(found.margin.limit)
-    else:
-        share = abs(found.estimate - (found.margin.scale == "ratio")) / found.margin.limit
-    return 0.0 if math.isnan(share) else share
-
-
 def _entry(test: Test) -> dict[str, Any]:
     """Return a test as data; effects and margins are shares where the margin is one."""
-    found: Any = test.comparison
-    if isinstance(found, Comparison):
-        effect, margin = found.estimate - found.margin.relative, found.margin.limit
-    else:
-        effect, margin = found.ratio, found.limit
+    effect, margin = test.comparison.effect()
     return {
         "outcome": test.outcome,
         "population": test.population,
@@ -255,7 +246,7 @@ def _entry(test: Test) -> dict[str, Any]:
     }
 
 
-def _closest(verdict: Verdict, a: Side, b: Side) -> dict[str, Any]:
+def _closest(verdict: Verdict, a: Side, b: Side) -> Closest:
     """Return the deviation that fewest seeds would call different, with their number.
 
     Where none exceeds its margin, no seeds would: the one that comes closest to its margin.
@@ -263,19 +254,19 @@ def _closest(verdict: Verdict, a: Side, b: Side) -> dict[str, Any]:
     sides = [values_of(_flat(side), verdict.margins) for side in (a, b)]
     needed = []
     for test in verdict.tests:
-        if isinstance(test.comparison, Comparison) and test.comparison.exceeds:
-            key = test.population, test.statistic
-            margin, family = test.comparison.margin, len(verdict.tests)
+        if (margin := test.comparison.exceeded) is not None:
+            key, family = (test.population, test.statistic), len(verdict.tests)
             seeds = seeds_to_detect(sides[0][key], sides[1][key], margin, family)
             if seeds is not None:
                 needed.append((seeds, test))
     if needed:
         seeds, test = min(needed, key=lambda pair: pair[0])
-        return {**_entry(test), "seeds_needed": seeds}
-    return {**_entry(max(verdict.tests, key=_share)), "seeds_needed": None}
+        return Closest(**_entry(test), seeds_needed=seeds)
+    closest = max(verdict.tests, key=lambda test: test.comparison.share())
+    return Closest(**_entry(closest), seeds_needed=None)
 
 
-def splits_of(runs: Side, number: int, margins: Margins) -> dict[str, Any]:
+def splits_of(runs: Side, number: int, margins: Margins) -> Splits:
     """Return how often random halves of equal runs are called different, and equivalent.
 
     Parameters
@@ -297,95 +288,24 @@ def splits_of(runs: Side, number: int, margins: Margins) -> dict[str, Any]:
         alarms += verdict.outcome is Outcome.DIFFERENT
         for test in verdict.tests:
             counts.setdefault(test.statistic, Counter())[test.outcome] += 1
-    return {
-        "number": number,
-        "alarms": alarms,
-        "share": alarms / number,
+    return Splits(
+        number=number,
+        alarms=alarms,
+        share=alarms / number,
         # nominal at most ALPHA, and two standard errors of a share
-        "too_many": alarms / number > ALPHA + 2 * math.sqrt(ALPHA * (1 - ALPHA) / number),
-        "statistics": {
-            name: {outcome: found[outcome] / found.total() for outcome in SEVERITY}
+        too_many=alarms / number > ALPHA + 2 * math.sqrt(ALPHA * (1 - ALPHA) / number),
+        statistics={
+            name: {outcome.value: found[outcome] / found.total() for outcome in SEVERITY}
             for name, found in counts.items()
         },
-    }
+    )
 
 
-def _smallest(rows: Sequence[dict[str, Any]]) -> float | None:
+def smallest(rows: Sequence[MutantRow | FailedRow]) -> float | None:
     """Return the smallest factor on the weights that is caught, as all larger ones are."""
-    smallest = None
-    for row in reversed([r for r in rows if r["name"].startswith(LADDER)]):
-        if not row["caught"]:
+    found = None
+    for row in reversed([r for r in rows if r.name.startswith(LADDER)]):
+        if not row.caught:
             break
-        smallest = float(row["name"].removeprefix(LADDER))
-    return smallest
-
-
-def text(result: dict[str, Any]) -> str:
-    """Return the matrix, mutant x statistic, and what it says.
-
-    A cell is ``=`` (equivalent in all populations), ``?`` (inconclusive in one), or the
-    population that differs most surely.
-    """
-    control = {"name": "(none)", "expected": False, **result["control"]}
-    every = [control, *result["mutants"]]
-    names = list(dict.fromkeys(name for row in every for name in row.get("statistics", ())))
-    words = {True: "caught", False: "not caught", None: "open"}
-    sign = {Outcome.EQUIVALENT: "=", Outcome.INCONCLUSIVE: "?"}
-    rows = [["mutant", "expected", "found", *names]]
-    for row in every:
-        found = "failed" if "failures" in row else words[row["caught"]]
-        cells = [row.get("statistics", {}).get(name) for name in names]
-        shown = [sign.get(cell["outcome"], cell["population"]) if cell else "" for cell in cells]
-        rows.append([row["name"], words[row["expected"]], found, *shown])
-    widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
-    lines = ["".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    legend = (
-        "= equivalent in all populations, ? inconclusive in one, else the population that differs"
-    )
-    return "\n".join([*lines, legend, "", *map(_reason, every), "", *_conclusions(result)])
-
-
-def _reason(row: dict[str, Any]) -> str:
-    """Return why a mutant was caught, or what would be needed."""
-    if "failures" in row:
-        return f"{row['name']}: {row['failures'][0]}"
-    if row["caught"]:
-        return f"{row['name']}: {row['by']['text']}, adjusted p {row['by']['p_adjusted']:.2g}"
-    found, seeds = row["closest"], row["closest"]["seeds_needed"]
-    if row["outcome"] == Outcome.EQUIVALENT:
-        advice = "within all margins"
-    elif seeds is None:
-        advice = "no deviation exceeds its margin, so that no number of seeds would tell"
-    else:
-        advice = f"{seeds} seeds a side would call it different, if it is what it seems"
-    shown = found["text"].partition(f": {found['outcome'].upper()}")[0]
-    return f"{row['name']}: {shown}; {advice}"
-
-
-def _conclusions(result: dict[str, Any]) -> list[str]:
-    found, smallest = result["splits"], result["smallest_weight_change"]
-    shares = (f"{n} {100 * s['equivalent']:.0f} %" for n, s in found["statistics"].items())
-    ladder = [row["name"] for row in result["mutants"] if row["name"].startswith(LADDER)]
-    weights = f"x {smallest:g}" if smallest else f"none of {len(ladder)}"
-    margins = Margins.model_validate(result["request"]["margins"])
-    seen = (
-        f"{name} {_seen(column['detectable'], margins.of(name))}"
-        for name, column in result["control"]["statistics"].items()
-        if column["detectable"]
-    )
-    return [
-        f"false alarms: {found['alarms']} of {found['number']} splits of equal runs, "
-        f"{100 * found['share']:.1f} % (nominal: at most {100 * ALPHA:g} %)",
-        f"tests of equal runs that are equivalent: {', '.join(shares)}",
-        f"called different with a power of 80 %, best to worst population: {', '.join(seen)}",
-        *([f"smallest change of all weights that is caught: {weights}"] if ladder else []),
-        *([f"missed although expected: {', '.join(result['missed'])}"] if result["missed"] else []),
-        *(f"left out: {name}: {why}" for name, why in result["left_out"].items()),
-    ]
-
-
-def _seen(detectable: Sequence[float], margin: Margin) -> str:
-    low, high = detectable
-    if margin.relative:
-        return f"{100 * low:.2g} to {100 * high:.2g} %"
-    return f"{low:.2g} to {high:.2g}"
+        found = float(row.name.removeprefix(LADDER))
+    return found

@@ -1,4 +1,6 @@
-"""Statistics of spikes: one value per run (seed) and population, exact and without subsampling.
+"""The measure of every network: statistics of the spikes of each population.
+
+One value per run (seed) and population, exact and without subsampling.
 
 The definitions, edge rules and sources stand in ``docs/statistics.md``. Everything is computed on
 the columns (step, neuron), never on a matrix of neurons and bins, so that the cost grows with the
@@ -8,16 +10,25 @@ number of spikes alone.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.errors import UsageError
+from netspec.measure import (
+    Activity,
+    Distribution,
+    Measure,
+    Samples,
+    Statistic,
+    Values,
+    margin,
+    within,
+)
 from netspec.results import SpikeData
-from netspec.validation.definitions import Distribution, Statistic, margin
 
 COVARIANCE_BIN = 2.0  # ms; the field's choice for the microcircuit, its refractory time
 SYNCHRONY_BIN = 3.0  # ms; Potjans & Diesmann (2014)
@@ -112,28 +123,28 @@ class _Trains:
         seconds = self.span * self.dt / 1000
         return self.counts / seconds if seconds else np.empty(0)
 
+    @cached_property
+    def local_variation(self) -> NDArray[np.float64]:
+        """LV of every eligible neuron: the mean of 3 (I_k - I_k+1)^2 / (I_k + I_k+1)^2."""
+        intervals, same = np.diff(self.steps), np.diff(self.neurons) == 0
+        pairs = same[1:] & same[:-1]
+        first, second = intervals[:-1][pairs], intervals[1:][pairs]
+        both = np.maximum(first + second, 1)  # two intervals of 0 are equal: they contribute 0
+        terms = 3 * ((first - second) / both) ** 2
+        sums = np.bincount(self.neurons[1:-1][pairs], terms, self.size)
+        return _floats(sums[self.eligible] / (self.counts[self.eligible] - 2))
 
-def within(spikes: SpikeData, begin: int, end: int) -> SpikeData:
-    """Return the spikes with ``begin < step <= end``, whatever order they are in.
-
-    `SpikeData.window` does the same faster for sorted spikes.
-
-    Raises
-    ------
-    UsageError
-        If a spike names a neuron that the population does not have.
-    """
-    steps, neurons = np.asarray(spikes.steps), np.asarray(spikes.neurons)
-    if len(neurons) and (neurons.min() < 0 or neurons.max() >= spikes.size):
-        wrong = int(neurons.min()) if neurons.min() < 0 else int(neurons.max())
-        raise UsageError(
-            f"a spike of neuron {wrong}; allowed: 0 to {spikes.size - 1}. "
-            "Indices count within the population, from 0"
-        )
-    inside = (steps > begin) & (steps <= end)
-    if not inside.all():
-        steps, neurons = steps[inside], neurons[inside]
-    return replace(spikes, steps=steps, neurons=neurons, begin=begin, end=end)
+    @cached_property
+    def coefficient_of_variation(self) -> NDArray[np.float64]:
+        """SD / mean of the intervals of every eligible neuron; SD over n, not n - 1."""
+        same = np.diff(self.neurons) == 0
+        intervals, owners = np.diff(self.steps)[same], self.neurons[1:][same]
+        number = np.maximum(self.counts - 1, 1)
+        means = np.bincount(owners, intervals, self.size) / number
+        squares = np.bincount(owners, (intervals - means[owners]) ** 2, self.size) / number
+        means, squares = means[self.eligible], squares[self.eligible]
+        # a mean of 0 is a train of duplicates only: no variation
+        return _floats(np.sqrt(squares) / np.where(means > 0, means, 1))
 
 
 def population_statistics(spikes: SpikeData) -> dict[str, float]:
@@ -155,21 +166,7 @@ def population_statistics(spikes: SpikeData) -> dict[str, float]:
     UsageError
         If a spike names a neuron that the population does not have.
     """
-    trains = _trains(spikes)
-    pairs = _Counts(trains, COVARIANCE_BIN)
-    found = {
-        "rate": _mean(trains.rates),
-        "log_sd_rate": _log(_sd_rate(trains)),
-        "silent_fraction": _mean(trains.counts == 0) if trains.span else math.nan,
-        "lv": _mean(_local_variation(trains)),
-        "covariance": _covariance(pairs),
-        "synchrony": _synchrony(_Counts(trains, SYNCHRONY_BIN)),
-        "neurons": float(trains.size),
-        "eligible": _mean(trains.eligible) if trains.span else math.nan,
-        "cv": _mean(_coefficient_of_variation(trains)),
-        "correlation": _correlation(pairs),
-    }
-    return {statistic.name: found[statistic.name] for statistic in STATISTICS}
+    return _statistics(_trains(spikes))
 
 
 def distributions(spikes: SpikeData) -> dict[str, NDArray[np.float64]]:
@@ -186,11 +183,66 @@ def distributions(spikes: SpikeData) -> dict[str, NDArray[np.float64]]:
         ``rate``, shape (size,), spikes/s, silent neurons included; ``lv`` and ``cv``,
         shape (eligible neurons,). In the order of neurons.
     """
-    trains = _trains(spikes)
+    return _distributions(_trains(spikes))
+
+
+class PopulationMeasure(Measure):
+    """What is known of the spikes of any network: statistics and distributions by population."""
+
+    name = "populations"
+    statistics = STATISTICS
+    distributions = DISTRIBUTIONS
+    headline = ("rate",)
+
+    def values(self, run: Activity) -> Values:
+        """Return all of `population_statistics` of every recorded population."""
+        return _by_group({p: self._of(run, p)[0] for p in run.populations})
+
+    def samples(self, run: Activity) -> Samples:
+        """Return all of `distributions` of every recorded population."""
+        return _by_group({p: self._of(run, p)[1] for p in run.populations})
+
+    def _of(
+        self, run: Activity, population: str
+    ) -> tuple[dict[str, float], dict[str, NDArray[np.float64]]]:
+        """Return both; the spikes are sorted once, and not kept."""
+
+        def compute() -> tuple[dict[str, float], dict[str, NDArray[np.float64]]]:
+            trains = _trains(run.spikes(population))
+            return _statistics(trains), _distributions(trains)
+
+        return run.once((type(self), population), compute)
+
+
+T = TypeVar("T")
+
+
+def _by_group(found: Mapping[str, Mapping[str, T]]) -> dict[tuple[str, str], T]:
+    return {(group, name): value for group, own in found.items() for name, value in own.items()}
+
+
+def _statistics(trains: _Trains) -> dict[str, float]:
+    pairs = _Counts(trains, COVARIANCE_BIN)
+    found = {
+        "rate": _mean(trains.rates),
+        "log_sd_rate": _log(_sd_rate(trains)),
+        "silent_fraction": _mean(trains.counts == 0) if trains.span else math.nan,
+        "lv": _mean(trains.local_variation),
+        "covariance": _covariance(pairs),
+        "synchrony": _synchrony(_Counts(trains, SYNCHRONY_BIN)),
+        "neurons": float(trains.size),
+        "eligible": _mean(trains.eligible) if trains.span else math.nan,
+        "cv": _mean(trains.coefficient_of_variation),
+        "correlation": _correlation(pairs),
+    }
+    return {statistic.name: found[statistic.name] for statistic in STATISTICS}
+
+
+def _distributions(trains: _Trains) -> dict[str, NDArray[np.float64]]:
     return {
         "rate": trains.rates,
-        "lv": _local_variation(trains),
-        "cv": _coefficient_of_variation(trains),
+        "lv": trains.local_variation,
+        "cv": trains.coefficient_of_variation,
     }
 
 
@@ -220,29 +272,6 @@ def _sd_rate(trains: _Trains) -> float:
         return math.nan
     scatter = size * int(counts @ counts) - int(counts.sum()) ** 2
     return math.sqrt(scatter / (size * (size - 1))) / (trains.span * trains.dt / 1000)
-
-
-def _local_variation(trains: _Trains) -> NDArray[np.float64]:
-    """Return LV of every eligible neuron: the mean of 3 (I_k - I_k+1)^2 / (I_k + I_k+1)^2."""
-    intervals, same = np.diff(trains.steps), np.diff(trains.neurons) == 0
-    pairs = same[1:] & same[:-1]
-    first, second = intervals[:-1][pairs], intervals[1:][pairs]
-    both = np.maximum(first + second, 1)  # two intervals of 0 are equal: they contribute 0
-    terms = 3 * ((first - second) / both) ** 2
-    sums = np.bincount(trains.neurons[1:-1][pairs], terms, trains.size)
-    return _floats(sums[trains.eligible] / (trains.counts[trains.eligible] - 2))
-
-
-def _coefficient_of_variation(trains: _Trains) -> NDArray[np.float64]:
-    """Return SD / mean of the intervals of every eligible neuron; SD over n, not n - 1."""
-    same = np.diff(trains.neurons) == 0
-    intervals, owners = np.diff(trains.steps)[same], trains.neurons[1:][same]
-    number = np.maximum(trains.counts - 1, 1)
-    means = np.bincount(owners, intervals, trains.size) / number
-    squares = np.bincount(owners, (intervals - means[owners]) ** 2, trains.size) / number
-    means, squares = means[trains.eligible], squares[trains.eligible]
-    # a mean of 0 is a train of duplicates only: no variation
-    return _floats(np.sqrt(squares) / np.where(means > 0, means, 1))
 
 
 class _Counts:

@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netspec.errors import UsageError, shown
 from netspec.sealed import write_text
+from netspec.validation.comparison import Outcome
 from netspec.validation.ensemble import Finished
-from netspec.validation.verdict import Outcome
 
 FAILED = 4  # exit code: a comparison is impossible since a side has no run
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from netspec.validation.comparison import Outcome, number
+from netspec.validation.comparison_kinds import read
 from netspec.validation.ladder.report import broke_first
 from netspec.validation.statistics import mean_and_sd
 from netspec.validation.summary import WORST_FIRST, ComparisonEntry, Summary
-from netspec.validation.verdict import Outcome
 
 Table = tuple[list[str], list[list[object]]]
 
@@ -28,60 +29,22 @@ def verdict_table(entry: ComparisonEntry) -> Table:
         worst = min(family, key=_badness)
         good = sum(t["outcome"] in (Outcome.EQUIVALENT, Outcome.CONSISTENT) for t in family)
         share = f"{good} of {len(family)}"
-        rows.append([name, worst["population"], *_numbers(worst), worst["outcome"], share])
+        rows.append(
+            [
+                name,
+                worst["population"],
+                *read(worst["comparison"]).cells(worst["detectable"]),
+                worst["outcome"],
+                share,
+            ]
+        )
     return columns, rows
 
 
 def _badness(test: dict[str, Any]) -> tuple[int, float]:
     """Return a key that sorts the worst test first: by outcome, then by what is least sure."""
-    found = test["comparison"]
     rank = WORST_FIRST.index(Outcome(test["outcome"]))
-    if "p_equivalence" in found:
-        return rank, -_or(found["p_equivalence"], 2.0)
-    if "upper" in found:
-        return rank, -_or(found["upper"], math.inf)
-    low, high = (_or(end, math.nan) for end in found["interval"])
-    value = _or(found["value"], math.nan)
-    # how far from the middle of the prediction interval, in half widths
-    away = abs(value - (low + high) / 2) / ((high - low) / 2) if high > low else 0.0
-    return rank, -away if math.isfinite(away) else -math.inf
-
-
-def _numbers(test: dict[str, Any]) -> list[str]:
-    """Return what was found, its interval, the margin, and the deviation that would be seen."""
-    found, detectable = test["comparison"], test["detectable"]
-    if "upper" in found:
-        if found["ratio"] is None:
-            return ["-", "-", f"{found['limit']:g}", "-"]
-        upper = f"up to {_number(found['upper'], '.3f')}"
-        return [f"{found['ratio']:.3f} x", upper, f"{found['limit']:g} x", "-"]
-    margin = found["margin"]
-    relative = margin["scale"] in ("log", "ratio")
-    limit = f"{100 * margin['limit']:g} %" if relative else f"{margin['limit']:g}"
-    low, high = found["interval"]
-    if "value" in found:
-        interval = f"[{_number(low)}, {_number(high)}]"
-        return [_number(found["value"]), interval, "prediction", "-"]
-    if relative:
-        # a ratio is shown as the deviation that it is
-        texts = [
-            "-" if value is None else f"{100 * (value - 1):+.1f} %"
-            for value in (found["estimate"], low, high)
-        ]
-        seen = "-" if detectable is None else f"{100 * detectable:.1f} %"
-        seen = "> 1000 %" if detectable is not None and detectable > 10 else seen
-    else:
-        texts = [_number(value, "+.3g") for value in (found["estimate"], low, high)]
-        seen = _number(detectable, ".2g")
-    return [texts[0], f"[{texts[1]}, {texts[2]}]", f"+-{limit}", seen]
-
-
-def _or(value: float | None, other: float) -> float:
-    return other if value is None else value
-
-
-def _number(value: float | None, form: str = ".4g") -> str:
-    return "-" if value is None else format(value, form)
+    return rank, read(test["comparison"]).badness()
 
 
 def headline(entry: ComparisonEntry) -> str:
@@ -102,11 +65,9 @@ def headline(entry: ComparisonEntry) -> str:
 def seeds_needed(entry: ComparisonEntry) -> int | None:
     """Return the seeds a side that would close all open tests of means; None if none would."""
     tests = [] if entry.verdict is None else entry.verdict["tests"]
-    open_ones: list[int | None] = [
-        test["comparison"].get("seeds_needed")
-        for test in tests
-        if test["outcome"] == Outcome.INCONCLUSIVE and "p_equivalence" in test["comparison"]
-    ]
+    open_tests = [test for test in tests if test["outcome"] == Outcome.INCONCLUSIVE]
+    designs = [read(test["comparison"]).designed for test in open_tests]
+    open_ones = [design[1] for design in designs if design is not None]
     known = [needed for needed in open_ones if needed is not None]
     return max(known) if known and len(known) == len(open_ones) else None
 
@@ -146,7 +107,7 @@ def rate_table(summary: Summary) -> Table:
             spread = "" if math.isnan(sd) else f" +- {sd:.3f}"
             cells.append("failed" if math.isnan(mean) else f"{mean:.3f}{spread}")
         if summary.published:
-            cells.append(_number(summary.published.get(population), ".3f"))
+            cells.append(number(summary.published.get(population), ".3f"))
         rows.append(cells)
     return columns, rows
 
@@ -161,13 +122,13 @@ def trial_table(summary: Summary) -> Table:
         rows.append(
             [
                 f"{found['backend']}, seed {found['seed']}",
-                _number(found["cue_angle"]),
+                number(found["cue_angle"]),
                 "lost" if formed and lost else state,
-                _number(found["rate_E"], ".2f"),
-                _number(found["rate_I"], ".2f"),
-                _number(found["vector_length"], ".3f"),
-                _number(found["bias"], "+.1f"),
-                _number(found["width"], ".1f"),
+                number(found["rate_E"], ".2f"),
+                number(found["rate_I"], ".2f"),
+                number(found["vector_length"], ".3f"),
+                number(found["bias"], "+.1f"),
+                number(found["width"], ".1f"),
             ]
         )
     return columns, rows

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from netspec.backend import Progress, RunRequest, get_backend
+from netspec.measure import Statistic
 from netspec.results import Run
 from netspec.running import DEFAULT_FOLDER, planned, result_path
-from netspec.validation.comparing import Measured, finite, measure
 from netspec.validation.cues import around
 from netspec.validation.ensemble import Finished, run_plans
+from netspec.validation.measuring import Measured, finite, judged, measure
 from netspec.validation.statistics import mean_and_sd
-from netspec.validation.trials import RING_STATISTICS, circular_mean
 
 
 @dataclass(frozen=True)
@@ -70,17 +70,28 @@ class Trials:
         return found | ({"all": self.made * each / self.seconds} if self.made else {})
 
     def means(self) -> dict[str, tuple[float, float, int]]:
-        """Return mean, SD and number of trials of a ring's statistics, or of all rates."""
-        values: dict[str, list[float]] = {}
-        for run in self.measured:
-            if run.trial is not None:
-                own = {s.name: getattr(run.trial, s.name) for s in RING_STATISTICS}
-            else:
-                own = {f"rate of {name}": found["rate"] for name, found in run.statistics.items()}
-            for name, value in own.items():
-                if value is not None and np.isfinite(value):
-                    values.setdefault(name, []).append(float(value))
-        return {name: (*_mean_and_sd(name, found), len(found)) for name, found in values.items()}
+        """Return mean, SD and number of trials of what the judged measures have to say first."""
+        found = {}
+        for name, (statistic, values) in self._values().items():
+            known = [value for value in values if np.isfinite(value)]
+            if known:
+                found[name] = (*_mean_and_sd(statistic, known), len(known))
+        return found
+
+    def _values(self) -> dict[str, tuple[Statistic, list[float]]]:
+        """Return the name that is shown -> the statistic, and its values over trials."""
+        found: dict[str, tuple[Statistic, list[float]]] = {}
+        for readings in judged(self.measured):
+            measure = readings[0][1].measure
+            known = {s.name: s for s in measure.statistics}
+            headline = known if measure.headline is None else measure.headline
+            for _, reading in readings:
+                for (group, name), value in reading.values.items():
+                    if name in headline:
+                        # a group that is called as its measure is the whole of it
+                        shown = name if group == measure.name else f"{name} of {group}"
+                        found.setdefault(shown, (known[name], []))[1].append(value)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON data."""
@@ -100,26 +111,27 @@ class Trials:
 
     def lines(self) -> list[str]:
         """Say all of it in words."""
-        request, units = self.finished[0].request, {s.name: s.unit for s in RING_STATISTICS}
+        request = self.finished[0].request
+        units = {name: statistic.unit for name, (statistic, _) in self._values().items()}
         lines = [
             f"{len(self.runs)} of {len(self.finished)} trials of {request.network.name} on "
             f"{request.backend}, {self.batch} in one model; {len(self.runs) - self.made} were there"
         ]
         for name, (mean, sd, number) in self.means().items():
-            unit = units.get(name, "1/s")
             spread = f" +- {sd:.2g}" if number > 1 else ""
-            lines.append(f"  {name}: {mean:.4g}{spread} {unit}".rstrip() + f", {number} trials")
+            text = f"  {name}: {mean:.4g}{spread} {units[name]}"
+            lines.append(f"{text.rstrip()}, {number} trials")
         for name, value in self.speed().items():
             lines.append(f"trial-seconds per second, {name}: {value:.3g}")
         lines += [f"seed {f.request.simulation.seed}: {f.failure}" for f in self.failures]
         return [*lines, *([f"files: {self.runs[0].file.parent}"] if self.runs else [])]
 
 
-def _mean_and_sd(statistic: str, values: list[float]) -> tuple[float, float]:
+def _mean_and_sd(statistic: Statistic, values: list[float]) -> tuple[float, float]:
     """Return mean and SD; of angles, the circular mean and the SD around it."""
-    if statistic not in {s.name for s in RING_STATISTICS if s.circular}:
+    if statistic.average == "mean":
         return mean_and_sd(values)
-    middle = circular_mean(np.array(values))
+    middle = statistic.averaged(values)
     around_it = (np.array(values) - middle + 180) % 360 - 180
     return middle, mean_and_sd(list(around_it))[1]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from netspec.backend import Progress, backend_names, get_backend
-from netspec.circuits import CIRCUITS
+from netspec.circuits import known
+from netspec.measure import Measure
 from netspec.network import Network
 from netspec.results import Run, circuit_of
 from netspec.running import result_path
-from netspec.validation.comparing import Measured, compare, measure, ring_summary
-from netspec.validation.cues import cue_of
+from netspec.validation.comparing import compare
+from netspec.validation.cues import cue_of, design_of
 from netspec.validation.ensemble import Finished, Room, published_rates, run_all
 from netspec.validation.ladder import Ladder, climb
 from netspec.validation.margins import Margins
+from netspec.validation.measuring import Measured, Reading, finite, measure
 from netspec.validation.request import ValidationRequest
+from netspec.validation.statistics import PopulationMeasure
 from netspec.validation.summary import (
     PUBLISHED,
     ComparisonEntry,
@@ -56,6 +59,7 @@ def validate(
     force: bool = False,
     time_limit: float | None = None,
     room: Room | None = None,
+    measures: Sequence[Measure] = (),
     progress: Progress = lambda phase, fraction: None,
 ) -> Validated:
     """Run what is not there yet, and judge.
@@ -72,6 +76,9 @@ def validate(
         Seconds of wall time a run.
     room : Room, optional
         Processors and memory for runs side by side.
+    measures : sequence of Measure
+        Beside those that are installed and those of the circuit. What the request has a margin for
+        is judged: `netspec.validation.margins.default_margins` knows how to add theirs.
     progress : callable, optional
 
     Raises
@@ -92,16 +99,22 @@ def validate(
             options={b.name: b.options for b in request.backends},
             progress=progress,
         )
-    return Validated(judge_runs(request, done, climbed), done)
+    return Validated(judge_runs(request, done, climbed, measures), done)
 
 
 def judge_runs(
-    request: ValidationRequest, done: Sequence[Finished], climbed: Ladder | None = None
+    request: ValidationRequest,
+    done: Sequence[Finished],
+    climbed: Ladder | None = None,
+    measures: Sequence[Measure] = (),
 ) -> Summary:
-    """Return the summary of finished runs, in the order of the request's run requests."""
+    """Return the summary of finished runs, in the order of the request's run requests.
+
+    `measures` are judged beside those that are installed and those of the circuit.
+    """
     network = request.network
     measured = [
-        measure(entry.run, entry.request.backend, entry.request.simulation.seed)
+        measure(entry.run, entry.request.backend, entry.request.simulation.seed, more=measures)
         for entry in done
         if entry.run is not None
     ]
@@ -144,7 +157,10 @@ def _sizes(network: Network) -> dict[str, int]:
 
 
 def judge_existing(
-    sides: Mapping[str, Sequence[Run]], backends: Sequence[str], margins: Margins
+    sides: Mapping[str, Sequence[Run]],
+    backends: Sequence[str],
+    margins: Margins,
+    measures: Sequence[Measure] = (),
 ) -> Summary:
     """Return the summary of runs that exist.
 
@@ -156,9 +172,14 @@ def judge_existing(
     backends : sequence of str
         Simulators, which may be the same where the names are not.
     margins : Margins
+    measures : sequence of Measure
+        Beside those that are installed and those of the circuit.
     """
     measured = {
-        name: [measure(run, name, _seed(run, index)) for index, run in enumerate(runs)]
+        name: [
+            measure(run, name, seed, more=measures)
+            for run, seed in zip(runs, _seeds(runs), strict=True)
+        ]
         for name, runs in sides.items()
     }
     first = {name: runs[0].manifest for name, runs in sides.items()}
@@ -209,9 +230,15 @@ def judge_existing(
     )
 
 
-def _seed(run: Run, index: int) -> int:
-    seed = run.manifest["seed"]
-    return index if seed is None else int(seed)
+def _seeds(runs: Sequence[Run]) -> list[int]:
+    """Return the seeds; runs from elsewhere that say none get their place, or the next free one."""
+    given = [run.manifest["seed"] for run in runs]
+    taken, found = set(given), []
+    for index, seed in enumerate(given):
+        free = next(n for n in itertools.count(index) if n not in taken)
+        found.append(free if seed is None else int(seed))
+        taken.add(found[-1])
+    return found
 
 
 def _entry(finished: Finished) -> RunEntry:
@@ -260,20 +287,21 @@ def _with_published(
     """Ask of every backend whether the published rates lie where one more run of it would."""
     if not rates or "rate" not in margins.statistics:
         return ()
-    values = {population: {"rate": rate} for population, rate in rates.items()}
-    row = Measured(PUBLISHED, 0, None, values, {}, None)
+    row = _rates_of(PUBLISHED, 0, rates)
     entries = []
     for name, runs in sides.items():
+        tables = [(run.seed, run.table()) for run in runs]
         reduced = [
-            dataclasses.replace(
-                run,
-                statistics={p: {"rate": run.statistics[p]["rate"]} for p in rates},
-                samples={},
-            )
-            for run in runs
+            _rates_of(name, seed, {p: table[p]["rate"] for p in rates}) for seed, table in tables
         ]
         entries.append(_comparison({name: reduced, PUBLISHED: [row]}, margins, (AS_ONE_RUN,)))
     return tuple(entries)
+
+
+def _rates_of(name: str, seed: int, rates: Mapping[str, float]) -> Measured:
+    """Return a run of which nothing but the mean rates of its populations is known."""
+    values = {(population, "rate"): rate for population, rate in rates.items()}
+    return Measured(name, seed, None, (Reading(PopulationMeasure(), values, {}),))
 
 
 def _comparison(
@@ -297,11 +325,27 @@ def _comparison(
     )
 
 
+def ring_summary(circuit: str | None, measured: Sequence[Measured]) -> dict[str, Any] | None:
+    """Return all trials of a ring as JSON data; None for another network."""
+    if design_of(circuit) is None:
+        return None
+    trials = [
+        {"backend": run.backend, **_plain(record), "seed": run.seed}
+        for run in measured
+        if (record := run.record("ring")) is not None
+    ]
+    note = "" if trials else "no trials: they need one cue, and 500 ms of the run after its end"
+    return {"trials": trials, "note": note}
+
+
+def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: finite(v) if isinstance(v, float) else v for k, v in found.items()}
+
+
 def _citations(name: str | None, backends: Sequence[str]) -> tuple[str, ...]:
-    circuit = CIRCUITS.get(name or "")
-    known = backend_names()
+    circuit, installed = known(name), backend_names()
     found = [
         *(circuit.cite if circuit else ()),
-        *(text for name in backends if name in known for text in get_backend(name).cite),
+        *(text for name in backends if name in installed for text in get_backend(name).cite),
     ]
     return tuple(dict.fromkeys(found))

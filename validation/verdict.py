@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -14,58 +13,20 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel
 
 from netspec.errors import UsageError, shown
-from netspec.validation.distances import DistributionComparison, compare_distributions
+from netspec.measure import Key, Margin
+from netspec.validation.comparison import Comparison, Outcome
+from netspec.validation.comparison_kinds import Prediction
+from netspec.validation.distances import compare_distributions
 from netspec.validation.equivalence import (
-    Comparison,
     compare_values,
     prediction_interval,
     smallest_detectable,
 )
-from netspec.validation.margins import Margin, Margins
+from netspec.validation.margins import Margins
 from netspec.validation.means import ALPHA
 
-Key = tuple[str, str]  # population, statistic
 Values = Mapping[Key, ArrayLike]
 Samples = Mapping[Key, Sequence[ArrayLike]]
-
-
-class Outcome(StrEnum):
-    """What can be said of one test, or of all."""
-
-    EQUIVALENT = "equivalent"
-    DIFFERENT = "different"
-    INCONCLUSIVE = "inconclusive"
-    CONSISTENT = "consistent"  # one run within the reference's prediction interval: no proof
-    INCONSISTENT = "inconsistent"
-
-    @property
-    def exit_code(self) -> int:
-        """What a command that asked for equivalence returns."""
-        if self is Outcome.EQUIVALENT:
-            return 0
-        return 1 if self in (Outcome.DIFFERENT, Outcome.INCONSISTENT) else 6
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One run compared with the seeds of the other backend.
-
-    Attributes
-    ----------
-    margin : Margin
-        Its scale is used; the limit is not.
-    seeds : tuple of int
-        On either side; one of them is 1.
-    value : float
-        Of the one run.
-    interval : tuple of float
-        Where all statistics of one more run of the other backend lie with probability 95 %.
-    """
-
-    margin: Margin
-    seeds: tuple[int, int]
-    value: float
-    interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -75,8 +36,9 @@ class Test:
     Attributes
     ----------
     population, statistic : str
+        A population, or whatever group the measure has (`netspec.measure`).
     outcome : Outcome
-    comparison : Comparison, Prediction or DistributionComparison
+    comparison : Comparison
         The numbers.
     p_adjusted : float
         p value of no difference, adjusted for the family (Holm 1979).
@@ -90,60 +52,16 @@ class Test:
     population: str
     statistic: str
     outcome: Outcome
-    comparison: Comparison | Prediction | DistributionComparison
+    comparison: Comparison
     p_adjusted: float = math.nan
     detectable: float = math.nan
 
     def text(self) -> str:
         """Return the test in one line."""
         found = self.comparison
-        advice = ""
-        if isinstance(found, Comparison):
-            words = _comparison_text(found)
-            advice = _advice(found) if self.outcome is Outcome.INCONCLUSIVE else ""
-        elif isinstance(found, Prediction):
-            words = _prediction_text(found)
-        else:
-            words = _distribution_text(found)
-        return f"{self.population} {self.statistic}: {words}: {self.outcome.upper()}{advice}"
-
-
-def _comparison_text(found: Comparison) -> str:
-    undefined = f", undefined in {sum(found.undefined)} seeds" if any(found.undefined) else ""
-    if math.isnan(found.p_difference):
-        return f"{found.seeds[0]} and {found.seeds[1]} seeds with a value{undefined}"
-    what, form = ("ratio", "#.4g") if found.margin.relative else ("difference", "+.2g")
-    what = f"{what} in pairs" if found.matched else what
-    low, high = found.interval
-    return (
-        f"{what} {found.estimate:{form}}, 90 % CI [{low:{form}}, {high:{form}}], "
-        f"margin +-{found.margin}{undefined}"
-    )
-
-
-def _prediction_text(found: Prediction) -> str:
-    low, high = found.interval
-    if math.isnan(low):
-        return f"one run, and {max(found.seeds)} seeds of the other side, where 3 are needed"
-    return f"one run {found.value:.4g}, prediction interval [{low:.4g}, {high:.4g}]"
-
-
-def _distribution_text(found: DistributionComparison) -> str:
-    if math.isnan(found.ratio):
-        return f"distances of {found.seeds[0]} and {found.seeds[1]} seeds, where 3 are needed"
-    how = "all" if found.exact else "random"
-    return (
-        f"distance ratio {found.ratio:.3f}, upper bound {found.upper:.3f}, margin "
-        f"{found.limit:g}, p {found.p_difference:.2g} ({how} {found.permutations} labellings)"
-    )
-
-
-def _advice(found: Comparison) -> str:
-    """Say what would make an open test conclusive."""
-    if math.isnan(found.power):
-        return " (2 seeds a side are the least)"
-    needed = f"{found.seeds_needed} seeds a side" if found.seeds_needed else "no number of seeds"
-    return f" (power {100 * found.power:.0f} %; for 80 %: {needed})"
+        advice = found.advice() if self.outcome is Outcome.INCONCLUSIVE else ""
+        words = f"{self.population} {self.statistic}: {found.text()}"
+        return f"{words}: {self.outcome.upper()}{advice}"
 
 
 @dataclass(frozen=True)
@@ -175,8 +93,8 @@ class Verdict:
         1 - sum(1 - power), whatever the dependence of the tests (Bonferroni); without the
         distributions, whose power has no formula.
         """
-        powers = [t.comparison.power for t in self.tests if isinstance(t.comparison, Comparison)]
-        return max(0.0, 1 - sum(1 - power for power in powers)) if powers else math.nan
+        designs = [d for test in self.tests if (d := test.comparison.designed) is not None]
+        return max(0.0, 1 - sum(1 - power for power, _ in designs)) if designs else math.nan
 
     def text(self) -> str:
         """Return the verdict, one line, and one line a test."""
@@ -256,36 +174,26 @@ def judge(
     for ours, theirs in ((reference, other), (reference_samples, other_samples)):
         if lonely := sorted(set(ours) ^ set(theirs)):
             raise UsageError(f"given by one backend only: {shown(lonely)}; compare what both have")
-    found: dict[Key, Comparison | Prediction | DistributionComparison] = {}
+    found: list[tuple[Key, Comparison, float]] = []  # with the deviation that would be seen
     family = len(reference) + len(reference_samples)
     for key in reference:
         a, b, margin = np.asarray(reference[key]), np.asarray(other[key]), margins.of(key[1])
-        single = 1 in (a.size, b.size)
-        if single:
-            found[key] = _predict(a, b, margin, family)
+        if 1 in (a.size, b.size):
+            found.append((key, _predict(a, b, margin, family), math.nan))
         else:
-            found[key] = compare_values(a, b, margin, matched)
+            means = compare_values(a, b, margin, matched)
+            seen = smallest_detectable(a, b, means.margin, family, matched)
+            found.append((key, means, seen))
     if reference_samples and margins.distribution is None:
         raise UsageError("distributions are given, and no margin W1 is declared for them")
-    distributions = {
-        key: compare_distributions(
-            samples, other_samples[key], margins.distribution or 1.0, seed, matched
-        )
-        for key, samples in reference_samples.items()
-    }
-    results = [*found.items(), *distributions.items()]
-    adjusted = holm([getattr(result, "p_difference", math.nan) for _, result in results])
+    for key, samples in reference_samples.items():
+        limit = margins.distribution or 1.0
+        distances = compare_distributions(samples, other_samples[key], limit, seed, matched)
+        found.append((key, distances, math.nan))
+    adjusted = holm([comparison.p_difference for _, comparison, _ in found])
     tests = tuple(
-        Test(
-            *key,
-            _outcome(result, p),
-            result,
-            p,
-            smallest_detectable(reference[key], other[key], result.margin, family, matched)
-            if isinstance(result, Comparison)
-            else math.nan,
-        )
-        for (key, result), p in zip(results, adjusted.tolist(), strict=True)
+        Test(*key, comparison.outcome(p), comparison, p, seen)
+        for (key, comparison, seen), p in zip(found, adjusted.tolist(), strict=True)
     )
     return Verdict(*names, margins, tests, _overall([test.outcome for test in tests]))
 
@@ -310,23 +218,6 @@ def _predict(
     one, many = (b, a) if b.size == 1 else (a, b)
     interval = prediction_interval(many, margin, family)
     return Prediction(margin, (a.size, b.size), float(one.item()), interval)
-
-
-def _outcome(found: Comparison | Prediction | DistributionComparison, p_adjusted: float) -> Outcome:
-    if isinstance(found, Prediction):
-        value, (low, high) = found.value, found.interval
-        if math.isnan(value) or math.isnan(low):
-            return Outcome.INCONCLUSIVE
-        # an interval without width is known up to rounding
-        inside = low <= value <= high or math.isclose(value, low) or math.isclose(value, high)
-        return Outcome.CONSISTENT if inside else Outcome.INCONSISTENT
-    if isinstance(found, Comparison):
-        equivalent, exceeds = found.p_equivalence <= ALPHA, found.exceeds
-    else:
-        equivalent, exceeds = found.upper <= found.limit, found.ratio > found.limit
-    if equivalent:
-        return Outcome.EQUIVALENT
-    return Outcome.DIFFERENT if exceeds and p_adjusted <= ALPHA else Outcome.INCONCLUSIVE
 
 
 def _overall(outcomes: Sequence[Outcome]) -> Outcome:

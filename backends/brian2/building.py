@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec import connectivity as rules
-from netspec import distributions as dist
 from netspec import realisation
 from netspec.backends.brian2.functions import namespace
 from netspec.backends.brian2.groups import ACTIVE, Group
@@ -141,7 +140,7 @@ class Brian2Building:
         skip_self = same and not projection.rule.allow_autapses  # type: ignore[union-attr]
         waiting: list[NDArray[np.int64] | None] = [None] * delay
         sizes = source.stop - source.start, where.stop - where.start
-        pairs = rules.expected_count(projection.rule, *sizes, same)
+        pairs = projection.rule.expected_count(*sizes, same)
         self.result.synapses[projection.name] = int(pairs)
 
         def deliver(step: int) -> None:
@@ -166,17 +165,17 @@ class Brian2Building:
         if isinstance(rule, rules.FixedIndegree):
             post = np.repeat(np.arange(n_post, dtype=np.uint32), rule.indegree)
         else:
-            count = int(rules.expected_count(rule, n_pre, n_post, same=False))
+            count = int(rule.expected_count(n_pre, n_post, same=False))
             post = self.generator.integers(0, n_post, count, np.uint32)
         pre = self.generator.integers(0, n_pre, len(post), np.uint32)
         return realisation.Synapses(pre, post, *self._weights(projection, len(post)))
 
     def _weights(self, projection: Projection, count: int) -> tuple[Any, Any]:
         """Draw weights and delays (in steps) with this run's own generator."""
-        weight = dist.sample(projection.weight, count, self.generator)
+        weight = projection.weight.sample(count, self.generator)
         if projection.delay is None:
             return weight, 1
-        delay = dist.sample(projection.delay, count, self.generator)
+        delay = projection.delay.sample(count, self.generator)
         return weight, realisation.to_steps(delay, self.dt, projection.name)
 
     def _synapses(self, pre: Any, post: Any, group: Group, state: str) -> Any:

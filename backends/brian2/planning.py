@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from netspec import answers
 from netspec import connectivity as rules
-from netspec import distributions as dist
 from netspec.backend import Plan
 from netspec.ledger import Entry
 from netspec.network import Projection
@@ -115,8 +114,8 @@ def decide(
 
 def _wiring(request: RunRequest, options: Mapping[str, str], projection: Projection) -> Wiring:
     simulation = request.simulation
-    weight = dist.fixed(projection.weight)
-    delay = simulation.dt if projection.delay is None else dist.fixed(projection.delay)
+    weight = projection.weight.fixed()
+    delay = simulation.dt if projection.delay is None else projection.delay.fixed()
     if (
         isinstance(projection.rule, rules.AllToAll)
         and weight is not None

@@ -114,7 +114,7 @@ def draw(distribution: dist.Distribution) -> tuple[str, dict[str, float]]:
 
     The code stands after that of `own_state`.
     """
-    value = dist.fixed(distribution)
+    value = distribution.fixed()
     if value is not None:
         return "double drawn = constant;\n", {"constant": value}
     take, unit = next_bits("state", "bits"), UNIT.format(bits="bits")

@@ -36,7 +36,7 @@ def fixed_weight(projection: Projection) -> float | None:
     """Return the weight of all synapses, or None if each has its own."""
     if isinstance(projection.rule, rules.Explicit) and projection.rule.weight is not None:
         return None
-    return dist.fixed(projection.weight)
+    return projection.weight.fixed()
 
 
 def grid(projection: Projection) -> Grid | None:
@@ -47,7 +47,7 @@ def grid(projection: Projection) -> Grid | None:
     if isinstance(rule, rules.Explicit) and rule.weight is not None:
         low, high = min(rule.weight, default=0.0), max(rule.weight, default=0.0)
     else:
-        low, high = dist.extremes(weight)
+        low, high = weight.extremes()
         if isinstance(weight, dist.Normal):
             low = max(low, weight.mean - TAIL * weight.sd)
             high = min(high, weight.mean + TAIL * weight.sd)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from netspec import connectivity as rules
-from netspec import distributions as dist
 from netspec.backends.genn.weights import Grid
 from netspec.network import Projection
 from netspec.simulation import Simulation
@@ -49,8 +48,8 @@ def is_dense(projection: Projection, readback: bool) -> bool:
     """Return whether all pairs have one weight and one delay, so that no synapse is stored."""
     return (
         isinstance(projection.rule, rules.AllToAll)
-        and dist.fixed(projection.weight) is not None
-        and (projection.delay is None or dist.fixed(projection.delay) is not None)
+        and projection.weight.fixed() is not None
+        and (projection.delay is None or projection.delay.fixed() is not None)
         and not readback  # there would be no synapses to read back
     )
 
@@ -81,5 +80,5 @@ def fixed_delay(projection: Projection, simulation: Simulation) -> int | None:
         return None
     if projection.delay is None:
         return 1
-    value = dist.fixed(projection.delay)
+    value = projection.delay.fixed()
     return None if value is None else simulation.steps(value, minimum=1)

@@ -21,6 +21,7 @@ from netspec import distributions as dist
 from netspec.backends.nest.models import NativeModel
 from netspec.backends.nest.planning import FIRST_DC_STEP, NestPlan
 from netspec.execution import Execution
+from netspec.inputs import Current
 from netspec.network import Projection
 from netspec.streams import simulator_seed
 
@@ -262,7 +263,7 @@ class NestBuilding:
     def _random(self, value: dist.Distribution) -> Any:
         """Return a distribution as NEST's parameter object."""
         nest = self.nest
-        fixed = dist.fixed(value)
+        fixed = value.fixed()
         if fixed is not None:
             return fixed
         if isinstance(value, dist.Uniform):
@@ -281,12 +282,12 @@ class NestBuilding:
         delay = projection.delay
         if delay is None:
             return self.dt
-        fixed = dist.fixed(delay)
+        fixed = delay.fixed()
         if fixed is not None:
             return self.simulation.steps(fixed, minimum=1) * self.dt
         drawn = self._random(delay)
         # NEST refuses what rounds to no step; netspec makes it one step
-        lifted = dist.extremes(delay)[0] < self.dt / 2
+        lifted = delay.extremes()[0] < self.dt / 2
         return self.nest.math.max(drawn, self.dt) if lifted else drawn
 
     def _hand_over(self, projection: Projection) -> None:
@@ -375,9 +376,12 @@ class NestBuilding:
 
     def _inject_stepped(self) -> None:
         """Give every stepped current a generator, on top of what it is in the first two steps."""
-        for stepped in self.network.step_currents:
-            steps = np.array([self.simulation.steps(time) for time in stepped.times], int)
-            levels = np.array(stepped.amplitudes, float)
+        for _, stepped in self.network.pieces():
+            if not isinstance(stepped, Current):
+                continue
+            course = list(stepped.levels(self.simulation))
+            steps = np.array([step for step, _ in course], int)
+            levels = np.array([level for _, level in course], float)
             before = levels[steps < FIRST_DC_STEP]
             later = np.flatnonzero(steps >= FIRST_DC_STEP)
             # of two in one step the last one counts

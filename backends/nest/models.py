@@ -11,7 +11,8 @@ from functools import lru_cache
 import numpy as np
 
 from netspec.backend import Entry
-from netspec.neurons import NeuronModel, iaf_cond_nmda, iaf_psc_delta, iaf_psc_exp
+from netspec.models import iaf_cond_nmda, iaf_psc_delta, iaf_psc_exp
+from netspec.neurons import NeuronModel
 
 
 @dataclass(frozen=True)

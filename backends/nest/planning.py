@@ -22,16 +22,15 @@ from netspec.backends.nest.models import (
     native_model,
     nmda_entries,
 )
+from netspec.inputs import Current
 from netspec.ledger import Entry
 from netspec.network import (
     ContinuousProjection,
-    CurrentInput,
     PoissonInput,
     Population,
     Projection,
     Recorder,
     SpikeInput,
-    StepCurrent,
 )
 from netspec.request import RunRequest
 
@@ -132,10 +131,9 @@ class NestPlanning:
             self._coupling(coupling)
         for poisson in network.poisson_inputs:
             self._poisson(poisson)
-        for current in network.current_inputs:
-            self._current(f"current_inputs.{current.name}", current)
-        for stepped in network.step_currents:
-            self._current(f"step_currents.{stepped.name}", stepped)
+        for kind, piece in network.pieces():
+            if isinstance(piece, Current):
+                self._current(f"{kind}.{piece.name}", piece)
         for spikes in network.spike_inputs:
             self._spikes(spikes)
         for recorder in network.recorders:
@@ -242,7 +240,7 @@ class NestPlanning:
         lean = self.options["synapse"] == "lean" and target is not None and target.lean
         synapse = "static_synapse_hpc" if lean else "static_synapse"
         self.wirings[projection.name] = Wiring(by_rule, synapse)
-        weights = dist.extremes(projection.weight)
+        weights = projection.weight.extremes()
         if isinstance(projection.rule, rules.Explicit) and projection.rule.weight:
             weights = min(projection.rule.weight), max(projection.rule.weight)
         reason = f"native rule {projection.rule.kind}"
@@ -294,20 +292,18 @@ class NestPlanning:
         wrong = self._wrong_sign(poisson.target, poisson.receptor, (poisson.weight,) * 2)
         self._exact_unless(wrong, f"poisson_inputs.{poisson.name}", reason)
 
-    def _current(self, thing: str, current: CurrentInput | StepCurrent) -> None:
-        native, stepped = self.native(current.target), isinstance(current, StepCurrent)
+    def _current(self, thing: str, current: Current) -> None:
+        native = self.native(current.target)
+        steps = [step for step, _ in current.levels(self.simulation)]
         if native is not None and current.port != "I_stim":
             self._refuse(thing, f"no input {current.port}")
         elif native is None or native.current_parameter:
             later = "step_current_generator, a step early; through I_e in the first two steps"
-            self._exact(thing, later if stepped else "through I_e")
+            self._exact(thing, "through I_e" if steps == [0] else later)
+        elif min(steps, default=FIRST_DC_STEP) < FIRST_DC_STEP:
+            self._late(thing, min(steps))
         else:
-            first = min(current.times, default=1.0) if isinstance(current, StepCurrent) else 0.0
-            step = self.simulation.steps(first)
-            if step < FIRST_DC_STEP:
-                self._late(thing, step)
-            else:
-                self._exact(thing, "step_current_generator, a step early")
+            self._exact(thing, "step_current_generator, a step early")
 
     def _spikes(self, spikes: SpikeInput) -> None:
         wrong = self._wrong_sign(spikes.target, spikes.receptor, (spikes.weight,) * 2)

@@ -11,19 +11,8 @@ import typer
 from netspec import __version__, circuits, serialization
 from netspec.audit import audit
 from netspec.backend import backend_names, get_backend
-from netspec.cli.options import (
-    CircuitOrFile,
-    Dt,
-    Json,
-    Seed,
-    Set,
-    Threads,
-    adjusted,
-    app,
-    circuit_command,
-    network_of,
-    print_json,
-)
+from netspec.cli.networks import CircuitOrFile, adjusted, circuit_command, network_of
+from netspec.cli.options import Dt, Json, Seed, Set, Threads, app, print_json
 from netspec.errors import UsageError
 from netspec.realisation_file import write_realisation
 
@@ -77,19 +66,23 @@ def list_circuits(as_json: Json = False) -> None:
     """List circuits, their variants and the backends."""
     from netspec.terminal import console, table
 
+    found: dict[str, dict[str, Any]] = {}
+    for name in circuits.CIRCUITS:
+        try:
+            circuit = circuits.circuit(name)
+        except UsageError as error:  # of another package: the rest can be used all the same
+            found[name] = {"error": str(error)}
+        else:
+            found[name] = {"title": circuit.title, "variants": dict(circuit.variants)}
     if as_json:
-        print_json(
-            {
-                "circuits": {
-                    n: {"title": c.title, "variants": c.variants}
-                    for n, c in circuits.CIRCUITS.items()
-                },
-                "backends": backend_names(),
-            }
-        )
+        print_json({"circuits": found, "backends": backend_names()})
         return
-    for name, circuit in circuits.CIRCUITS.items():
-        table(f"{name}: {circuit.title}", ("variant", "source"), list(circuit.variants.items()))
+    for name, entry in found.items():
+        if "error" in entry:
+            console.print(entry["error"], soft_wrap=True)
+        else:
+            rows = list(entry["variants"].items())
+            table(f"{name}: {entry['title']}", ("variant", "source"), rows)
     console.print(f"backends: {', '.join(backend_names())}")
 
 

@@ -1,22 +1,30 @@
-"""Commands that judge: ladder, validate, compare, report."""
+"""Commands that run and judge: ladder, validate."""
 
 from __future__ import annotations
 
 import functools
-import json
 import shlex
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netspec.backend import backend_names
-from netspec.circuits import CIRCUITS
+from netspec.backend import backend_names, get_backend
+from netspec.circuits import CIRCUITS, usable
+from netspec.cli.networks import (
+    CircuitOrFile,
+    adjusted,
+    circuit_command,
+    climbed_network,
+    labels,
+    network_of,
+)
 from netspec.cli.options import (
     Approximate,
     BackendsOption,
-    CircuitOrFile,
     Dt,
     Duration,
     Force,
@@ -28,40 +36,25 @@ from netspec.cli.options import (
     Threads,
     TimeLimit,
     Warmup,
-    adjusted,
     app,
     backends_of,
-    circuit_command,
-    climbed_network,
     names_of,
-    network_of,
     options_of,
     print_json,
 )
+from netspec.cli.verdicts import MarginOption, StatisticOption, margins_of, tell
 from netspec.errors import UsageError
+from netspec.network import Network
 from netspec.running import DEFAULT_FOLDER
-from netspec.simulation import Simulation
 
 if TYPE_CHECKING:  # validation brings SciPy, which `netspec list` does without
-    from netspec.network import Network
-    from netspec.validation.margins import Margins
-    from netspec.validation.request import ValidationRequest
-    from netspec.validation.summary import Summary
+    from netspec.validation.ensemble import Room
+    from netspec.validation.request import BackendRequest, ValidationRequest
 
-MarginOption = Annotated[
-    list[str] | None,
-    typer.Option("--margin", help="NAME=VALUE, such as rate=5% or lv=0.02. Repeat, or use commas."),
-]
-StatisticOption = Annotated[
-    str | None,
-    typer.Option("--statistics", help="Those to judge, with commas (W1: distributions); all."),
-]
-# What a request file says, and options may not say again beside it.
-DECLARED = (
-    "backends", "seeds", "dt", "warmup", "duration", "threads", "ranks", "connectivity",
-    "approximate", "option", "margin", "statistics", "cue_angles", "ladder", "sets",
-)  # fmt: skip
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+CUE_ANGLES = (
+    f"{labels(lambda circuit: circuit.trials)}: present its one cue at each of these angles."
+)
 
 
 @app.command()
@@ -110,6 +103,47 @@ def ladder(
         raise typer.Exit(3)
 
 
+@dataclass(frozen=True)
+class Said:
+    """What the options of a command line declare; each is None where nothing was said.
+
+    A request file says all of it, and options may not say it again beside one.
+    """
+
+    circuit: str | None
+    given: dict[str, Any]
+    backends: str | None
+    seeds: int | None
+    dt: str | None
+    warmup: str | None
+    duration: str | None
+    threads: int | None
+    ranks: int | None
+    connectivity: str | None
+    approximate: list[str] | None
+    option: list[str] | None
+    margin: list[str] | None
+    statistics: str | None
+    cue_angles: str | None
+    ladder: bool | None
+    sets: list[str] | None
+
+    def names(self) -> list[str]:
+        """Return the circuit, and the names of all options that were given."""
+        own = [field.name for field in fields(self) if field.name not in ("circuit", "given")]
+        return [
+            *([self.circuit] if self.circuit else []),
+            *(name for name in own if getattr(self, name) is not None),
+            *(name for name, value in self.given.items() if value),
+        ]
+
+    def rebuild(self) -> Callable[..., Network] | None:
+        """Return what builds the network with options of its circuit replaced, if it has one."""
+        if self.circuit is None or self.circuit not in CIRCUITS:
+            return None
+        return functools.partial(_rebuilt, self.circuit, self.given, self.sets)
+
+
 @app.command()
 @circuit_command
 def validate(
@@ -150,9 +184,7 @@ def validate(
     option: BackendsOption = None,
     margin: MarginOption = None,
     statistics: StatisticOption = None,
-    cue_angles: Annotated[
-        str | None, typer.Option(help="Ring: present its one cue at each of these angles.")
-    ] = None,
+    cue_angles: Annotated[str | None, typer.Option(help=CUE_ANGLES)] = None,
     ladder: Annotated[
         bool | None,
         typer.Option("--ladder", help="Climb the ladder too, on a small network of the kind."),
@@ -170,211 +202,95 @@ def validate(
     as_json: Json = False,
 ) -> None:
     """Say whether simulators give the same activity, within margins declared before the runs."""
-    from netspec.terminal import progress_bar
-    from netspec.validation import report, validating
-    from netspec.validation import request as requests
-    from netspec.validation.ensemble import Room
-    from netspec.validation.summary import write_provenance
-
-    local = locals()
+    said = Said(
+        circuit=circuit, given=given, backends=backends, seeds=seeds, dt=dt, warmup=warmup,
+        duration=duration, threads=threads, ranks=ranks, connectivity=connectivity,
+        approximate=approximate, option=option, margin=margin, statistics=statistics,
+        cue_angles=cue_angles, ladder=ladder, sets=sets,
+    )  # fmt: skip
     if not self_test and (mutants, splits) != (None, None):
         raise UsageError("--mutants and --splits: only with --self-test")
     if request is not None and self_test:
         raise UsageError("--self-test is declared by options; leave away --request")
-    if request is not None:
-        extra = [name for name in DECLARED if local[name] is not None]
-        extra += [name for name, value in given.items() if value]
-        if circuit is not None or extra:
-            named = ", ".join([*([circuit] if circuit else []), *extra])
-            raise UsageError(f"--request {request}: it declares all; leave away: {named}")
-        declared = requests.read_request(request)
-    elif circuit is None:
-        raise UsageError("expected a circuit, a file, or --request FILE.toml")
+    if request is None:
+        declared = _declared(said, sides=2 if self_test else 1)
     else:
-        network, simulation = network_of(circuit, given)
-        times = {"dt": dt, "warmup": warmup, "duration": duration}
-        network, simulation = adjusted(network, simulation, sets, times)
-        small = None
-        if ladder:
-            small = adjusted(climbed_network(circuit, given), simulation, sets, {})[0]
-        number = (3 if seeds is None else seeds) * (2 if self_test else 1)  # of both sides
-        declared = _declared(
-            network, simulation, backends or "nest,brian2", number, connectivity or "native",
-            threads, ranks, approximate, option, _margins(margin, statistics), cue_angles, small,
-        )  # fmt: skip
-    room = Room(jobs, None if memory is None else _bytes(memory))
+        declared = _read(request, said)
+    how = {"force": force, "time_limit": time_limit, "room": _room(jobs, memory)}
     if self_test:
-        rebuild = functools.partial(_rebuilt, circuit, given, sets) if circuit in CIRCUITS else None
-        code = _self_test(
-            declared, out, mutants, splits, as_json,
-            rebuild=rebuild, force=force, time_limit=time_limit, room=room,
-        )  # fmt: skip
+        code = _self_test(declared, out, mutants, splits, as_json, rebuild=said.rebuild(), **how)
         raise typer.Exit(code)
-    if len(declared.backends) < 2 and not validating.published(declared.network):
-        raise UsageError(
-            f"backends {', '.join(declared.names)}: expected two or more to compare; one is enough "
-            "for a network with published values, the microcircuit at full scale"
-        )
-    name = declared.network.name
-    with progress_bar(name, quiet=as_json) as progress:
-        done = validating.validate(
-            declared, out, force=force, time_limit=time_limit, room=room, progress=progress
-        )
-    summary = done.summary
-    data = summary.write(out / f"{name}-validation.json")
-    write_provenance(out / f"{name}-validation-provenance.json", done.done)
-    runs = [entry.run for entry in done.done if entry.run is not None]
-    page = report.write(out / f"{name}-report.html", summary, runs)
-    _tell(summary, data, page, as_json)
+    _judge(declared, out, as_json, **how)
 
 
-@app.command()
-def compare(
-    reference: Annotated[
-        Path, typer.Argument(help="Folder of result files or of TOML files that describe spikes.")
-    ],
-    other: Annotated[Path, typer.Argument(help="The same, of the other side.")],
-    margin: MarginOption = None,
-    statistics: StatisticOption = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for NETWORK-validation.json and the report.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Judge results that exist: of netspec, or spikes of any script. Nothing is run."""
-    from netspec.validation import report
-    from netspec.validation.existing import judge_sides, load_sides
+def _read(request: Path, said: Said) -> ValidationRequest:
+    """Return the request that a file declares, and options do not."""
+    from netspec.validation.request import read_request
 
-    sides = load_sides(reference, other)
-    summary = judge_sides(sides, _margins(margin, statistics))
-    data = page = None
-    if out is not None:
-        data = summary.write(out / f"{summary.network.name}-validation.json")
-        runs = [run for side in sides.values() for run in side]
-        page = report.write(out / f"{summary.network.name}-report.html", summary, runs)
-    _tell(summary, data, page, as_json)
+    if names := said.names():
+        raise UsageError(f"--request {request}: it declares all; leave away: {', '.join(names)}")
+    return read_request(request)
 
 
-@app.command("report")
-def make_report(
-    result: Annotated[
-        Path, typer.Argument(help="NETWORK-validation.json, or the folder of only one.")
-    ],
-    runs: Annotated[
-        list[Path] | None, typer.Option(help="Folder of run files; where the JSON file lies.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Page to write; NETWORK-report.html beside the JSON file.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Make the page and JUnit XML of a validation anew; the verdict stays as it is."""
-    from netspec.terminal import console
-    from netspec.validation import report, sections
-    from netspec.validation.summary import load_summary
+def _declared(said: Said, sides: int) -> ValidationRequest:
+    """Return the request that the options declare, with seeds for so many sides."""
+    from netspec.validation.request import ValidationRequest
 
-    data = report.find(result)
-    summary = load_summary(data)
-    found = sections.open_runs(summary, runs or [data.parent])
-    target = out or data.with_name(f"{summary.network.name}-report.html")
-    page = report.write(target, summary, found)
-    if page is None:
-        raise UsageError("no matplotlib or jinja2. To get them: pip install 'netspec-snn[report]'")
-    if as_json:
-        print_json({"report": str(page), "runs": len(found)})
-    else:
-        console.print(f"report: {page}", soft_wrap=True)
+    if said.circuit is None:
+        raise UsageError("expected a circuit, a file, or --request FILE.toml")
+    network, simulation = network_of(said.circuit, said.given)
+    times = {"dt": said.dt, "warmup": said.warmup, "duration": said.duration}
+    network, simulation = adjusted(network, simulation, said.sets, times)
+    small = None
+    if said.ladder:
+        climbed = climbed_network(said.circuit, said.given)
+        small = adjusted(climbed, simulation, said.sets, {})[0]
+    number = (3 if said.seeds is None else said.seeds) * sides
+    margins = margins_of(said.margin, said.statistics)
+    return ValidationRequest(
+        network=network,
+        simulation=simulation,
+        backends=_backends(said),
+        seeds=tuple(range(1, number + 1)),
+        margins=margins,
+        cue_angles=tuple(names_of([said.cue_angles or ""])),
+        ladder=small,
+    )
 
 
-def _declared(
-    network: Network,
-    simulation: Simulation,
-    backends: str,
-    seeds: int,
-    connectivity: str,
-    threads: int | None,
-    ranks: int | None,
-    approximate: list[str] | None,
-    option: list[str] | None,
-    margins: Margins,
-    cue_angles: str | None,
-    ladder: Network | None,
-) -> ValidationRequest:
-    """Return the request that the options declare."""
-    from netspec.backend import get_backend
-    from netspec.validation.request import BackendRequest, ValidationRequest
+def _backends(said: Said) -> tuple[BackendRequest, ...]:
+    """Return how each simulator runs."""
+    from netspec.validation.request import BackendRequest
 
-    names = backends_of(backends)
-    options = options_of(option, names)
+    names = backends_of(said.backends or "nest,brian2")
+    options = options_of(said.option, names)
+    threads, ranks = said.threads, said.ranks
     if ranks is not None and not any(get_backend(name).mpi for name in names):
         raise UsageError(f"--ranks {ranks}: {', '.join(names)} run in one process")
-    chosen = tuple(
+    return tuple(
         BackendRequest(
             name=name,
-            connectivity=connectivity,
+            connectivity=said.connectivity or "native",
             threads=threads if get_backend(name).threaded else None,
             ranks=ranks if ranks is not None and get_backend(name).mpi else 1,
-            approximations=tuple(names_of(approximate)),
+            approximations=tuple(names_of(said.approximate)),
             options=options[name],
         )
         for name in names
     )
-    return ValidationRequest(
-        network=network,
-        simulation=simulation,
-        backends=chosen,
-        seeds=tuple(range(1, seeds + 1)),
-        margins=margins,
-        cue_angles=tuple(names_of([cue_angles or ""])),
-        ladder=ladder,
-    )
 
 
 def _rebuilt(
-    circuit: str, given: dict[str, Any], sets: list[str] | None, **options: str
+    circuit: str, given: dict[str, Any], sets: list[str] | None, **options: Any
 ) -> Network:
     """Build a circuit again with some of its options replaced."""
     return adjusted(*network_of(circuit, given | options), sets, {})[0]
 
 
-def _self_test(
-    declared: ValidationRequest,
-    out: Path,
-    mutants: str | None,
-    splits: int | None,
-    as_json: bool,
-    **how: Any,
-) -> int:
-    """Run the self-test, write and show its result; return its exit code."""
-    from netspec.sealed import write_text
-    from netspec.terminal import console, progress_bar
-    from netspec.validation import selftest
+def _room(jobs: int | None, memory: str | None) -> Room:
+    from netspec.validation.ensemble import Room
 
-    name = declared.network.name
-    chosen = None if mutants is None else [n for n in names_of([mutants]) if n != "none"]
-    with progress_bar(name, quiet=as_json) as progress:
-        result = selftest.self_test(
-            declared, out, mutants=chosen, splits=splits or selftest.SPLITS, progress=progress,
-            **how,
-        )  # fmt: skip
-    result["command"] = shlex.join(["netspec", *sys.argv[1:]])
-    file = out / f"{name}-{result['backend']}-selftest.json"
-    write_text(file, json.dumps(result, indent=1) + "\n")
-    if as_json:
-        print_json({**result, "file": str(file)})
-    else:
-        title = f"{name} on {result['backend']}, {result['seeds_a_side']} seeds a side"
-        console.print(title)
-        console.print(selftest.text(result), soft_wrap=True)
-        console.print(f"result: {file}", soft_wrap=True)
-    return int(result["exit_code"])
-
-
-def _margins(given: list[str] | None, statistics: str | None) -> Margins:
-    from netspec.validation.margins import Margins
-
-    declared = Margins().declare_text(",".join(given or []))
-    return declared.only(None if statistics is None else names_of([statistics]))
+    return Room(jobs, None if memory is None else _bytes(memory))
 
 
 def _bytes(text: str) -> int:
@@ -390,48 +306,60 @@ def _bytes(text: str) -> int:
     return int(size)
 
 
-def _tell(summary: Summary, data: Path | None, page: Path | None, as_json: bool) -> NoReturn:
-    """Print the verdict and where its files lie, and end with its exit code."""
-    from netspec.terminal import console
+def _judge(declared: ValidationRequest, out: Path, as_json: bool, **how: Any) -> None:
+    """Run what is not there yet, judge, write all files and show the verdict."""
+    from netspec.terminal import progress_bar
+    from netspec.validation import report, validating
+    from netspec.validation.summary import write_provenance
 
-    files = {"verdict": data, "report": page}
+    if len(declared.backends) < 2 and not validating.published(declared.network):
+        raise UsageError(
+            f"backends {', '.join(declared.names)}: expected two or more to compare; one is enough "
+            f"for a network with published values, {_published()}"
+        )
+    name = declared.network.name
+    with progress_bar(name, quiet=as_json) as progress:
+        done = validating.validate(declared, out, progress=progress, **how)
+    summary = done.summary
+    data = summary.write(out / f"{name}-validation.json")
+    write_provenance(out / f"{name}-validation-provenance.json", done.done)
+    runs = [entry.run for entry in done.done if entry.run is not None]
+    page = report.write(out / f"{name}-report.html", summary, runs)
+    tell(summary, data, page, as_json)
+
+
+def _published() -> str:
+    """Say which networks have published values: "the microcircuit at full scale"."""
+    return ", ".join(entry.what for circuit in usable() for entry in circuit.published) or "none"
+
+
+def _self_test(
+    declared: ValidationRequest,
+    out: Path,
+    mutants: str | None,
+    splits: int | None,
+    as_json: bool,
+    **how: Any,
+) -> int:
+    """Run the self-test, write and show its result; return its exit code."""
+    from netspec.terminal import console, progress_bar
+    from netspec.validation import selftest
+
+    name = declared.network.name
+    chosen = None if mutants is None else [n for n in names_of([mutants]) if n != "none"]
+    with progress_bar(name, quiet=as_json) as progress:
+        result = selftest.self_test(
+            declared, out, mutants=chosen, splits=splits or selftest.SPLITS, progress=progress,
+            **how,
+        )  # fmt: skip
+    command = shlex.join(["netspec", *sys.argv[1:]])
+    result = result.model_copy(update={"command": command})
+    file = result.write(out / f"{name}-{result.backend}-selftest.json")
     if as_json:
-        found = {name: str(path) for name, path in files.items() if path is not None}
-        print_json({**summary.model_dump(mode="json"), "files": found})
+        print_json({**result.to_dict(), "file": str(file)})
     else:
-        _show(summary)
-        for name, path in files.items():
-            if path is not None:
-                console.print(f"{name}: {path}", soft_wrap=True)
-    raise typer.Exit(summary.exit_code)
-
-
-def _show(summary: Summary) -> None:
-    """Print the verdict first, then what it rests on."""
-    from netspec.terminal import console, table
-    from netspec.validation import tables
-
-    name = summary.network.name
-    for entry in summary.comparisons:
-        if entry.verdict is not None:
-            title = f"{entry.other} against {entry.reference}: the worst population of each"
-            table(title, *tables.verdict_table(entry))
-    table(f"{name}: mean rate over seeds +- SD (1/s)", *tables.rate_table(summary))
-    if summary.ring is not None and summary.ring.trials:
-        table("Trials", *tables.trial_table(summary))
-    elif summary.ring is not None:
-        console.print(f"ring: {summary.ring.note}")
-    for run in summary.failures:
-        console.print(f"failed: {run.backend}, seed {run.seed}: {run.error}")
-    for entry in summary.comparisons:
-        for text in entry.notes:
-            console.print(f"note: {text}")
-        if entry.left_out:
-            console.print(f"undefined in all runs, left out: {', '.join(entry.left_out)}")
-    for text in tables.ladder_lines(summary):
-        console.print(text)
-    for entry in summary.comparisons:
-        console.print(tables.headline(entry))
-        needed = tables.seeds_needed(entry)
-        if needed is not None:
-            console.print(f"  {needed} seeds a side would be needed for the open ones")
+        title = f"{name} on {result.backend}, {result.seeds_a_side} seeds a side"
+        console.print(title)
+        console.print(result.text(), soft_wrap=True)
+        console.print(f"result: {file}", soft_wrap=True)
+    return result.exit_code

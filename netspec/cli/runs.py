@@ -10,10 +10,10 @@ import typer
 from netspec import serialization
 from netspec.audit import audit
 from netspec.backend import RunRequest, get_backend
+from netspec.cli.networks import CircuitOrFile, adjusted, circuit_command, network_of
 from netspec.cli.options import (
     Approximate,
     BackendOption,
-    CircuitOrFile,
     Connectivity,
     Dt,
     Duration,
@@ -26,10 +26,7 @@ from netspec.cli.options import (
     Threads,
     TimeLimit,
     Warmup,
-    adjusted,
     app,
-    circuit_command,
-    network_of,
     pairs,
     print_json,
     run_request,
@@ -62,7 +59,7 @@ def run(
     time_limit: TimeLimit = None,
     trials: Annotated[
         int | None,
-        typer.Option(min=1, help="Run so many, with seeds in a row and the cue all around a ring."),
+        typer.Option(min=1, help="Run so many, with seeds in a row; a cue is turned all around."),
     ] = None,
     batch: Annotated[
         int | None,

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from netspec.circuits import microcircuit
-from netspec.circuits.microcircuit import (
+from netspec.circuits.potjans_diesmann.builder import (
     FULL_SCALE_RATES,
     GENN_RATES,
     POPULATIONS,

@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import quad
 
 from netspec.circuits import Cue, working_memory
-from netspec.circuits.working_memory import VARIANTS
+from netspec.circuits.compte_ring.builder import VARIANTS
 from netspec.connectivity import RingKernel
 from netspec.errors import DescriptionError, UsageError
 from netspec.realisation import synapses

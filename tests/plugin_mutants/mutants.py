@@ -5,7 +5,6 @@ from __future__ import annotations
 from netspec.backend import Status
 from netspec.backends.brian2 import Brian2Backend
 from netspec.connectivity import Explicit
-from netspec.distributions import map_values
 
 
 class Forgets(Brian2Backend):
@@ -68,7 +67,7 @@ def _fewer(network, dt):
 def _resting(network, dt):
     def longer(population):
         given = population.parameters
-        t_ref = map_values(given["t_ref"], lambda value: value + dt)
+        t_ref = given["t_ref"].converted(lambda value: value + dt)
         return population.model_copy(update={"parameters": {**given, "t_ref": t_ref}})
 
     return _with_populations(network, [longer(population) for population in network.populations])
@@ -89,5 +88,5 @@ def _later(projection, dt):
         longer = tuple(value + dt for value in projection.rule.delay)
         rule = projection.rule.model_copy(update={"delay": longer})
         return projection.model_copy(update={"rule": rule})
-    delay = map_values(projection.delay, lambda value: value + dt)
+    delay = projection.delay.converted(lambda value: value + dt)
     return projection.model_copy(update={"delay": delay})

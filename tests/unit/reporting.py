@@ -5,7 +5,7 @@ from itertools import chain
 import numpy as np
 
 from netspec.circuits import Cue
-from netspec.circuits.microcircuit import FULL_SCALE_RATES, POPULATIONS, SIZES
+from netspec.circuits.potjans_diesmann.builder import FULL_SCALE_RATES, POPULATIONS, SIZES
 from netspec.recording import Recording
 from netspec.results import open_run, write_run
 from netspec.validation.margins import Margins

@@ -8,11 +8,14 @@ import pytest
 
 import netspec
 from netspec import CurrentInput, Network, Population, Recorder, circuits
+from netspec.errors import DescriptionError
 from netspec.results import circuit_of
 from netspec.serialization import canonical_json, from_json, from_toml, spec_hash, to_toml
 from netspec.validation.cues import cue_of, cue_of_run
 from netspec.validation.ensemble import published_rates
-from netspec.validation.mutants import MUTANTS, mutants_of
+from netspec.validation.mutants import mutants_of
+from netspec.validation.request import BackendRequest, ValidationRequest
+from netspec.validation.validating import validate
 
 PARAMETERS = {"C_m": 250.0, "V_reset": -65.0, "E_L": -65.0, "V_th": -50.0, "t_ref": 2.0}
 BUILT = {
@@ -45,12 +48,31 @@ def test_the_name_of_a_circuit_is_a_name_like_any_other(name, tmp_path):
     assert published_rates(two(name).circuit, {}) == {}
 
 
+def test_two_neurons_under_the_name_of_the_ring_are_judged_like_any_others(tmp_path):
+    found = {}
+    for name in ("working_memory", "two"):
+        request = ValidationRequest(
+            network=two(name),
+            simulation=netspec.Simulation(dt=0.1, warmup=50.0, duration=500.0),
+            backends=(BackendRequest(name="nest", threads=1), BackendRequest(name="brian2")),
+            seeds=(1, 2),
+        )
+        summary = validate(request, tmp_path).summary
+        assert (summary.ring, summary.published) == (None, {})
+        assert not any("Compte" in text for text in summary.cite)
+        found[name] = summary
+    assert found["working_memory"].statistics == found["two"].statistics
+    assert found["working_memory"].comparisons == found["two"].comparisons
+    with pytest.raises(DescriptionError, match=r"cue_angles: .*a ring with exactly one cue"):
+        ValidationRequest(**{**dict(request), "cue_angles": (0,)})
+
+
 @pytest.mark.parametrize("name", BUILT)
 def test_a_circuit_is_known_by_any_name(name):
     built = BUILT[name]()
     renamed = built.model_copy(update={"name": "mine"})
     assert renamed.circuit == name
-    assert mutants_of(renamed) == MUTANTS[name]
+    assert mutants_of(renamed) == circuits.circuit(name).mutants
 
 
 @pytest.mark.parametrize("name", BUILT)

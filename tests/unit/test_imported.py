@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netspec.errors import DescriptionError, UsageError
+from netspec.validation.cues import cue_of_run
 from netspec.validation.imported import import_spikes
 
 SIZES = {"E": 4, "I": 2, "quiet": 3}
@@ -261,11 +262,26 @@ def test_files_of_something_else(tmp_path, content, name):
         ({"cue": {"angle": 180}}, "cue"),  # no ring
         ({"name": "working_memory", "cue": {"angle": 180},
           "populations": [{"name": "E", "size": 9}]}, "cue"),  # no I
+        ({"name": "working_memory", "cue": {"angle": "7 mV"}}, "cue.angle"),
+        ({"circuit": "working_memory", "cue": 3}, "cue"),
+        ({"name": "working_memory", "circuit": "microcircuit", "cue": {}}, "cue"),
     ],
 )  # fmt: skip
 def test_faults_of_the_description_say_where(tmp_path, changes, where):
     (tmp_path / "spikes.txt").write_text(text(rows()))
     assert where in faults(describe(tmp_path, **changes))
+
+
+def test_spikes_of_a_circuit_have_a_name_of_their_own(tmp_path):
+    (tmp_path / "spikes.txt").write_text(text(rows()))
+    plain = import_spikes(describe(tmp_path))
+    assert "circuit" not in plain.manifest and "circuit" not in plain.manifest["info"]["imported"]
+    cue = {"angle": 90, "strength": "70 pA", "width": 180, "start": 1.2, "duration": 0.5}
+    ring = import_spikes(describe(tmp_path, circuit="working_memory", cue=cue))
+    assert (ring.manifest["name"], ring.manifest["circuit"]) == ("two", "working_memory")
+    assert ring.manifest["step_currents"][0]["neurons"] == [0, 1, 2]
+    assert ring.manifest["info"]["imported"]["cue"]["strength"] == 70.0
+    assert cue_of_run(ring).angle == 90
 
 
 def test_a_description_that_cannot_be_read(tmp_path):

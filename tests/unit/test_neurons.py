@@ -12,7 +12,8 @@ from netspec import Network, Population
 from netspec import expressions as ex
 from netspec.errors import DescriptionError
 from netspec.lowering import lower
-from netspec.neurons import LIBRARY, NeuronModel, iaf_cond_nmda, iaf_psc_exp
+from netspec.models import LIBRARY, iaf_cond_nmda, iaf_psc_exp
+from netspec.neurons import NeuronModel
 from netspec.serialization import network_from
 from netspec.testing.strategies import ADEX
 

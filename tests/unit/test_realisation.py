@@ -6,7 +6,6 @@ from hypothesis import given
 from scipy import stats
 
 from netspec import realisation as real
-from netspec.connectivity import expected_count
 from netspec.errors import DescriptionError
 from netspec.serialization import network_from
 from netspec.simulation import Simulation
@@ -62,7 +61,7 @@ def test_every_rule_keeps_its_promises(data):
         if rule.kind == "pairwise_bernoulli":
             assert len(np.unique(codes)) == len(s) <= n_pre * n_post
         else:
-            assert len(s) == expected_count(rule, n_pre, n_post, p.pre == p.post)
+            assert len(s) == rule.expected_count(n_pre, n_post, p.pre == p.post)
         if rule.kind == "fixed_indegree":
             assert np.all(np.bincount(s.post, minlength=n_post) == rule.indegree)
         if not getattr(rule, "allow_multapses", True):
@@ -129,7 +128,7 @@ def test_blocks_and_threads_do_not_change_what_is_promised(rule, small_blocks):
     assert np.all(np.diff(codes) >= 0)
     assert joined.nbytes <= 16 * len(joined)
     if rule["kind"] != "pairwise_bernoulli":
-        assert len(joined) == expected_count(built.projections[0].rule, 30, 20, False)
+        assert len(joined) == built.projections[0].rule.expected_count(30, 20, False)
     if not rule.get("allow_multapses", True):
         assert len(np.unique(codes)) == len(codes)
     weights = np.concatenate([block.weight for block in one])

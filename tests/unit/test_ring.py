@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from netspec.circuits.working_memory import Cue
+from netspec.circuits import Cue
+from netspec.circuits.compte_ring import measure as trials
+from netspec.circuits.compte_ring import ring
+from netspec.circuits.compte_ring.measure import Trial
 from netspec.errors import UsageError
 from netspec.results import SpikeData
-from netspec.validation import ring, trials
-from netspec.validation.trials import Trial
 
 DT = 0.5
 CUE = Cue(angle=350, strength=70, start=200, duration=200)

@@ -1,27 +1,39 @@
 """The self-test: mutants change what they say, splits raise no alarm, the matrix is right."""
 
+import itertools
 import json
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from netspec.circuits import microcircuit, working_memory
-from netspec.circuits.microcircuit import FULL_SCALE_RATES, GENN_RATES, POPULATIONS, SIZES
+from netspec.circuits import CIRCUITS, Circuit, microcircuit, working_memory
+from netspec.circuits.compte_ring.mutants import MUTANTS as WORKING_MEMORY
+from netspec.circuits.potjans_diesmann.builder import (
+    FULL_SCALE_RATES,
+    GENN_RATES,
+    POPULATIONS,
+    SIZES,
+)
+from netspec.circuits.potjans_diesmann.mutants import MUTANTS as MICROCIRCUIT
 from netspec.cli import app
 from netspec.errors import UsageError
 from netspec.network import Network, PoissonInput, Population, Recorder
 from netspec.serialization import canonical_json, to_toml
 from netspec.simulation import Simulation
 from netspec.validation import distances, mutants, selftest
-from netspec.validation.comparing import Measured
 from netspec.validation.margins import Margins
-from netspec.validation.mutants import MICROCIRCUIT, WORKING_MEMORY, Change, Mutant, mutants_of
+from netspec.validation.measuring import Measured, Reading
+from netspec.validation.mutants import Change, Mutant, mutants_of
 from netspec.validation.request import BackendRequest, ValidationRequest
+from netspec.validation.selftest_result import SelfTest
+from netspec.validation.statistics import PopulationMeasure
 
 BUILD = partial(microcircuit, "potjans2014", scale=0.02)
+SEEDS = itertools.count(1)
 COLUMN = {mutant.name: mutant for mutant in MICROCIRCUIT}
 RING = {mutant.name: mutant for mutant in WORKING_MEMORY}
 
@@ -193,17 +205,17 @@ def test_a_mutant_of_something_that_is_not_there():
 
 def synthetic(rng, rate=5.0, silent=0.1):
     """Return what is measured of a run of two populations: a side has one run a seed."""
-    statistics, samples = {}, {}
+    values, samples = {}, {}
     for population in ("E", "I"):
         typical = {"rate": rate, "log_sd_rate": 1.0, "silent_fraction": silent, "lv": 0.9,
                    "covariance": 1e-3, "synchrony": 2.0}  # fmt: skip
-        statistics[population] = {
-            name: value * (1 + 0.01 * rng.normal()) for name, value in typical.items()
-        }
+        for name, value in typical.items():
+            values[population, name] = value * (1 + 0.01 * rng.normal())
         scale = 1 + 0.01 * rng.normal()
-        samples[population, "W1_rate"] = scale * rng.gamma(4, rate / 4, 100)
-        samples[population, "W1_lv"] = scale * rng.normal(0.9, 0.2, 100)
-    return [Measured("nest", 1, None, statistics, samples, None)]
+        samples[population, "rate"] = scale * rng.gamma(4, rate / 4, 100)
+        samples[population, "lv"] = scale * rng.normal(0.9, 0.2, 100)
+    reading = Reading(PopulationMeasure(), values, samples)
+    return [Measured("nest", next(SEEDS), None, (reading,))]
 
 
 @pytest.fixture
@@ -217,10 +229,10 @@ def test_splits_of_equal_runs_raise_no_more_alarms_than_nominal():
     rng = np.random.default_rng(3)
     runs = [synthetic(rng) for _ in range(14)]
     found = selftest.splits_of(runs, 40, Margins())
-    assert found["share"] <= 0.05 and not found["too_many"]
-    assert found["statistics"]["rate"]["equivalent"] == 1
-    assert {name: sum(shares.values()) for name, shares in found["statistics"].items()} == (
-        pytest.approx(dict.fromkeys(found["statistics"], 1.0))
+    assert found.share <= 0.05 and not found.too_many
+    assert found.statistics["rate"]["equivalent"] == 1
+    assert {name: sum(shares.values()) for name, shares in found.statistics.items()} == (
+        pytest.approx(dict.fromkeys(found.statistics, 1.0))
     )
 
 
@@ -228,27 +240,27 @@ def test_splits_of_equal_runs_raise_no_more_alarms_than_nominal():
 def test_alarms_of_runs_that_are_no_equal_draws_are_too_many():
     rng = np.random.default_rng(3)
     low, high = ([synthetic(rng, rate) for _ in range(2)] for rate in (5.0, 9.0))
-    assert selftest.splits_of([*low, *high], 40, Margins())["too_many"]  # 2 of 6 splits part them
+    assert selftest.splits_of([*low, *high], 40, Margins()).too_many  # 2 of 6 splits part them
 
 
 def stronger(sides, factor):
     for (run,) in sides:
-        run.statistics["I"]["rate"] *= factor
+        run.readings[0].values["I", "rate"] *= factor
     return sides
 
 
 def test_the_row_of_a_mutant_names_what_caught_it():
     rng = np.random.default_rng(4)
     same, other = ([synthetic(rng) for _ in range(7)] for _ in range(2))
-    row = selftest._row(same, stronger(other, 1.2), Margins())
-    assert row["caught"] and row["closest"] is None
-    rate = row["statistics"]["rate"]
-    assert (rate["outcome"], rate["different"], rate["population"]) == ("different", ["I"], "I")
-    assert row["statistics"]["lv"]["outcome"] == "equivalent"
-    assert 0.01 < min(rate["detectable"]) <= max(rate["detectable"]) < 0.2
-    assert (row["by"]["population"], row["by"]["statistic"]) == ("I", "rate")
-    assert row["by"]["effect"] == pytest.approx(0.2, abs=0.02)
-    assert row["by"]["margin"] == 0.05
+    row = selftest.row_of(same, stronger(other, 1.2), Margins())
+    assert row.caught and row.closest is None
+    rate = row.statistics["rate"]
+    assert (rate.outcome, rate.different, rate.population) == ("different", ("I",), "I")
+    assert row.statistics["lv"].outcome == "equivalent"
+    assert 0.01 < min(rate.detectable) <= max(rate.detectable) < 0.2
+    assert (row.by.population, row.by.statistic) == ("I", "rate")
+    assert row.by.effect == pytest.approx(0.2, abs=0.02)
+    assert row.by.margin == 0.05
 
 
 def test_a_mutant_that_is_missed_says_what_would_catch_it():
@@ -256,27 +268,25 @@ def test_a_mutant_that_is_missed_says_what_would_catch_it():
     same, other = ([synthetic(rng) for _ in range(4)] for _ in range(2))
     for side in (same, other):  # rates scatter by a tenth
         for factor, (run,) in zip((0.9, 1, 1, 1.1), side, strict=True):
-            run.statistics["I"]["rate"] *= factor
-    row = selftest._row(same, stronger(other, 1.15), Margins())
-    closest = row["closest"]
-    assert not row["caught"] and row["by"] is None
-    assert (closest["population"], closest["statistic"]) == ("I", "rate")
-    assert 4 < closest["seeds_needed"] < 100
-    within = selftest._row(same, same, Margins())["closest"]
-    assert within["seeds_needed"] is None
+            run.readings[0].values["I", "rate"] *= factor
+    row = selftest.row_of(same, stronger(other, 1.15), Margins())
+    assert not row.caught and row.by is None
+    assert (row.closest.population, row.closest.statistic) == ("I", "rate")
+    assert 4 < row.closest.seeds_needed < 100
+    assert selftest.row_of(same, same, Margins()).closest.seeds_needed is None
 
 
 def test_the_smallest_weight_change_is_caught_as_all_larger_ones_are():
     def rows(*caught):
         return [
-            {"name": f"weights x {factor:g}", "caught": found}
+            SimpleNamespace(name=f"weights x {factor:g}", caught=found)
             for factor, found in zip(mutants.FACTORS, caught, strict=True)
         ]
 
-    assert selftest._smallest(rows(True, True, True)) == 1.02
-    assert selftest._smallest(rows(False, True, True)) == 1.05
-    assert selftest._smallest(rows(True, False, True)) == 1.1
-    assert selftest._smallest(rows(True, True, False)) is None
+    assert selftest.smallest(rows(True, True, True)) == 1.02
+    assert selftest.smallest(rows(False, True, True)) == 1.05
+    assert selftest.smallest(rows(True, False, True)) == 1.1
+    assert selftest.smallest(rows(True, True, False)) is None
 
 
 # -- runs -------------------------------------------------------------------------------------
@@ -309,7 +319,8 @@ def test_a_mutant_is_caught_and_nothing_is_run_twice(tmp_path, monkeypatch):
         # twice the window: the spread of rates over neurons shrinks by 1 / sqrt(2)
         Mutant("warm-up kept", "", keep_warmup=True),
     )
-    monkeypatch.setitem(mutants.MUTANTS, "driven", kinds)
+    own = Circuit(name="driven", build=driven, title="Noise", mutants=kinds)
+    monkeypatch.setattr(mutants, "known", {**CIRCUITS, "driven": own}.get)
     monkeypatch.chdir(tmp_path)
     network = driven().model_copy(update={"circuit": "driven"})  # mutants are known by circuit
     (tmp_path / "driven.toml").write_text(to_toml(network, Simulation(warmup=500, duration=500)))
@@ -334,8 +345,12 @@ def test_a_mutant_is_caught_and_nothing_is_run_twice(tmp_path, monkeypatch):
     assert json.loads(only_splits.stdout)["mutants"] == []
     assert json.loads(only_splits.stdout)["splits"] == found["splits"]
     assert runs == {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("*.h5")}
-    saved = json.loads((tmp_path / found["file"]).read_text())
+    text = (tmp_path / found["file"]).read_text()
+    saved = json.loads(text)
     assert saved["splits"] == found["splits"]
+    result = SelfTest.model_validate(saved)
+    result.write(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_text() == text
 
 
 def test_a_self_test_is_of_one_backend_and_two_seeds():

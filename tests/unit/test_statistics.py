@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netspec.circuits.compte_ring.measure import RING_STATISTICS
 from netspec.errors import UsageError
 from netspec.results import SpikeData
 from netspec.validation import statistics
-from netspec.validation.margins import DEFAULT_MARGINS, Margins
+from netspec.validation.margins import Margins, default_margins
 from netspec.validation.statistics import DISTRIBUTIONS, STATISTICS
-from netspec.validation.trials import RING_STATISTICS
 
 DT = 0.1
 
@@ -289,4 +289,4 @@ def test_the_registry_names_what_is_computed_and_the_page_shows_it():
 
 def test_margins_are_those_of_the_registry():
     registry = {s.name: s.margin for s in (*STATISTICS, *RING_STATISTICS) if s.primary}
-    assert Margins().statistics == registry == DEFAULT_MARGINS
+    assert Margins().statistics == registry == default_margins()

@@ -7,11 +7,13 @@ import pytest
 from netspec import Simulation, circuits
 from netspec.backend import RunRequest
 from netspec.circuits import Cue
+from netspec.circuits.compte_ring.measure import RING_STATISTICS
 from netspec.validation import trial_runs
 from netspec.validation.cues import around, cue_of
 
 OPTIONS = ["--option", "codegen=numpy"]
 RING = ["working_memory", "--backend", "brian2", "--size", "32", *OPTIONS]
+BIAS, RATE = ({s.name: s for s in RING_STATISTICS}[name] for name in ("bias", "rate_E"))
 SHORT = ["--warmup", "0", "--duration", "60"]
 
 
@@ -35,10 +37,10 @@ def test_seeds_are_in_a_row():
 
 
 def test_angles_have_a_circular_mean():
-    middle, spread = trial_runs._mean_and_sd("bias", [175.0, -175.0])
+    middle, spread = trial_runs._mean_and_sd(BIAS, [175.0, -175.0])
     assert middle % 360 == pytest.approx(180)
     assert spread == pytest.approx(50**0.5)
-    assert trial_runs._mean_and_sd("rate_E", [175.0, -175.0])[0] == 0
+    assert trial_runs._mean_and_sd(RATE, [175.0, -175.0])[0] == 0
 
 
 def test_trials_at_the_command_line(netspec, tmp_path):

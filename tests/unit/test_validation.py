@@ -9,6 +9,7 @@ import pytest
 
 import netspec
 from netspec.backend import RunRequest, get_backend
+from netspec.circuits.compte_ring.ring import bump
 from netspec.errors import BackendMissing
 from netspec.machine import free_memory
 from netspec.results import SpikeData
@@ -17,7 +18,6 @@ from netspec.validation import report, tables
 from netspec.validation.ensemble import Room, _Gate
 from netspec.validation.margins import Margins
 from netspec.validation.request import BackendRequest, ValidationRequest
-from netspec.validation.ring import bump
 from netspec.validation.statistics import mean_and_sd
 from netspec.validation.summary import load_summary, write_provenance
 from netspec.validation.validating import MATCHED, judge_runs, validate
@@ -154,7 +154,7 @@ def test_what_cannot_run_is_said_before_anything_runs(tmp_path):
 def most_at_once(room, threads=1, runs=6):
     """Return how many runs were under way together, and how many at most."""
     gate, count, seen, lock = _Gate(room, threading.Event()), [0], [], threading.Lock()
-    asked = RunRequest(network=NETWORK, backend="nest", threads=threads)
+    asked = get_backend("nest").plan(RunRequest(network=NETWORK, backend="nest", threads=threads))
 
     def pass_through():
         with gate.passed([asked]):

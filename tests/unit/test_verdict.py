@@ -1,15 +1,22 @@
 """The verdict as a whole: outcomes, one run, JSON, and its size and power on known spike trains."""
 
 import json
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from netspec.errors import UsageError
+from netspec.measure import Margin
+from netspec.validation.comparison import Outcome
+from netspec.validation.comparison_kinds import Prediction, read
+from netspec.validation.distances import compare_distributions
+from netspec.validation.equivalence import compare_values
 from netspec.validation.margins import Margins
 from netspec.validation.synthetic import gamma_renewal, local_variation, mean_rates
-from netspec.validation.verdict import Outcome, judge
+from netspec.validation.verdict import as_json, judge
 
 MARGINS = Margins()
 SPREAD = np.array([-1.0, -0.5, 0.0, 0.5, 1.0, 0.2, -0.2, 0.7])  # of eight seeds
@@ -204,3 +211,42 @@ def test_size_and_power_on_gamma_trains(repeats):
     assert (power[0] < predicted).all() and (predicted < power[1]).all()
     far = trials(rng, repeats // 3, 12, ratio=1.25, shape=1.4)
     assert (shares(far, Outcome.DIFFERENT) > 0.95).all()
+
+
+# -- kinds ------------------------------------------------------------------------------------
+
+MEANS = compare_values([1.0, 1.1, 1.2], [1.0, 1.2, 1.1], Margin(limit=0.05, scale="log"))
+SIGNED = compare_values([0.0, 0.1, -0.1], [0.1, 0.2, 0.0], Margin(limit=0.25, scale="ratio"))
+FEW = compare_values([1.0], [1.0, 1.1], Margin(limit=0.02, scale="absolute"))
+ONE = Prediction(Margin(limit=0.05, scale="log"), (4, 1), 1.5, (1.0, 3.0))
+OPEN = Prediction(Margin(limit=0.05, scale="log"), (2, 1), 1.5, (math.nan, math.nan))
+FAR = compare_distributions([[1.0, 2.0]] * 3, [[5.0, 6.0]] * 3, 1.25)
+NONE = compare_distributions([[1.0, 2.0]] * 2, [[5.0, 6.0]] * 3, 1.25)
+
+
+@pytest.mark.parametrize("found", [MEANS, SIGNED, FEW, ONE, OPEN, FAR, NONE])
+def test_a_comparison_is_read_from_json_by_its_kind_and_from_old_files_without_one(found):
+    data = json.loads(json.dumps(as_json(found), allow_nan=False))
+    assert data["kind"] == found.kind
+    again = read(data)
+    assert type(again) is type(found) and as_json(again) == as_json(found)
+    assert again.badness() == found.badness() or found.kind == "distribution"
+    assert again.cells(None) == found.cells(None)
+    del data["kind"]
+    assert type(read(data)) is type(found)
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(UsageError, match="did you mean 'means'"):
+        read({"kind": "mean"})
+
+
+def test_what_a_kind_says_of_itself():
+    assert (MEANS.designed, ONE.designed) == ((MEANS.power, MEANS.seeds_needed), None)
+    assert ONE.outcome(math.nan) == "consistent" and OPEN.outcome(math.nan) == "inconclusive"
+    assert ONE.bar().point == pytest.approx(-0.5) and ONE.share() == pytest.approx(0.5)
+    assert replace(ONE, interval=(1.5, 1.5)).outcome(math.nan) == "consistent"
+    assert FAR.ratio == math.inf and FAR.cells(None)[0] == "-"
+    low, high = MEANS.bar().margin
+    assert (low, high) == (pytest.approx(-100 / 21), pytest.approx(5))
+    assert SIGNED.exceeded == (SIGNED.margin if SIGNED.exceeds else None)

@@ -17,6 +17,7 @@ from netspec.connectivity import Explicit, UniformKernel
 from netspec.errors import UnsupportedError
 from netspec.expressions import evaluate
 from netspec.network import (
+    PIECES,
     ContinuousProjection,
     Network,
     PoissonInput,
@@ -70,7 +71,7 @@ def _population(network: Network, kind: str, name: str, size: int = 1) -> Popula
     """
     own, model = network.population(kind), network.model_of(kind)
     parameters, start = (
-        {key: dist.Constant(value=dist.typical(value)) for key, value in drawn.items()}
+        {key: dist.Constant(value=value.typical()) for key, value in drawn.items()}
         for drawn in (own.parameters, own.initial)
     )
     middle = Population(name=name, size=size, model=model, parameters=parameters, initial=start)
@@ -159,7 +160,7 @@ def _weight(projection: Projection) -> float:
     rule = projection.rule
     if isinstance(rule, Explicit) and rule.weight:
         return float(rule.weight[0])
-    return float(dist.typical(projection.weight))
+    return float(projection.weight.typical())
 
 
 def neurons(network: Network, model: str, dt: float) -> Network:
@@ -224,8 +225,8 @@ def _delays(projection: Projection, simulation: Simulation) -> tuple[int, ...]:
         return tuple(sorted({simulation.steps(d, 1) for d in (min(rule.delay), max(rule.delay))}))
     if drawn is None:
         return (1,)
-    middle = simulation.steps(dist.typical(drawn), 1)
-    return (middle,) if dist.fixed(drawn) is not None else tuple(sorted({1, middle, 2 * middle}))
+    middle = simulation.steps(drawn.typical(), 1)
+    return (middle,) if drawn.fixed() is not None else tuple(sorted({1, middle, 2 * middle}))
 
 
 def pairs(network: Network, model: str, simulation: Simulation) -> Pairs:
@@ -319,8 +320,8 @@ def replay(network: Network, simulation: Simulation, seed: int) -> Network:
                        receptor=poisson.receptor, weight=poisson.weight, times=times,
                        neurons=np.repeat(targets.ravel(), counts.ravel()))
         )  # fmt: skip
-    kept = ("projections", "continuous_projections", "current_inputs", "step_currents")
-    pieces: dict[str, object] = {name: getattr(network, name) for name in kept}
+    others = PIECES.keys() - {"populations", "poisson_inputs", "recorders"}
+    pieces: dict[str, object] = {name: getattr(network, name) for name in others}
     pieces["spike_inputs"] = (*network.spike_inputs, *given)
     pieces["models"] = network.models
     return _network(network, "L3", list(network.populations), **pieces)

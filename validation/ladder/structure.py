@@ -132,10 +132,10 @@ def _sizes(network: Network, projection: Projection) -> tuple[int, int]:
 
 
 def _count_deviation(count: int, network: Network, projection: Projection) -> float:
-    n_pre, n_post = _sizes(network, projection)
-    same = projection.pre == projection.post and not projection.rule.allow_autapses  # type: ignore[union-attr]
-    pairs, p = n_pre * n_post - (n_pre if same else 0), projection.rule.p  # type: ignore[union-attr]
-    return float(abs(count - pairs * p) / max(np.sqrt(pairs * p * (1 - p)), 1e-9))
+    p = projection.rule.p  # type: ignore[union-attr]
+    same = projection.pre == projection.post
+    mean = projection.rule.expected_count(*_sizes(network, projection), same)
+    return float(abs(count - mean) / max(np.sqrt(mean * (1 - p)), 1e-9))
 
 
 def _degree_deviations(synapses: Synapses, network: Network, projection: Projection) -> list[float]:

@@ -9,7 +9,6 @@ import pytest
 
 from netspec import Projection, Simulation, realisation
 from netspec.circuits import microcircuit
-from netspec.connectivity import expected_count
 from netspec.distributions import Constant
 from netspec.realisation_file import FORMAT, write_realisation
 from netspec.sealed import verify
@@ -195,7 +194,7 @@ def test_native_counts_and_degrees_follow_the_rule(read, projection):
     run = read("native")
     pre, post, _, _ = synapses(run, projection)
     assert run.manifest["synapses"][projection] == len(pre)
-    expected = expected_count(DESCRIBED[projection].rule, SIZE, SIZE, recurrent)
+    expected = DESCRIBED[projection].rule.expected_count(SIZE, SIZE, recurrent)
     outdegree, indegree = (np.bincount(side, minlength=SIZE) for side in (pre, post))
     assert len(outdegree) == len(indegree) == SIZE
     if rule["kind"] == "pairwise_bernoulli":

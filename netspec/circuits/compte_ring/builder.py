@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
+from netspec.circuits.compte_ring.cue import Cue
 from netspec.connectivity import AllToAll, RingKernel, UniformKernel
 from netspec.distributions import Constant, Uniform
 from netspec.errors import UsageError, unknown
-from netspec.fields import Described, Milliseconds, in_unit
 from netspec.network import (
     ContinuousProjection,
     Network,
@@ -25,7 +24,6 @@ from netspec.network import (
     Population,
     Projection,
     Recorder,
-    StepCurrent,
 )
 
 REFERENCE_SIZE = 2048  # excitatory neurons for which the conductances are given
@@ -109,42 +107,6 @@ VARIANTS = {
         external_rate=1.8,
     ),
 }
-
-
-class Cue(Described):
-    """A current into the neurons around one angle, for some time: a cue or a distractor.
-
-    Attributes
-    ----------
-    angle, width : float
-        Degrees. Both ends of the width are included.
-    strength : float
-        pA.
-    start, duration : float
-        ms, from the start of the warm-up.
-    """
-
-    angle: Annotated[float, in_unit("deg", -360, 360)] = 180.0
-    strength: Annotated[float, in_unit("pA")] = 70.0
-    width: Annotated[float, in_unit("deg", 0, 360)] = 40.0
-    start: Milliseconds = 100.0
-    duration: Milliseconds = 200.0
-
-    def neurons(self, size: int) -> tuple[int, ...]:
-        """Return the neurons that the current reaches, in [ND]'s rounding."""
-        centre = round(size / 360 * self.angle)
-        half = round(size / 360 * self.width / 2)
-        return tuple(sorted({i % size for i in range(centre - half, centre + half + 1)}))
-
-    def current(self, name: str, size: int) -> StepCurrent:
-        """Return the cue as a current into the population E of `size` neurons."""
-        return StepCurrent(
-            name=name,
-            target="E",
-            times=(self.start, self.start + self.duration),
-            amplitudes=(self.strength, 0.0),
-            neurons=self.neurons(size),
-        )
 
 
 def working_memory(

@@ -1,4 +1,4 @@
-"""Trials of spatial working memory: one run each, a seed and a cue.
+"""The measure of spatial working memory: a run with one cue is a trial of a ring.
 
 Trials of one seed are not independent, so a `Trial` keeps its seed, and `per_seed` gives one value
 for each. Definitions and their reasons: ``docs/statistics.md``.
@@ -7,20 +7,29 @@ for each. Definitions and their reasons: ``docs/statistics.md``.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.circuits.working_memory import Cue
+from netspec.circuits.compte_ring.cue import Cue
+from netspec.circuits.compte_ring.ring import FLANK, bump, decode, diffusion, profile
+from netspec.circuits.compte_ring.trials import RingTrials
 from netspec.errors import UsageError, unknown
+from netspec.measure import (
+    Activity,
+    Measure,
+    Statistic,
+    Values,
+    circular_mean,
+    margin,
+    within,
+)
 from netspec.results import SpikeData
-from netspec.validation.definitions import Statistic, margin
-from netspec.validation.ring import FLANK, bump, decode, diffusion, profile
-from netspec.validation.statistics import within
 
+DESIGN = RingTrials()
 FORMATION = (250.0, 500.0)  # ms after the cue, when its own trace (NMDA, 100 ms) has gone
 
 RING_STATISTICS = (
@@ -37,7 +46,7 @@ RING_STATISTICS = (
     Statistic("rate_E", "1/s", "rate of E in the window of formation", margin("5 %", "log")),
     Statistic("rate_I", "1/s", "rate of I in the window of formation", margin("5 %", "log")),
     Statistic(
-        "bias", "deg", "circular mean of angle - cue", margin("2", "absolute"), circular=True
+        "bias", "deg", "circular mean of angle - cue", margin("2", "absolute"), average="circular"
     ),
     Statistic("peak", "1/s", "largest rate of the smoothed profile", margin("5 %", "log")),
     Statistic("width", "deg", "full width of the profile at half height", margin("5 %", "log")),
@@ -118,12 +127,13 @@ def trial(excitatory: SpikeData, inhibitory: SpikeData, cue: Cue, seed: int) -> 
         If the window ends before the window of formation does.
     """
     dt, end = excitatory.dt, excitatory.end
-    after = cue.start + cue.duration
-    start, first, last = (round(t / dt) for t in (cue.start, *(after + t for t in FORMATION)))
+    start = round(cue.start / dt)
+    first, last = _formation_window(cue, dt)
     if last > end:
         raise UsageError(
-            f"the run ends at {end * dt:g} ms, the cue at {after:g} ms; allowed: {FORMATION[1]:g} "
-            "ms or more between them. Whether a bump formed is judged there: prolong the run"
+            f"the run ends at {end * dt:g} ms, the cue at {cue.start + cue.duration:g} ms; "
+            f"allowed: {FORMATION[1]:g} ms or more between them. Whether a bump formed is judged "
+            "there: prolong the run"
         )
     rest_E, rest_I = (within(s, s.begin, max(s.begin, start)) for s in (excitatory, inhibitory))
     formation = bump(within(excitatory, first, last))
@@ -140,6 +150,12 @@ def trial(excitatory: SpikeData, inhibitory: SpikeData, cue: Cue, seed: int) -> 
         rate_I=_rate(within(inhibitory, first, last)),
     )
     return replace(found, **_memory(within(excitatory, first, end), cue.angle)) if formed else found
+
+
+def _formation_window(cue: Cue, dt: float) -> tuple[int, int]:
+    """Return the window of formation in steps: begin < step <= end."""
+    first, last = (round((cue.start + cue.duration + t) / dt) for t in FORMATION)
+    return first, last
 
 
 def _memory(spikes: SpikeData, cue_angle: float) -> dict[str, Any]:
@@ -177,14 +193,10 @@ def per_seed(trials: Sequence[Trial], statistic: str) -> dict[int, float]:
     known = {s.name: s for s in RING_STATISTICS}
     if statistic not in known:
         raise UsageError(unknown("statistic of the ring", statistic, known))
-    mean = circular_mean if known[statistic].circular else _mean
     values: dict[int, list[float]] = {}
     for entry in trials:
-        value = getattr(entry, statistic)
-        own = values.setdefault(entry.seed, [])
-        if value is not None and not math.isnan(value):
-            own.append(float(value))
-    return {seed: mean(np.array(own)) for seed, own in values.items()}
+        values.setdefault(entry.seed, []).append(_number(getattr(entry, statistic)))
+    return {seed: known[statistic].averaged(own) for seed, own in values.items()}
 
 
 @dataclass(frozen=True)
@@ -247,12 +259,46 @@ def _rate(spikes: SpikeData) -> float:
     return spikes.rate() if spikes.size and spikes.duration > 0 else math.nan
 
 
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean()) if len(values) else math.nan
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
 
 
-def circular_mean(degrees: NDArray[np.float64]) -> float:
-    """Return the circular mean in degrees, above -180 to 180."""
-    from scipy.stats import circmean
+class RingMeasure(Measure):
+    """The ring's trials: runs with one cue, and 500 ms or more after its end."""
 
-    return float(circmean(degrees, high=180, low=-180)) if len(degrees) else math.nan
+    name = "ring"
+    statistics = RING_STATISTICS
+    replaces = ("populations",)  # their means over a run mix rest, cue and memory
+
+    def applies(self, run: Activity) -> bool:
+        """Return whether the run is a trial that lasts until a bump can be judged."""
+        cue = DESIGN.cue_given(run.manifest)
+        manifest = run.manifest
+        if cue is None:
+            return False
+        last = _formation_window(cue, manifest["simulation"]["dt"])[1]
+        return last <= int(manifest["total_steps"])
+
+    def values(self, run: Activity) -> Values:
+        """Return the trial's statistics, of the group ``ring``."""
+        found = self._trial(run)
+        return {(self.name, s.name): _number(getattr(found, s.name)) for s in self.statistics}
+
+    def condition(self, run: Activity) -> float:
+        """Return the cue's angle in degrees."""
+        return self._trial(run).cue_angle
+
+    def record(self, run: Activity) -> Mapping[str, Any]:
+        """Return the fields of the `Trial`, and whether the bump survived."""
+        found = self._trial(run)
+        return asdict(found) | {"survived": found.survived}
+
+    def _trial(self, run: Activity) -> Trial:
+        def compute() -> Trial:
+            cue = DESIGN.cue_given(run.manifest)
+            if cue is None:
+                raise UsageError(f"{run.run.file}: no trial of a ring with exactly one cue")
+            seed = run.manifest["seed"]
+            return trial(run.spikes("E"), run.spikes("I"), cue, 0 if seed is None else int(seed))
+
+        return run.once(type(self), compute)

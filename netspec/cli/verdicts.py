@@ -1,0 +1,78 @@
+"""What the judging commands have in common: margins declared, and a verdict shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from netspec.cli.options import names_of, print_json
+
+if TYPE_CHECKING:  # validation brings SciPy, which `netspec list` does without
+    from netspec.validation.margins import Margins
+    from netspec.validation.summary import Summary
+
+MarginOption = Annotated[
+    list[str] | None,
+    typer.Option("--margin", help="NAME=VALUE, such as rate=5% or lv=0.02. Repeat, or use commas."),
+]
+StatisticOption = Annotated[
+    str | None,
+    typer.Option("--statistics", help="Those to judge, with commas (W1: distributions); all."),
+]
+
+
+def margins_of(given: list[str] | None, statistics: str | None) -> Margins:
+    """Return the margins that ``--margin`` and ``--statistics`` declare."""
+    from netspec.validation.margins import Margins
+
+    declared = Margins().declare_text(",".join(given or []))
+    return declared.only(None if statistics is None else names_of([statistics]))
+
+
+def tell(summary: Summary, data: Path | None, page: Path | None, as_json: bool) -> NoReturn:
+    """Print the verdict and where its files lie, and end with its exit code."""
+    from netspec.terminal import console
+
+    files = {"verdict": data, "report": page}
+    if as_json:
+        found = {name: str(path) for name, path in files.items() if path is not None}
+        print_json({**summary.model_dump(mode="json"), "files": found})
+    else:
+        _show(summary)
+        for name, path in files.items():
+            if path is not None:
+                console.print(f"{name}: {path}", soft_wrap=True)
+    raise typer.Exit(summary.exit_code)
+
+
+def _show(summary: Summary) -> None:
+    """Print the verdict first, then what it rests on."""
+    from netspec.terminal import console, table
+    from netspec.validation import tables
+
+    name = summary.network.name
+    for entry in summary.comparisons:
+        if entry.verdict is not None:
+            title = f"{entry.other} against {entry.reference}: the worst population of each"
+            table(title, *tables.verdict_table(entry))
+    table(f"{name}: mean rate over seeds +- SD (1/s)", *tables.rate_table(summary))
+    if summary.ring is not None and summary.ring.trials:
+        table("Trials", *tables.trial_table(summary))
+    elif summary.ring is not None:
+        console.print(f"ring: {summary.ring.note}")
+    for run in summary.failures:
+        console.print(f"failed: {run.backend}, seed {run.seed}: {run.error}")
+    for entry in summary.comparisons:
+        for text in entry.notes:
+            console.print(f"note: {text}")
+        if entry.left_out:
+            console.print(f"undefined in all runs, left out: {', '.join(entry.left_out)}")
+    for text in tables.ladder_lines(summary):
+        console.print(text)
+    for entry in summary.comparisons:
+        console.print(tables.headline(entry))
+        needed = tables.seeds_needed(entry)
+        if needed is not None:
+            console.print(f"  {needed} seeds a side would be needed for the open ones")
