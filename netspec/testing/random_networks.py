@@ -70,7 +70,7 @@ def batch(number: int, size: int, backend: str, declared: BackendTest) -> Batch:
     """Return a batch; the same for the same number, size and adapter."""
     random = np.random.default_rng([number, size])
     dt = float(random.choice([0.02, 0.1, 0.1, 0.25, 1.0]))
-    split = int(random.choice([0, 1, random.integers(1, STEPS)]))
+    split = int(random.choice(np.array([0, 1, random.integers(1, STEPS)])))
     simulation = Simulation(dt=dt, warmup=split * dt, duration=(STEPS - split) * dt)
     how: Data = {"connectivity": str(random.choice(["shared", "shared", "native"]))}
     how["options"] = {}
