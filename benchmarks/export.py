@@ -17,10 +17,10 @@ import numpy as np
 
 import netspec
 from netspec.circuits.potjans_diesmann.builder import FULL_SCALE_RATES, POPULATIONS, SIZES
-from netspec.recording import Recording
-from netspec.results import open_run, write_run
-from netspec.validation.content import content_of, differences
-from netspec.validation.export import FORMATS
+from netspec.execute.recording import Recording
+from netspec.execute.results import open_run, write_run
+from netspec.validation.exchange.export import FORMATS
+from netspec.validation.exchange.recordings import content_of, differences
 
 STEPS = 125_000  # of 0.1 ms: 3.1 million spikes at the published rates
 

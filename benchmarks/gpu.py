@@ -90,7 +90,7 @@ def variants(options: argparse.Namespace) -> dict[str, common.Result]:
 def request_of(settings: common.Result) -> Any:
     """Return the request that a variant is."""
     import netspec
-    from netspec.backend import RunRequest
+    from netspec.execute.contract import RunRequest
 
     scale = settings["scale"]
     network = netspec.circuits.microcircuit(
@@ -131,11 +131,11 @@ def enlarged(network: Any, factor: float) -> Any:
 
 def measure(settings: common.Result) -> common.Result:
     """Compile, or run one variant, in this process."""
-    from netspec.backend import get_backend
     from netspec.backends.genn.building import GennBuilding
     from netspec.backends.genn.compiling import compiled
-    from netspec.execution import Execution
-    from netspec.running import planned
+    from netspec.execute.contract import get_backend
+    from netspec.execute.execution import Execution
+    from netspec.execute.running import planned
 
     request, backend = request_of(settings), get_backend("genn")
     plan = planned(request)
@@ -319,8 +319,8 @@ def show(found: common.Result) -> None:
 
 def grow(options: argparse.Namespace) -> list[common.Result]:
     """Run growing networks until memory or time is short; estimate and measurement side by side."""
-    from netspec.backend import get_backend
     from netspec.backends.genn.adapter import free_memory_mib
+    from netspec.execute.contract import get_backend
 
     free, rows = free_memory_mib(options.device == "cuda"), []
     best = CHOSEN[options.device] | {"shards": "auto"}
@@ -353,7 +353,7 @@ def grow(options: argparse.Namespace) -> list[common.Result]:
 
 def check_device(device: str) -> None:
     """Stop before anything is measured if the device is not there."""
-    from netspec.backend import get_backend
+    from netspec.execute.contract import get_backend
 
     if device not in get_backend("genn").details()["devices"]:
         raise SystemExit(f"this PyGeNN was built without {device}, see netspec doctor")

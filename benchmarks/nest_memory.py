@@ -17,7 +17,7 @@ from pathlib import Path
 import common
 
 import netspec
-from netspec.backend import RunRequest, get_backend
+from netspec.execute.contract import RunRequest, get_backend
 
 SIMULATION = netspec.Simulation(dt=0.1, warmup=0.0, duration=20.0, seed=1)
 

@@ -20,7 +20,7 @@ from typing import Any
 import common
 
 import netspec
-from netspec.backend import RunRequest, get_backend
+from netspec.execute.contract import RunRequest, get_backend
 
 Point = tuple[float, int, int]  # scale, ranks, threads
 

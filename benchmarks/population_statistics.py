@@ -18,7 +18,7 @@ import common
 import numpy as np
 
 from netspec.circuits.potjans_diesmann.builder import FULL_SCALE_RATES, POPULATIONS, SIZES
-from netspec.results import SpikeData
+from netspec.execute.results import SpikeData
 
 DT = 0.1
 SPREAD = 0.8  # SD of the logarithm of rates across neurons
@@ -46,7 +46,7 @@ def measure(settings: common.Result) -> common.Result:
 
 
 def full(settings: common.Result) -> common.Result:
-    from netspec.validation import statistics
+    from netspec.validation.measure import statistics
 
     runs = [draw(size, rate, settings) for size, rate in zip(SIZES, FULL_SCALE_RATES, strict=True)]
     before = common.peak_memory_mib()
@@ -65,7 +65,7 @@ def full(settings: common.Result) -> common.Result:
 
 
 def ours(spikes: SpikeData) -> common.Result:
-    from netspec.validation import statistics
+    from netspec.validation.measure import statistics
 
     started = time.perf_counter()
     found = statistics.population_statistics(spikes)
@@ -81,7 +81,7 @@ def elephant(spikes: SpikeData) -> common.Result:
     from elephant.spike_train_correlation import correlation_coefficient, covariance
     from elephant.statistics import cv, fanofactor, lv, mean_firing_rate
 
-    from netspec.validation.statistics import COVARIANCE_BIN, SYNCHRONY_BIN
+    from netspec.validation.measure.statistics import COVARIANCE_BIN, SYNCHRONY_BIN
 
     warnings.simplefilter("ignore")  # of silent trains
     stop = spikes.end * DT

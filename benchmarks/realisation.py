@@ -24,9 +24,9 @@ from pathlib import Path
 import common
 
 import netspec
-from netspec import realisation
-from netspec.realisation import Synapses
-from netspec.realisation_file import Realisation, reference, write_realisation
+from netspec.realise import drawing
+from netspec.realise.drawing import Synapses
+from netspec.realise.file import Realisation, reference, write_realisation
 
 WAYS = ("blocks", "whole", "row lengths", "write", "read")
 
@@ -42,7 +42,7 @@ def measure(settings: common.Result) -> common.Result:
         count = sum(write_realisation(file, network, simulation).values())
         result = {"synapses": count, "file size (MiB)": file.stat().st_size / 2**20}
     elif way == "row lengths":
-        drawn = (realisation.row_lengths(network, p, simulation) for p in network.projections)
+        drawn = (drawing.row_lengths(network, p, simulation) for p in network.projections)
         result = {"synapses": sum(int(lengths.sum()) for lengths in drawn)}
     elif way == "read":
         found = Realisation(reference(file, network, simulation), network)
@@ -50,7 +50,7 @@ def measure(settings: common.Result) -> common.Result:
         started = time.perf_counter()
         result = held(block for p in network.projections for block in found.synapse_blocks(p))
     else:
-        draw = realisation.synapse_blocks if way == "blocks" else whole
+        draw = drawing.synapse_blocks if way == "blocks" else whole
         result = held(b for p in network.projections for b in draw(network, p, simulation))
     seconds[way] = time.perf_counter() - started
     # of all threads; says more than the wall time on a machine that others use too
@@ -59,7 +59,7 @@ def measure(settings: common.Result) -> common.Result:
 
 def whole(*projection: object) -> Iterator[Synapses]:
     """Yield a projection in one piece."""
-    yield realisation.synapses(*projection)  # type: ignore[arg-type]
+    yield drawing.synapses(*projection)  # type: ignore[arg-type]
 
 
 def held(blocks: Iterable[Synapses]) -> common.Result:

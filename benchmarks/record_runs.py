@@ -14,7 +14,7 @@ import common
 
 import netspec
 from netspec.circuits.compte_ring.ring import bump
-from netspec.results import circuit_of
+from netspec.execute.results import circuit_of
 
 KEPT = ("description", "spec_hash", "backend", "seed", "simulation", "connectivity", "threads",
         "options", "approximations", "versions", "info", "seconds", "peak_memory_mib",

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import common
 
 if TYPE_CHECKING:  # the interpreter of a reference need not have netspec
-    from netspec.results import Run
-    from netspec.validation.margins import Margins
-    from netspec.validation.summary import Summary
+    from netspec.execute.results import Run
+    from netspec.validation.campaign.summary import Summary
+    from netspec.validation.judge.margins import Margins
 
 
 def judged(summary: Summary) -> common.Result:
@@ -65,9 +65,9 @@ def counts(verdict: common.Result) -> str:
 
 def against_itself(runs: list[Run], margins: Margins, number: int) -> common.Result:
     """Judge the first half of some runs against the second, and random halves."""
-    from netspec.validation.measuring import measure
-    from netspec.validation.selftest import splits_of
-    from netspec.validation.validating import judge_existing
+    from netspec.validation.campaign.selftest import splits_of
+    from netspec.validation.campaign.validating import judge_existing
+    from netspec.validation.measure.catalogue import measure
 
     half, backend = len(runs) // 2, str(runs[0].manifest["backend"])
     sides = {f"{backend}, first half": runs[:half], f"{backend}, second half": runs[half:]}
@@ -79,7 +79,7 @@ def against_itself(runs: list[Run], margins: Margins, number: int) -> common.Res
 
 def against_published(runs: list[Run], margins: Margins) -> common.Result:
     """Judge runs at full scale by the published rates."""
-    from netspec.validation.validating import judge_existing
+    from netspec.validation.campaign.validating import judge_existing
 
     backend = str(runs[0].manifest["backend"])
     return judged(judge_existing({backend: runs}, [backend], margins))
@@ -87,8 +87,8 @@ def against_published(runs: list[Run], margins: Margins) -> common.Result:
 
 def main() -> None:
     """Judge, print and write the point."""
-    from netspec.validation.existing import judge_sides, load_runs, load_sides
-    from netspec.validation.margins import Margins
+    from netspec.validation.campaign.from_files import judge_sides, load_runs, load_sides
+    from netspec.validation.judge.margins import Margins
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument

@@ -30,7 +30,7 @@ import record_verdict
 import ring_brian2
 
 if TYPE_CHECKING:  # the reference's interpreter need not have netspec
-    from netspec.network import Network
+    from netspec.describe.network import Network
 
 RING_SIZE = 1024
 SIDES = ("reference", "ours")
@@ -231,8 +231,8 @@ def theirs(settings: common.Result, python: str, out: Path) -> common.Result:
 def ours(settings: common.Result, seeds: range, jobs: int, out: Path) -> list[common.Result]:
     """Run our variant for all seeds, unless the results are there."""
     import netspec
-    from netspec.validation.ensemble import Room, run_all
-    from netspec.validation.request import BackendRequest, ValidationRequest
+    from netspec.validation.campaign.ensemble import Room, run_all
+    from netspec.validation.campaign.request import BackendRequest, ValidationRequest
 
     chosen = REFERENCES[settings["reference"]]
     request = ValidationRequest(
@@ -326,8 +326,8 @@ def main() -> None:
     if options.child:
         common.answer_child(options.child, reference)
         return
-    from netspec.validation.existing import compare_existing
-    from netspec.validation.margins import Margins
+    from netspec.validation.campaign.from_files import compare_existing
+    from netspec.validation.judge.margins import Margins
 
     machine, settings = common.machine(), settings_of(options)
     folders, runs = run_both(options, settings)

@@ -29,8 +29,8 @@ BRIAN2, PACKAGE = "Brian2, netspec", "Brian2, neurodynex"
 def measure(settings: common.Result) -> common.Result:
     """Run one batch, in this process and the one that netspec starts."""
     import netspec
-    from netspec.backend import RunRequest
-    from netspec.validation import trial_runs
+    from netspec.execute.contract import RunRequest
+    from netspec.validation.campaign import trial_runs
 
     backend, number = settings["backend"], settings["batch"]
     network = netspec.circuits.working_memory(

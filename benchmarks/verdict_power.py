@@ -18,14 +18,14 @@ import numpy as np
 from scipy import stats
 from scipy.optimize import brentq
 
-from netspec.validation import distances
-from netspec.validation.comparison import Outcome
-from netspec.validation.distances import compare_distributions
-from netspec.validation.equivalence import compare_values
-from netspec.validation.margins import Margin, Margins
-from netspec.validation.statistics import STATISTICS
-from netspec.validation.synthetic import gamma_renewal, local_variation, mean_rates
-from netspec.validation.verdict import judge
+from netspec.validation.judge import distances
+from netspec.validation.judge.comparison import Outcome
+from netspec.validation.judge.distances import compare_distributions
+from netspec.validation.judge.equivalence import compare_values
+from netspec.validation.judge.margins import Margin, Margins
+from netspec.validation.judge.synthetic import gamma_renewal, local_variation, mean_rates
+from netspec.validation.judge.verdict import judge
+from netspec.validation.measure.statistics import STATISTICS
 
 SEEDS = (3, 5, 10, 20)
 MARGINS = Margins().declare_text("rate=5%,lv=0.06")

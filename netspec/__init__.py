@@ -12,12 +12,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from netspec.release import __version__
 
 if TYPE_CHECKING:
     from netspec import circuits, connectivity, distributions
-    from netspec.errors import NetspecError, NetspecWarning
-    from netspec.network import (
+    from netspec.describe.network import (
         ContinuousProjection,
         CurrentInput,
         Network,
@@ -28,11 +27,12 @@ if TYPE_CHECKING:
         SpikeInput,
         StepCurrent,
     )
-    from netspec.neurons import NeuronModel, Parameter
-    from netspec.results import Run, SpikeData, open_run
-    from netspec.running import run
-    from netspec.serialization import json_schema, load, load_with_simulation, spec_hash
-    from netspec.simulation import Simulation
+    from netspec.describe.neurons import NeuronModel, Parameter
+    from netspec.describe.serialization import json_schema, load, load_with_simulation, spec_hash
+    from netspec.describe.simulation import Simulation
+    from netspec.errors import NetspecError, NetspecWarning
+    from netspec.execute.results import Run, SpikeData, open_run
+    from netspec.execute.running import run
 
 __all__ = [
     "ContinuousProjection",
@@ -67,15 +67,15 @@ __all__ = [
 # for the sake of `netspec.testing`, and must not pay for NumPy and pydantic.
 _MODULES = {
     "errors": ("NetspecError", "NetspecWarning"),
-    "network": (
+    "describe.network": (
         "ContinuousProjection", "CurrentInput", "Network", "PoissonInput", "Population",
         "Projection", "Recorder", "SpikeInput", "StepCurrent",
     ),
-    "neurons": ("NeuronModel", "Parameter"),
-    "results": ("Run", "SpikeData", "open_run"),
-    "running": ("run",),
-    "serialization": ("json_schema", "load", "load_with_simulation", "spec_hash"),
-    "simulation": ("Simulation",),
+    "describe.neurons": ("NeuronModel", "Parameter"),
+    "execute.results": ("Run", "SpikeData", "open_run"),
+    "execute.running": ("run",),
+    "describe.serialization": ("json_schema", "load", "load_with_simulation", "spec_hash"),
+    "describe.simulation": ("Simulation",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -18,7 +18,7 @@ class NetspecError(Exception):
 
 
 class NetspecWarning(UserWarning):
-    """What looks wrong in a network that can be run all the same (`netspec.audit`)."""
+    """What looks wrong in a network that can be run all the same (`netspec.execute.audit`)."""
 
 
 class ExpressionError(NetspecError, ValueError):

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-import netspec
+from netspec.release import __version__
 
-# Modules of netspec that neither draw nor compute: they refuse, warn, start, store or show. All
-# others decide, new ones too. What a circuit's builder makes is hashed as a network.
+# The rooms whose code decides results, and modules in them that neither draw nor compute:
+# they refuse, warn, start, store or show. All others decide, new ones too. What a circuit's
+# builder makes is hashed as a network; what measures and judges results decides none.
+DECIDING = ("describe", "realise", "execute")
 UNDECIDING = (
-    "__init__", "answers", "audit", "checks", "errors", "faults", "ledger", "machine", "manifest",
-    "measure", "recording", "results", "running", "sealed", "stability", "terminal", "versions",
+    "describe/checks", "describe/faults", "execute/audit", "execute/ledger",
+    "execute/ledger_lines", "execute/machine", "execute/manifest", "execute/measure",
+    "execute/recording", "execute/results", "execute/running", "realise/stability",
 )  # fmt: skip
 _PIECE = re.compile(
     r'"""(?:\\.|[^\\])*?"""'
@@ -68,11 +71,12 @@ def source_digest() -> str:
 
     It is the same in a checkout and in an installed wheel.
     """
-    folder = Path(netspec.__file__).parent
-    files = {path.stem: path for path in folder.glob("*.py") if path.stem not in UNDECIDING}
-    worker = find_spec("netspec.backends.worker")
-    if worker is not None and worker.origin is not None:
-        files["backends.worker"] = Path(worker.origin)
+    home, files = Path(__file__).parent, {}
+    for room in DECIDING:
+        for path in (home / room).rglob("*.py"):
+            name = path.relative_to(home).with_suffix("").as_posix()
+            if name not in UNDECIDING:
+                files[name] = path
     return _digest(files)
 
 
@@ -93,7 +97,7 @@ def adapter_digest(module: str) -> str:
 def own_versions() -> dict[str, str]:
     """Return the versions of netspec and of what it draws and computes with."""
     return {
-        "netspec": netspec.__version__,
+        "netspec": __version__,
         "netspec source": source_digest(),
         "numpy": np.__version__,
         "scipy": metadata.version("scipy"),

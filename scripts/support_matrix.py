@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from netspec import Network, NeuronModel, Simulation
-from netspec.backend import Entry, Plan, RunRequest, get_backend
+from netspec.execute.contract import Entry, Plan, RunRequest, get_backend
 from netspec.library import LIBRARY
 
 FILE = Path(__file__).parents[1] / "docs" / "support.md"

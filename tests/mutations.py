@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 from netspec import circuits
-from netspec.serialization import canonical_json, network_from
+from netspec.describe.serialization import canonical_json, network_from
 from netspec.testing.strategies import ADEX
 
 FULL = {

@@ -5,7 +5,7 @@ variable share a Synapses object, since Brian2 pays per object and step; results
 apart again by population. A step runs the slots
 
     start       continuous coupling and stepped currents, from the state at t
-    groups      the integration from t to t + dt (`netspec.lowering`)
+    groups      the integration from t to t + dt (`netspec.realise.lowering`)
     synapses    events that are due at t + dt, and Poisson events
     thresholds, resets
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from netspec import realisation
-from netspec.backend import Backend, Option, Progress, Recording, RunRequest
 from netspec.backends.brian2.planning import Brian2Plan, decide, options_of
+from netspec.execute.contract import Backend, Option, Progress, Recording, RunRequest
+from netspec.realise import drawing
 
 BYTES_PER_SYNAPSE = 60
 
@@ -62,6 +62,6 @@ class Brian2Backend(Backend[Brian2Plan]):
 
 def _memory(request: RunRequest) -> int:
     network = request.network
-    synapses = sum(realisation.expected_synapses(network, p) for p in network.projections)
+    synapses = sum(drawing.expected_synapses(network, p) for p in network.projections)
     neurons = sum(population.size for population in network.populations)
     return int(170e6 + neurons * 400 + synapses * BYTES_PER_SYNAPSE)

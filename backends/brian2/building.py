@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec import connectivity as rules
-from netspec import realisation
 from netspec.backends.brian2.functions import namespace
 from netspec.backends.brian2.groups import ACTIVE, Group
 from netspec.backends.brian2.planning import Brian2Plan
-from netspec.execution import Execution
-from netspec.lowering import own
-from netspec.network import Projection
-from netspec.streams import simulator_seed
+from netspec.describe import connectivity as rules
+from netspec.describe.network import Projection
+from netspec.execute.execution import Execution
+from netspec.realise import drawing
+from netspec.realise.lowering import own
+from netspec.realise.streams import simulator_seed
 
 # Brian2's defaults allow reordering of sums (-ffast-math); the step program is to be kept as it is.
 # The parameters let GCC turn Cython's loops over neurons into vector instructions: however many
@@ -108,7 +108,7 @@ class Brian2Building:
 
     def connect(self) -> None:
         """Connect all projections."""
-        merged: dict[tuple[str, str, str], list[tuple[Projection, realisation.Synapses]]] = {}
+        merged: dict[tuple[str, str, str], list[tuple[Projection, drawing.Synapses]]] = {}
         for index, projection in enumerate(self.network.projections):
             self.execution.progress("connect", index / len(self.network.projections))
             way = self.plan.wirings[projection.name].way
@@ -157,7 +157,7 @@ class Brian2Building:
 
         return deliver
 
-    def _draw(self, projection: Projection) -> realisation.Synapses:
+    def _draw(self, projection: Projection) -> drawing.Synapses:
         """Draw independent pairs, weights and delays with this run's own generator."""
         rule = projection.rule
         n_pre = self.network.population(projection.pre).size
@@ -168,7 +168,7 @@ class Brian2Building:
             count = int(rule.expected_count(n_pre, n_post, same=False))
             post = self.generator.integers(0, n_post, count, np.uint32)
         pre = self.generator.integers(0, n_pre, len(post), np.uint32)
-        return realisation.Synapses(pre, post, *self._weights(projection, len(post)))
+        return drawing.Synapses(pre, post, *self._weights(projection, len(post)))
 
     def _weights(self, projection: Projection, count: int) -> tuple[Any, Any]:
         """Draw weights and delays (in steps) with this run's own generator."""
@@ -176,7 +176,7 @@ class Brian2Building:
         if projection.delay is None:
             return weight, 1
         delay = projection.delay.sample(count, self.generator)
-        return weight, realisation.to_steps(delay, self.dt, projection.name)
+        return weight, drawing.to_steps(delay, self.dt, projection.name)
 
     def _synapses(self, pre: Any, post: Any, group: Group, state: str) -> Any:
         """Return an empty Synapses object between (parts of) groups, onto a state of `group`."""
@@ -202,7 +202,7 @@ class Brian2Building:
         pre: Group,
         post: Group,
         state: str,
-        parts: list[tuple[Projection, realisation.Synapses]],
+        parts: list[tuple[Projection, drawing.Synapses]],
     ) -> None:
         total = sum(len(drawn) for _, drawn in parts)
         for projection, drawn in parts:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from netspec import expressions as ex
+from netspec.describe import expressions as ex
 
 # Within one unit in the last place of libm's exp(); 0, inf and nan come out where they do there.
 # Nothing but sums, products and one shift, so a neuron's number is the same in a vector and alone.

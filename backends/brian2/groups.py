@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec import expressions as ex
 from netspec.backends.brian2.functions import vectorisable
-from netspec.execution import Execution
-from netspec.lowering import lower, own
+from netspec.describe import expressions as ex
+from netspec.execute.execution import Execution
+from netspec.realise.lowering import lower, own
 
 # names of the adapter's own, which no name of a description can meet (`lowering.own`)
 ACTIVE, LEFT, REST = "active", "refractory_left", "refractory_steps"

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from netspec.backends.brian2.building import Brian2Building
 from netspec.backends.brian2.groups import ACTIVE, Receiving
-from netspec.kernels import product
-from netspec.lowering import own
-from netspec.realisation import CurrentChange
+from netspec.realise.drawing import CurrentChange
+from netspec.realise.kernels import product
+from netspec.realise.lowering import own
 
 
 def _add(values: NDArray[Any], change: CurrentChange) -> None:

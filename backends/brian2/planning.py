@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from netspec import answers
-from netspec import connectivity as rules
-from netspec.backend import Plan
-from netspec.ledger import Entry
-from netspec.network import Projection
-from netspec.request import RunRequest
+from netspec.describe import connectivity as rules
+from netspec.describe.network import Projection
+from netspec.execute import ledger_lines
+from netspec.execute.contract import Plan
+from netspec.execute.ledger import Entry
+from netspec.execute.request import RunRequest
 
 SMALL = 2_000_000  # neuron steps, below which compiling takes longer than it gains
 RARE = 0.3  # Poisson events per neuron and step, below which events are drawn, not numbers
@@ -91,7 +91,7 @@ def decide(
 
     Everything is exact: equations, rules and couplings are lowered as they are.
     """
-    network, entries = request.network, answers.of_populations(request)
+    network, entries = request.network, ledger_lines.of_populations(request)
     wirings: dict[str, Wiring] = {}
     for projection in network.projections:
         wiring = wirings[projection.name] = _wiring(request, options, projection)
@@ -108,7 +108,7 @@ def decide(
         poisson[source.name] = Events(mean, start, mean < RARE)
         reason = "one Poisson number a neuron and step, or their sum, spread over the neurons"
         entries.append(Entry(thing=f"poisson_inputs.{source.name}", reason=reason))
-    entries += answers.of_given_inputs(request)
+    entries += ledger_lines.of_given_inputs(request)
     return entries, wirings, poisson
 
 

@@ -13,9 +13,9 @@ from netspec.backends.brian2.building import Brian2Building
 from netspec.backends.brian2.groups import Group
 from netspec.backends.brian2.inputs import Brian2Inputs
 from netspec.backends.brian2.planning import Brian2Plan
-from netspec.execution import Execution, Progress
-from netspec.lowering import own
-from netspec.recording import Recording
+from netspec.execute.execution import Execution, Progress
+from netspec.execute.recording import Recording
+from netspec.realise.lowering import own
 
 SCHEDULE = ["start", "groups", "synapses", "thresholds", "resets", "end"]
 

@@ -9,16 +9,16 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import ClassVar
 
-from netspec import connectivity as rules
-from netspec.backend import Backend, Option, Progress, Recording, RunRequest
 from netspec.backends.genn import device, kernels, shards
 from netspec.backends.genn.planning import GennPlan, GennPlanning
 from netspec.backends.genn.synapses import expected_row
 from netspec.backends.genn.waves import HIGHEST
+from netspec.describe import connectivity as rules
+from netspec.describe.serialization import spec_hash
 from netspec.errors import BackendMissing, SimulationFailed
-from netspec.machine import free_memory
-from netspec.realisation import current_changes
-from netspec.serialization import spec_hash
+from netspec.execute.contract import Backend, Option, Progress, Recording, RunRequest
+from netspec.execute.machine import free_memory
+from netspec.realise.drawing import current_changes
 
 PAGE = "https://genn-team.github.io/installation.html"
 BASE_MEMORY = 150e6  # Python, NumPy and GeNN

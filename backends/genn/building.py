@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec import connectivity as rules
 from netspec.backends.genn import inputs, shards, synapses, waves
 from netspec.backends.genn.blueprint import Blueprint, Connections, Source, Sums
 from netspec.backends.genn.neurons import NeuronCode, neuron_code
 from netspec.backends.genn.planning import GennPlan
-from netspec.execution import Execution
-from netspec.network import ContinuousProjection, Projection
-from netspec.streams import stream
+from netspec.describe import connectivity as rules
+from netspec.describe.network import ContinuousProjection, Projection
+from netspec.execute.execution import Execution
+from netspec.realise.streams import stream
 
 BACKENDS = {False: "single_threaded_cpu", True: "cuda"}  # GeNN's names, by `GennPlan.on_gpu`
 

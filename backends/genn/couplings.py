@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.connectivity import Kernel
-from netspec.kernels import product
+from netspec.describe.connectivity import Kernel
+from netspec.realise.kernels import product
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 from netspec.backends.genn import sampling
 from netspec.backends.genn.blueprint import Code, Source
 from netspec.backends.genn.neurons import arriving
-from netspec.network import Network, PoissonInput, SpikeInput
-from netspec.simulation import Simulation
+from netspec.describe.network import Network, PoissonInput, SpikeInput
+from netspec.describe.simulation import Simulation
 
 
 def poisson_code(

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec import realisation
 from netspec.backends.genn import host, inputs, sampling
 from netspec.backends.genn.building import GennBuilding
 from netspec.backends.genn.compiling import ConnectionTable
@@ -17,10 +16,11 @@ from netspec.backends.genn.couplings import Coupled
 from netspec.backends.genn.planning import GennPlan
 from netspec.backends.genn.shards import Part, Piece, Spread, selection
 from netspec.backends.genn.weights import Grid
-from netspec.execution import Execution, Progress
-from netspec.lowering import own
-from netspec.network import ContinuousProjection, Projection
-from netspec.recording import Samples
+from netspec.describe.network import ContinuousProjection, Projection
+from netspec.execute.execution import Execution, Progress
+from netspec.execute.recording import Samples
+from netspec.realise import drawing
+from netspec.realise.lowering import own
 
 
 class GennNetwork:
@@ -128,7 +128,7 @@ class GennNetwork:
                 for variable in group.vars.values():
                     variable.push_to_device()
 
-    def _write(self, piece: Piece, block: realisation.Synapses, grid: Grid | None) -> None:
+    def _write(self, piece: Piece, block: drawing.Synapses, grid: Grid | None) -> None:
         """Write those synapses of a block that are a piece's into its rows."""
         group, lengths, targets, variables = self._rows(piece.name)
         chosen = selection(block, piece)
@@ -242,7 +242,7 @@ class GennNetwork:
         groups = self.model.neuron_populations
         return Spread([(p, groups[p.name].vars[variable]) for p in self.parts[population]])
 
-    def _change(self, change: realisation.CurrentChange) -> Callable[[], None]:
+    def _change(self, change: drawing.CurrentChange) -> Callable[[], None]:
         place = change.population, change.port
 
         def apply() -> None:
@@ -324,7 +324,7 @@ class GennNetwork:
             self.result.spikes[name] = steps, neurons
         for projection in self.network.projections:
             if self.plan.wirings[projection.name].way == "dense":
-                count = int(realisation.expected_synapses(self.network, projection))
+                count = int(drawing.expected_synapses(self.network, projection))
             else:
                 count = sum(self._count_rows(piece.name) for piece in self.pieces(projection))
             self.result.synapses[projection.name] = count

@@ -1,4 +1,4 @@
-"""Neuron code for GeNN from a step program (`netspec.lowering`)."""
+"""Neuron code for GeNN from a step program (`netspec.realise.lowering`)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec import expressions as ex
-from netspec import realisation
 from netspec.backends.genn.blueprint import Code, Neurons
-from netspec.lowering import StepProgram, lower, own
-from netspec.network import Network
-from netspec.simulation import Simulation
+from netspec.describe import expressions as ex
+from netspec.describe.network import Network
+from netspec.describe.simulation import Simulation
+from netspec.realise import drawing
+from netspec.realise.lowering import StepProgram, lower, own
 
 LEFT, REST = "refractory_left", "refractory_steps"
 
@@ -59,7 +59,7 @@ def neuron_code(
     """
     model, size = network.model_of(population), network.population(population).size
     program = lower(model, simulation.dt)
-    given = realisation.parameters(network, population, simulation)
+    given = drawing.parameters(network, population, simulation)
     levels = base_levels(network, population, simulation)
     numbers: dict[str, Any] = {name: given[name] for name in program.parameter_names}
     numbers |= program.constants(given)
@@ -80,7 +80,7 @@ def neuron_code(
         read_only += (REST,)
     else:
         constants[REST] = int(rest)
-    for name, initial in realisation.initial_values(network, population, simulation).items():
+    for name, initial in drawing.initial_values(network, population, simulation).items():
         values[own(name)], types[own(name)] = initial, "scalar"
     values[LEFT], types[LEFT] = 0, "int"
 
@@ -107,7 +107,7 @@ def base_levels(network: Network, population: str, simulation: Simulation) -> di
     """Return the currents at every input at the start: a number, or an array over neurons."""
     size = network.population(population).size
     levels = {port: np.zeros(size) for port in network.model_of(population).inputs}
-    for change in realisation.current_changes(network, simulation):
+    for change in drawing.current_changes(network, simulation):
         if change.population == population and change.step == 0:
             levels[change.port][change.neurons] += change.level
     return {

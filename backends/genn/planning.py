@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from netspec import answers
-from netspec import connectivity as rules
-from netspec.backend import Plan
 from netspec.backends.genn import kernels, shards
 from netspec.backends.genn.sampling import LARGEST_PRODUCT_MEAN, LARGEST_TABLE_MEAN
 from netspec.backends.genn.waves import Waves, waves_of
 from netspec.backends.genn.weights import fixed_weight, grid
 from netspec.backends.genn.wiring import Way, Wiring, fixed_delay, is_dense, is_native
+from netspec.describe import connectivity as rules
+from netspec.describe.grid import longest_delay
+from netspec.describe.network import ContinuousProjection, PoissonInput, Projection
 from netspec.errors import UsageError
-from netspec.grid import longest_delay
-from netspec.ledger import Entry
-from netspec.network import ContinuousProjection, PoissonInput, Projection
-from netspec.request import RunRequest
+from netspec.execute import ledger_lines
+from netspec.execute.contract import Plan
+from netspec.execute.ledger import Entry
+from netspec.execute.request import RunRequest
 
 PRECISIONS = {"single": "float", "double": "double"}
 UNORDERED = (
@@ -171,7 +171,7 @@ class GennPlanning:
 
     def entries(self) -> list[Entry]:
         """Return the ledger's lines, in the order of the description."""
-        network, entries = self.network, answers.of_populations(self.request)
+        network, entries = self.network, ledger_lines.of_populations(self.request)
         for projection in network.projections:
             thing = f"projections.{projection.name}"
             entries.append(Entry(thing=thing, reason=self._how_wired(projection)))
@@ -181,7 +181,7 @@ class GennPlanning:
             entries.append(Entry(thing="populations", reason=FOLDED))
         entries += map(self._how_coupled, network.continuous_projections)
         entries += map(self._how_driven, network.poisson_inputs)
-        entries += answers.of_given_inputs(self.request)
+        entries += ledger_lines.of_given_inputs(self.request)
         if self.precision == "float":
             entries.append(
                 Entry(

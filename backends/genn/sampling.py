@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import poisson
 
-from netspec import distributions as dist
+from netspec.describe import distributions as dist
 
 LARGEST_PRODUCT_MEAN = 500.0  # of Poisson numbers by products; exp(-745) is zero
 LARGEST_TABLE_MEAN = 6e4  # by a table, whose guide holds numbers below 2**16

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.describe.network import ContinuousProjection, Network, Projection
+from netspec.describe.simulation import Simulation
 from netspec.errors import UsageError, unknown
-from netspec.network import ContinuousProjection, Network, Projection
-from netspec.realisation import Synapses
-from netspec.simulation import Simulation
+from netspec.realise.drawing import Synapses
 
 # spikes/s; nothing in a description says more, and it is the mean of the full microcircuit
 EXPECTED_RATE = 3.3

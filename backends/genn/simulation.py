@@ -15,8 +15,8 @@ from netspec.backends.genn.couplings import together
 from netspec.backends.genn.network import GennNetwork
 from netspec.backends.genn.neurons import LEFT
 from netspec.backends.genn.planning import GennPlan
-from netspec.execution import Execution, Progress
-from netspec.recording import Recording
+from netspec.execute.execution import Execution, Progress
+from netspec.execute.recording import Recording
 
 FOLDED = "folded"  # in a manifest: two kernels a step
 CHUNK = 1000  # steps of spikes that a device keeps before the host collects them

@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import poisson
 
-from netspec import connectivity as rules
 from netspec.backends.genn import sampling
 from netspec.backends.genn.blueprint import Code, Connections
 from netspec.backends.genn.neurons import arriving, coupled
 from netspec.backends.genn.shards import Part, Piece
 from netspec.backends.genn.weights import STEPS, Grid
 from netspec.backends.genn.wiring import Wiring
-from netspec.grid import bounded
-from netspec.lowering import own
-from netspec.network import ContinuousProjection, Network, Projection
-from netspec.realisation import expected_synapses
-from netspec.simulation import Simulation
+from netspec.describe import connectivity as rules
+from netspec.describe.grid import bounded
+from netspec.describe.network import ContinuousProjection, Network, Projection
+from netspec.describe.simulation import Simulation
+from netspec.realise.drawing import expected_synapses
+from netspec.realise.lowering import own
 
 
 def row_that_fits(longest: int) -> int:

@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netspec import kernels
 from netspec.backends.genn.blueprint import Code, Connections, Sums
 from netspec.backends.genn.neurons import NeuronCode
 from netspec.backends.genn.shards import Piece
 from netspec.backends.genn.synapses import coupling_with
-from netspec.lowering import own
-from netspec.network import ContinuousProjection, Network
+from netspec.describe.network import ContinuousProjection, Network
+from netspec.realise import kernels
+from netspec.realise.lowering import own
 
 # relative size of waves that are left out; what a Fourier transform leaves of none is about 1e-16
 ROUNDING = {"double": 1e-15, "float": 1e-8}
@@ -31,7 +31,7 @@ COS, SIN = "ring_cos", "ring_sin"  # of a neuron's angle, read-only
 
 @dataclass(frozen=True)
 class Waves:
-    """A coupling's waves: frequencies and factors, see `netspec.kernels.waves`."""
+    """A coupling's waves: frequencies and factors, see `netspec.realise.kernels.waves`."""
 
     frequencies: tuple[int, ...]
     factors: tuple[float, ...]

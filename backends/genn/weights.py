@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from netspec import connectivity as rules
-from netspec import distributions as dist
-from netspec.grid import TAIL
-from netspec.network import Projection
+from netspec.describe import connectivity as rules
+from netspec.describe import distributions as dist
+from netspec.describe.grid import TAIL
+from netspec.describe.network import Projection
 
 STEPS = 2**16 - 1
 

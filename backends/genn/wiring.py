@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from netspec import connectivity as rules
 from netspec.backends.genn.weights import Grid
-from netspec.network import Projection
-from netspec.simulation import Simulation
+from netspec.describe import connectivity as rules
+from netspec.describe.network import Projection
+from netspec.describe.simulation import Simulation
 
 Way = Literal["native", "given", "dense"]
 

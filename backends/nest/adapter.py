@@ -11,10 +11,11 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import ClassVar
 
-from netspec import ranks, realisation
-from netspec.backend import Backend, Option, Progress, Recording, RunRequest
 from netspec.backends.nest.planning import NestPlan, NestPlanning
 from netspec.errors import BackendMissing
+from netspec.execute import ranks
+from netspec.execute.contract import Backend, Option, Progress, Recording, RunRequest
+from netspec.realise import drawing
 
 # At the peak, in Prepare: a straight line through the microcircuit at scales 0.1, 0.2 and 0.3
 # (benchmarks/nest_memory.py, docs/mpi.md)
@@ -98,7 +99,7 @@ def _memory(plan: NestPlan) -> int:
     request, network = plan.request, plan.request.network
     synapses = 0.0
     for projection in network.projections:
-        count = realisation.expected_synapses(network, projection)
+        count = drawing.expected_synapses(network, projection)
         synapses += count * BYTES_PER_SYNAPSE[plan.wirings[projection.name].synapse]
     for coupling in network.continuous_projections:
         pairs = network.population(coupling.pre).size * network.population(coupling.post).size

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec import connectivity as rules
-from netspec import distributions as dist
 from netspec.backends.nest.models import NativeModel
 from netspec.backends.nest.planning import FIRST_DC_STEP, NestPlan
-from netspec.execution import Execution
-from netspec.inputs import Current
-from netspec.network import Projection
-from netspec.streams import simulator_seed
+from netspec.describe import connectivity as rules
+from netspec.describe import distributions as dist
+from netspec.describe.inputs import Current
+from netspec.describe.network import Projection
+from netspec.execute.execution import Execution
+from netspec.realise.streams import simulator_seed
 
 COUPLING_BLOCK = 500_000  # pairs handed to NEST at once
 LEANEST_SYNAPSE = {"synapse_model": "static_synapse_hom_w_hpc"}  # 8 bytes

@@ -10,9 +10,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from netspec.backend import Entry
-from netspec.models import iaf_cond_nmda, iaf_psc_delta, iaf_psc_exp
-from netspec.neurons import NeuronModel
+from netspec.describe.models import iaf_cond_nmda, iaf_psc_delta, iaf_psc_exp
+from netspec.describe.neurons import NeuronModel
+from netspec.execute.contract import Entry
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from netspec import connectivity as rules
-from netspec import distributions as dist
-from netspec import realisation
-from netspec.backend import Plan
 from netspec.backends.nest.models import (
     BLOCK,
     IAF_BW_2001,
@@ -22,9 +18,10 @@ from netspec.backends.nest.models import (
     native_model,
     nmda_entries,
 )
-from netspec.inputs import Current
-from netspec.ledger import Entry
-from netspec.network import (
+from netspec.describe import connectivity as rules
+from netspec.describe import distributions as dist
+from netspec.describe.inputs import Current
+from netspec.describe.network import (
     ContinuousProjection,
     PoissonInput,
     Population,
@@ -32,7 +29,10 @@ from netspec.network import (
     Recorder,
     SpikeInput,
 )
-from netspec.request import RunRequest
+from netspec.execute.contract import Plan
+from netspec.execute.ledger import Entry
+from netspec.execute.request import RunRequest
+from netspec.realise import drawing
 
 FIRST_POISSON_STEP = 2  # the first step, from zero, at whose end a generator's events can be due
 FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current can act
@@ -109,7 +109,7 @@ class NestPlanning:
         self.entries: list[Entry] = []
         self.natives = {name: native_model(model) for name, model in self.network.models.items()}
         self.given = {
-            population.name: realisation.parameters(self.network, population.name, self.simulation)
+            population.name: drawing.parameters(self.network, population.name, self.simulation)
             for population in self.network.populations
             if self.native(population.name) is not None
         }
@@ -187,7 +187,7 @@ class NestPlanning:
         if np.any(np.abs(steps - np.round(steps)) > 1e-6):
             reason = "rounded to the nearest step before NEST sees it, which would round up"
             self._exact(f"{thing}.parameters.t_ref", reason)
-        initial = realisation.initial_values(self.network, population.name, self.simulation)
+        initial = drawing.initial_values(self.network, population.name, self.simulation)
         for name, value in initial.items():
             if name not in native.settable and np.any(np.asarray(value) != 0):
                 reason = f"{native.theirs} starts with {name} = 0, nothing else can be set"
@@ -254,7 +254,7 @@ class NestPlanning:
 
     def _gives_up(self, projection: Projection) -> bool:
         """Return whether NEST might draw a weight or delay too often, and so refuse the network."""
-        count = realisation.expected_synapses(self.network, projection)
+        count = drawing.expected_synapses(self.network, projection)
         return any(
             isinstance(drawn, dist.Normal)
             and drawn.clip == "redraw"

@@ -9,9 +9,9 @@ import numpy as np
 
 from netspec.backends.nest.building import NestBuilding
 from netspec.backends.nest.planning import NestPlan
-from netspec.execution import Execution, Progress
-from netspec.machine import memory_mib
-from netspec.recording import Recording
+from netspec.execute.execution import Execution, Progress
+from netspec.execute.machine import memory_mib
+from netspec.execute.recording import Recording
 
 CHUNK_MS = 50.0  # of model time between two looks at the progress; part of the method, keep it
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from netspec.circuits.mutants import Mutant
-from netspec.fields import Described
-from netspec.manifest import Manifest
-from netspec.measure import Measure
-from netspec.network import Network, StepCurrent
-from netspec.simulation import Simulation
+from netspec.describe.fields import Described
+from netspec.describe.network import Network, StepCurrent
+from netspec.describe.simulation import Simulation
+from netspec.execute.manifest import Manifest
+from netspec.execute.measure import Measure
 
 GROUP = "netspec.circuits"
 

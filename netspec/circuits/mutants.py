@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+from netspec.describe.network import Network
+from netspec.describe.serialization import network_from
 from netspec.errors import UsageError, choices
-from netspec.network import Network
-from netspec.serialization import network_from
 
 FACTORS = (1.02, 1.05, 1.1)  # of the weights; which is the smallest that is caught?
 LADDER = "weights x "  # names of these mutants begin so

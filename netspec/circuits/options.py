@@ -19,9 +19,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from netspec.circuits.contract import Circuit
 from netspec.circuits.docstrings import entries
+from netspec.describe.faults import faults_of
+from netspec.describe.network import Network
 from netspec.errors import DescriptionError, Fault, UsageError, unknown
-from netspec.faults import faults_of
-from netspec.network import Network
 
 _PLAIN = (bool, int, float, str)
 _LISTS = (list, tuple, Sequence)

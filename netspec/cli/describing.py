@@ -8,13 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from netspec import __version__, circuits, serialization
-from netspec.audit import audit
-from netspec.backend import backend_names, get_backend
+from netspec import circuits
 from netspec.cli.networks import CircuitOrFile, adjusted, circuit_command, network_of
 from netspec.cli.options import Dt, Json, Seed, Set, Threads, app, print_json
+from netspec.describe import serialization
 from netspec.errors import UsageError
-from netspec.realisation_file import write_realisation
+from netspec.execute.audit import audit
+from netspec.execute.contract import backend_names, get_backend
+from netspec.realise.file import write_realisation
+from netspec.release import __version__
 
 
 @app.command()
@@ -24,7 +26,7 @@ def doctor(as_json: Json = False) -> None:
     import platform
     import shutil
 
-    from netspec.terminal import console, table
+    from netspec.cli.terminal import console, table
 
     found: dict[str, dict[str, Any]] = {}
     for name in backend_names():
@@ -64,7 +66,7 @@ def doctor(as_json: Json = False) -> None:
 @app.command("list")
 def list_circuits(as_json: Json = False) -> None:
     """List circuits, their variants and the backends."""
-    from netspec.terminal import console, table
+    from netspec.cli.terminal import console, table
 
     found: dict[str, dict[str, Any]] = {}
     for name in circuits.CIRCUITS:
@@ -98,7 +100,7 @@ def show(
     schema: Annotated[bool, typer.Option("--schema", help="JSON Schema of descriptions.")] = False,
 ) -> None:
     """Show tables, counts and the cost per backend; or the description itself."""
-    from netspec.terminal import console, show_audit, table
+    from netspec.cli.terminal import console, show_audit, table
 
     if schema:
         print_json(serialization.json_schema())
@@ -136,7 +138,7 @@ def _short(value: Any) -> str:
 @app.command()
 def check(file: CircuitOrFile, as_json: Json = False) -> None:
     """Read a description and report every fault, and what looks wrong."""
-    from netspec.terminal import console, show_audit
+    from netspec.cli.terminal import console, show_audit
 
     network, simulation = network_of(file, {})
     found = audit(network, simulation)
@@ -160,7 +162,7 @@ def realise(
     as_json: Json = False,
 ) -> None:
     """Draw all synapses and initial values once and write them, for runs on every simulator."""
-    from netspec.terminal import console, progress_bar
+    from netspec.cli.terminal import console, progress_bar
 
     network, simulation = network_of(circuit, given)
     network, simulation = adjusted(network, simulation, sets, {"dt": dt, "seed": seed})

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netspec.backend import backend_names, get_backend
 from netspec.circuits import CIRCUITS, usable
 from netspec.cli.networks import (
     CircuitOrFile,
@@ -43,13 +42,14 @@ from netspec.cli.options import (
     print_json,
 )
 from netspec.cli.verdicts import MarginOption, StatisticOption, margins_of, tell
+from netspec.describe.network import Network
 from netspec.errors import UsageError
-from netspec.network import Network
-from netspec.running import DEFAULT_FOLDER
+from netspec.execute.contract import backend_names, get_backend
+from netspec.execute.running import DEFAULT_FOLDER
 
 if TYPE_CHECKING:  # validation brings SciPy, which `netspec list` does without
-    from netspec.validation.ensemble import Room
-    from netspec.validation.request import BackendRequest, ValidationRequest
+    from netspec.validation.campaign.ensemble import Room
+    from netspec.validation.campaign.request import BackendRequest, ValidationRequest
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 CUE_ANGLES = (
@@ -74,7 +74,7 @@ def ladder(
     as_json: Json = False,
 ) -> None:
     """Climb from structure and single neurons to a small network; say what breaks first."""
-    from netspec.terminal import console, progress_bar, table
+    from netspec.cli.terminal import console, progress_bar, table
     from netspec.validation.ladder import climb
 
     network, simulation = network_of(circuit, given, small=True)
@@ -225,7 +225,7 @@ def validate(
 
 def _read(request: Path, said: Said) -> ValidationRequest:
     """Return the request that a file declares, and options do not."""
-    from netspec.validation.request import read_request
+    from netspec.validation.campaign.request import read_request
 
     if names := said.names():
         raise UsageError(f"--request {request}: it declares all; leave away: {', '.join(names)}")
@@ -234,7 +234,7 @@ def _read(request: Path, said: Said) -> ValidationRequest:
 
 def _declared(said: Said, sides: int) -> ValidationRequest:
     """Return the request that the options declare, with seeds for so many sides."""
-    from netspec.validation.request import ValidationRequest
+    from netspec.validation.campaign.request import ValidationRequest
 
     if said.circuit is None:
         raise UsageError("expected a circuit, a file, or --request FILE.toml")
@@ -260,7 +260,7 @@ def _declared(said: Said, sides: int) -> ValidationRequest:
 
 def _backends(said: Said) -> tuple[BackendRequest, ...]:
     """Return how each simulator runs."""
-    from netspec.validation.request import BackendRequest
+    from netspec.validation.campaign.request import BackendRequest
 
     names = backends_of(said.backends or "nest,brian2")
     options = options_of(said.option, names)
@@ -288,7 +288,7 @@ def _rebuilt(
 
 
 def _room(jobs: int | None, memory: str | None) -> Room:
-    from netspec.validation.ensemble import Room
+    from netspec.validation.campaign.ensemble import Room
 
     return Room(jobs, None if memory is None else _bytes(memory))
 
@@ -308,9 +308,10 @@ def _bytes(text: str) -> int:
 
 def _judge(declared: ValidationRequest, out: Path, as_json: bool, **how: Any) -> None:
     """Run what is not there yet, judge, write all files and show the verdict."""
-    from netspec.terminal import progress_bar
-    from netspec.validation import report, validating
-    from netspec.validation.summary import write_provenance
+    from netspec.cli.terminal import progress_bar
+    from netspec.validation.campaign import validating
+    from netspec.validation.campaign.summary import write_provenance
+    from netspec.validation.report import page as report
 
     if len(declared.backends) < 2 and not validating.published(declared.network):
         raise UsageError(
@@ -342,8 +343,8 @@ def _self_test(
     **how: Any,
 ) -> int:
     """Run the self-test, write and show its result; return its exit code."""
-    from netspec.terminal import console, progress_bar
-    from netspec.validation import selftest
+    from netspec.cli.terminal import console, progress_bar
+    from netspec.validation.campaign import selftest
 
     name = declared.network.name
     chosen = None if mutants is None else [n for n in names_of([mutants]) if n != "none"]

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from netspec import circuits, serialization
+from netspec import circuits
 from netspec.circuits import Circuit
 from netspec.circuits.options import Option, built, flags, from_flags, options
 from netspec.cli.options import pairs
+from netspec.describe import serialization
+from netspec.describe.network import Network
+from netspec.describe.simulation import Simulation
 from netspec.errors import UsageError
-from netspec.network import Network
-from netspec.simulation import Simulation
 
 CircuitOrFile = Annotated[
     str, typer.Argument(help="A circuit of the library, or a .toml or .json file.")

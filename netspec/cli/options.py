@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from netspec.backend import Backend, RunRequest
+from netspec.describe.network import Network
+from netspec.describe.simulation import Simulation
 from netspec.errors import UsageError
-from netspec.network import Network
-from netspec.simulation import Simulation
+from netspec.execute.contract import Backend, RunRequest
 
 app = typer.Typer(
     name="netspec",

@@ -26,8 +26,8 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Judge results that exist: of netspec, or spikes of any script. Nothing is run."""
-    from netspec.validation import report
-    from netspec.validation.existing import judge_sides, load_sides
+    from netspec.validation.campaign.from_files import judge_sides, load_sides
+    from netspec.validation.report import page as report
 
     sides = load_sides(reference, other)
     summary = judge_sides(sides, margins_of(margin, statistics))
@@ -53,13 +53,14 @@ def make_report(
     as_json: Json = False,
 ) -> None:
     """Make the page and JUnit XML of a validation anew; the verdict stays as it is."""
-    from netspec.terminal import console
-    from netspec.validation import report, sections
-    from netspec.validation.summary import load_summary
+    from netspec.cli.terminal import console
+    from netspec.validation.campaign.summary import load_summary
+    from netspec.validation.report import page as report
+    from netspec.validation.report import pictures
 
     data = report.find(result)
     summary = load_summary(data)
-    found = sections.open_runs(summary, runs or [data.parent])
+    found = pictures.open_runs(summary, runs or [data.parent])
     target = out or data.with_name(f"{summary.network.name}-report.html")
     page = report.write(target, summary, found)
     if page is None:

@@ -7,9 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from netspec import serialization
-from netspec.audit import audit
-from netspec.backend import RunRequest, get_backend
 from netspec.cli.networks import CircuitOrFile, adjusted, circuit_command, network_of
 from netspec.cli.options import (
     Approximate,
@@ -31,8 +28,11 @@ from netspec.cli.options import (
     print_json,
     run_request,
 )
+from netspec.describe import serialization
 from netspec.errors import SimulationFailed, UsageError
-from netspec.running import DEFAULT_FOLDER, execute, result_path, with_realisation
+from netspec.execute.audit import audit
+from netspec.execute.contract import RunRequest, get_backend
+from netspec.execute.running import DEFAULT_FOLDER, execute, result_path, with_realisation
 
 
 @app.command()
@@ -69,7 +69,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run one network on one simulator, unless the result exists."""
-    from netspec.terminal import progress_bar, show_audit, show_ledger, show_run, show_warnings
+    from netspec.cli.terminal import progress_bar, show_audit, show_ledger, show_run, show_warnings
 
     if batch is not None and trials is None:
         raise UsageError("--batch: only with --trials")
@@ -109,7 +109,7 @@ def run(
     if as_json:
         print_json(done.summary())
         return
-    from netspec.validation.ensemble import published_rates
+    from netspec.validation.campaign.ensemble import published_rates
 
     show_run(done, published_rates(network.circuit, done.manifest["sizes"]))
 
@@ -124,8 +124,8 @@ def _run_trials(
     as_json: bool,
 ) -> None:
     """Run trials of a network, several in one model where the simulator gains by it."""
-    from netspec.terminal import console, progress_bar
-    from netspec.validation import trial_runs
+    from netspec.cli.terminal import console, progress_bar
+    from netspec.validation.campaign import trial_runs
 
     requests = trial_runs.requests(request, number)
     label = f"{number} trials of {request.network.name} on {request.backend}"
@@ -156,9 +156,9 @@ def export_run(
     as_json: Json = False,
 ) -> None:
     """Write a run for other tools; the file is read back and compared before it counts."""
-    from netspec.results import open_run
-    from netspec.terminal import console
-    from netspec.validation.export import export
+    from netspec.cli.terminal import console
+    from netspec.execute.results import open_run
+    from netspec.validation.exchange.export import export
 
     target = file.with_suffix(f".{format_}") if out is None else out
     names = None if populations is None else [n.strip() for n in populations.split(",")]

@@ -10,8 +10,8 @@ import typer
 from netspec.cli.options import names_of, print_json
 
 if TYPE_CHECKING:  # validation brings SciPy, which `netspec list` does without
-    from netspec.validation.margins import Margins
-    from netspec.validation.summary import Summary
+    from netspec.validation.campaign.summary import Summary
+    from netspec.validation.judge.margins import Margins
 
 MarginOption = Annotated[
     list[str] | None,
@@ -25,7 +25,7 @@ StatisticOption = Annotated[
 
 def margins_of(given: list[str] | None, statistics: str | None) -> Margins:
     """Return the margins that ``--margin`` and ``--statistics`` declare."""
-    from netspec.validation.margins import Margins
+    from netspec.validation.judge.margins import Margins
 
     declared = Margins().declare_text(",".join(given or []))
     return declared.only(None if statistics is None else names_of([statistics]))
@@ -33,7 +33,7 @@ def margins_of(given: list[str] | None, statistics: str | None) -> Margins:
 
 def tell(summary: Summary, data: Path | None, page: Path | None, as_json: bool) -> NoReturn:
     """Print the verdict and where its files lie, and end with its exit code."""
-    from netspec.terminal import console
+    from netspec.cli.terminal import console
 
     files = {"verdict": data, "report": page}
     if as_json:
@@ -49,8 +49,8 @@ def tell(summary: Summary, data: Path | None, page: Path | None, as_json: bool) 
 
 def _show(summary: Summary) -> None:
     """Print the verdict first, then what it rests on."""
-    from netspec.terminal import console, table
-    from netspec.validation import tables
+    from netspec.cli.terminal import console, table
+    from netspec.validation.report import tables
 
     name = summary.network.name
     for entry in summary.comparisons:

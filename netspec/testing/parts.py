@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from netspec import Network, Population, Recorder, Run
-from netspec.backend import get_backend
-from netspec.validation import oracle
+from netspec.execute.contract import get_backend
+from netspec.validation.ladder import oracle
 
 # Potjans & Diesmann (2014)
 PD14 = {

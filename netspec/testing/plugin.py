@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 import netspec
-from netspec.backend import Backend, backend_names, get_backend
+from netspec.describe.simulation import Simulation
 from netspec.errors import BackendMissing, UnsupportedError
-from netspec.results import Run
-from netspec.simulation import Simulation
+from netspec.execute.contract import Backend, backend_names, get_backend
+from netspec.execute.results import Run
 from netspec.testing import counting
 from netspec.testing.declaration import BackendTest, declaration, matches
 from netspec.testing.parts import Tolerance

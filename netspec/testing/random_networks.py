@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from netspec import Network, NeuronModel, Simulation
-from netspec.backend import get_backend
+from netspec.execute.contract import get_backend
 from netspec.testing.declaration import BackendTest
 
 Data = dict[str, Any]

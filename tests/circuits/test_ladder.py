@@ -16,12 +16,12 @@ from netspec import (
     Simulation,
     circuits,
 )
-from netspec.backend import get_backend
+from netspec.describe.serialization import to_toml
 from netspec.errors import DescriptionError, UnsupportedError, UsageError
-from netspec.serialization import to_toml
+from netspec.execute.contract import get_backend
+from netspec.validation.campaign.request import read_request
 from netspec.validation.ladder import climb, networks
 from netspec.validation.ladder.report import Figure, judged
-from netspec.validation.request import read_request
 
 BACKENDS = ("nest", "brian2")
 MUTANTS = Path(__file__).parent.parent / "plugin_mutants"

@@ -14,12 +14,12 @@ import netspec
 from netspec import circuits
 from netspec.circuits import Circuit
 from netspec.circuits.options import from_flags, from_table, options
+from netspec.describe.network import Network
 from netspec.errors import DescriptionError, UsageError
-from netspec.network import Network
-from netspec.validation.cues import around, cue_of, cue_of_run, turned
-from netspec.validation.ensemble import published_rates
-from netspec.validation.mutants import mutants_of
-from netspec.validation.request import read_request
+from netspec.validation.campaign.ensemble import published_rates
+from netspec.validation.campaign.mutants import mutants_of
+from netspec.validation.campaign.request import read_request
+from netspec.validation.measure.cues import around, cue_of, cue_of_run, turned
 
 PACKAGE = Path(__file__).parent.parent / "plugin_circuit"
 

@@ -8,10 +8,10 @@ from scipy.integrate import quad
 
 from netspec.circuits import Cue, working_memory
 from netspec.circuits.compte_ring.builder import VARIANTS
-from netspec.connectivity import RingKernel
+from netspec.describe.connectivity import RingKernel
+from netspec.describe.simulation import Simulation
 from netspec.errors import DescriptionError, UsageError
-from netspec.realisation import synapses
-from netspec.simulation import Simulation
+from netspec.realise.drawing import synapses
 
 
 def parts(network):

@@ -10,10 +10,10 @@ from scipy.stats import chisquare, kstest, norm, poisson
 
 import netspec
 from netspec import PoissonInput, Projection, Recorder, Simulation
-from netspec.backend import RunRequest, get_backend
 from netspec.backends.genn import device
-from netspec.distributions import Uniform
+from netspec.describe.distributions import Uniform
 from netspec.errors import BackendMissing, SimulationFailed, UsageError
+from netspec.execute.contract import RunRequest, get_backend
 from netspec.testing.parts import network, neuron
 
 pytestmark = pytest.mark.skipif(

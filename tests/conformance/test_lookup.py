@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import netspec
-from netspec.backend import get_backend
 from netspec.errors import BackendMissing
+from netspec.execute.contract import get_backend
 from netspec.testing.parts import network, neuron
 
 DRIVEN = network("driven", [neuron("A", 3, I_e=500.0)])

@@ -16,8 +16,8 @@ import pytest
 
 import netspec
 from netspec import CurrentInput, Network, Projection, Recorder, Simulation
-from netspec.backend import backend_names, get_backend
 from netspec.errors import ResultFileError, SimulationFailed, UnsupportedError
+from netspec.execute.contract import backend_names, get_backend
 from netspec.testing.parts import network, neuron, trains
 
 TESTS = Path(__file__).parent.parent

@@ -25,10 +25,10 @@ from netspec import (
     SpikeInput,
     StepCurrent,
 )
-from netspec.backend import get_backend
 from netspec.errors import SimulationFailed
-from netspec.results import read_arrays
-from netspec.running import WORKER
+from netspec.execute.contract import get_backend
+from netspec.execute.results import read_arrays
+from netspec.execute.running import WORKER
 from netspec.testing.parts import conductance, network, neuron
 from netspec.testing.suite import test_l0_structure as structure
 

@@ -46,7 +46,7 @@ NO_TEST = """
     Brian2Test.never = {"test_it::test_of_another_time": "it was impossible"}
 """
 NO_BRIAN2 = """
-    from netspec.backend import Status
+    from netspec.execute.contract import Status
     from netspec.backends.brian2 import Brian2Backend
     Brian2Backend.status = lambda self: Status(False, "", "Go and get it.")
 """
@@ -145,7 +145,7 @@ def test_pytest_loads_nothing_of_netspec_that_costs_unless_the_suite_is_asked_fo
         "def test_modules(pytestconfig):\n"
         "    assert pytestconfig.getoption('--backend') == 'tensor'\n"
         "    assert 'netspec.testing.entry' in sys.modules\n"
-        "    assert not {'numpy', 'pydantic', 'netspec.backend'} & set(sys.modules)\n"
+        "    assert not {'numpy', 'pydantic', 'netspec.execute.contract'} & set(sys.modules)\n"
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:hypothesispytest", "--backend"]
     ran = subprocess.run([*command, "tensor"], cwd=tmp_path, capture_output=True, text=True,

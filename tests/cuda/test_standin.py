@@ -14,8 +14,8 @@ import standin
 
 import netspec
 from netspec import Network, Population, Projection, Simulation, circuits
-from netspec.backend import RunRequest
-from netspec.running import execute_together
+from netspec.execute.contract import RunRequest
+from netspec.execute.running import execute_together
 
 MISSING = standin.why_not()
 pytestmark = pytest.mark.skipif(

@@ -12,9 +12,9 @@ from mutations import BASES, FULL, mutated
 from typer.testing import CliRunner
 
 from netspec.cli import app
+from netspec.describe.serialization import network_from, spec_hash, to_toml
 from netspec.errors import DescriptionError, NetspecError
-from netspec.sealed import write_text
-from netspec.serialization import network_from, spec_hash, to_toml
+from netspec.whole_files import write_text
 
 
 @pytest.fixture

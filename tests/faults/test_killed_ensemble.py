@@ -10,9 +10,9 @@ import time
 import pytest
 
 import netspec
+from netspec.describe.serialization import to_toml
 from netspec.errors import ResultFileError
-from netspec.results import open_run
-from netspec.serialization import to_toml
+from netspec.execute.results import open_run
 
 # ten neurons under a current that noise drives apart, so that seeds differ
 NETWORK = netspec.Network(

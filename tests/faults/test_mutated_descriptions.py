@@ -9,10 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutations import BASES, FULL, JUNK, QUICK, mutated
 
+from netspec.describe.network import Network
+from netspec.describe.neurons import NeuronModel
+from netspec.describe.serialization import (
+    canonical_json,
+    from_json,
+    from_toml,
+    network_from,
+    to_toml,
+)
 from netspec.errors import DescriptionError, NetspecError
-from netspec.network import Network
-from netspec.neurons import NeuronModel
-from netspec.serialization import canonical_json, from_json, from_toml, network_from, to_toml
 from netspec.testing.strategies import ADEX, network_data
 
 seeds = st.integers(0, 2**32 - 1)

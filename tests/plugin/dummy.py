@@ -10,10 +10,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netspec import Population, answers
-from netspec.backend import Backend, Entry, Execution, Option, Plan, Progress, Recording, RunRequest
-from netspec.expressions import evaluate
-from netspec.lowering import lower
+from netspec import Population
+from netspec.describe.expressions import evaluate
+from netspec.execute import ledger_lines
+from netspec.execute.contract import (
+    Backend,
+    Entry,
+    Execution,
+    Option,
+    Plan,
+    Progress,
+    Recording,
+    RunRequest,
+)
+from netspec.realise.lowering import lower
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class DummyBackend(Backend[DummyPlan]):
 
     def plan(self, request: RunRequest) -> DummyPlan:
         network = request.network
-        entries = answers.of_populations(request) + answers.of_given_inputs(request)
+        entries = ledger_lines.of_populations(request) + ledger_lines.of_given_inputs(request)
         reasons = {
             "projections": "it has no synapses",
             "continuous_projections": "it has no synapses",

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from dummy import DummyBackend
 
-from netspec.backend import Option
+from netspec.execute.contract import Option
 
 SPOILT = ("no phase", "no spikes", "a stranger", "no samples", "a sample too few", "another shape",
           "no neuron", "a late spike", "no step", "no pairs", "no count")  # fmt: skip

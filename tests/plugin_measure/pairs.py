@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from netspec.measure import Activity, Measure, Statistic, Values, margin
+from netspec.execute.measure import Activity, Measure, Statistic, Values, margin
 
 BIN = 5.0  # ms
 

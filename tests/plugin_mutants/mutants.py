@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from netspec.backend import Status
 from netspec.backends.brian2 import Brian2Backend
-from netspec.connectivity import Explicit
+from netspec.describe.connectivity import Explicit
+from netspec.execute.contract import Status
 
 
 class Forgets(Brian2Backend):

@@ -6,7 +6,7 @@ import os
 import time
 
 from netspec.backends.nest import NestBackend
-from netspec.ranks import own_rank
+from netspec.execute.ranks import own_rank
 
 
 class FaultyNest(NestBackend):

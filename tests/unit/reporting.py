@@ -6,10 +6,10 @@ import numpy as np
 
 from netspec.circuits import Cue
 from netspec.circuits.potjans_diesmann.builder import FULL_SCALE_RATES, POPULATIONS, SIZES
-from netspec.recording import Recording
-from netspec.results import open_run, write_run
-from netspec.validation.margins import Margins
-from netspec.validation.validating import judge_existing
+from netspec.execute.recording import Recording
+from netspec.execute.results import open_run, write_run
+from netspec.validation.campaign.validating import judge_existing
+from netspec.validation.judge.margins import Margins
 
 DT, WARMUP, DURATION = 0.1, 500.0, 1000.0
 VERSIONS = {"netspec": "0.1.0", "numpy": "2.3.5", "python": "3.11.7"}

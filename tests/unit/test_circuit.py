@@ -8,14 +8,14 @@ import pytest
 
 import netspec
 from netspec import CurrentInput, Network, Population, Recorder, circuits
+from netspec.describe.serialization import canonical_json, from_json, from_toml, spec_hash, to_toml
 from netspec.errors import DescriptionError
-from netspec.results import circuit_of
-from netspec.serialization import canonical_json, from_json, from_toml, spec_hash, to_toml
-from netspec.validation.cues import cue_of, cue_of_run
-from netspec.validation.ensemble import published_rates
-from netspec.validation.mutants import mutants_of
-from netspec.validation.request import BackendRequest, ValidationRequest
-from netspec.validation.validating import validate
+from netspec.execute.results import circuit_of
+from netspec.validation.campaign.ensemble import published_rates
+from netspec.validation.campaign.mutants import mutants_of
+from netspec.validation.campaign.request import BackendRequest, ValidationRequest
+from netspec.validation.campaign.validating import validate
+from netspec.validation.measure.cues import cue_of, cue_of_run
 
 PARAMETERS = {"C_m": 250.0, "V_reset": -65.0, "E_L": -65.0, "V_th": -50.0, "t_ref": 2.0}
 BUILT = {

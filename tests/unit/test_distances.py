@@ -7,8 +7,13 @@ import pytest
 from scipy import stats
 from scipy.optimize import brentq
 
-from netspec.validation import distances
-from netspec.validation.distances import compare_distributions, distance_matrix, ratios, wasserstein
+from netspec.validation.judge import distances
+from netspec.validation.judge.distances import (
+    compare_distributions,
+    distance_matrix,
+    ratios,
+    wasserstein,
+)
 
 
 @pytest.mark.parametrize(("n", "m"), [(50, 50), (50, 51), (7, 21), (1, 9), (60, 40)])

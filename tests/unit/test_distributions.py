@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from netspec import connectivity as con
-from netspec.distributions import Constant, Normal, Uniform
+from netspec.describe import connectivity as con
+from netspec.describe.distributions import Constant, Normal, Uniform
 
 NUMBERS = st.floats(-100, 100)
 ONE = [

@@ -9,15 +9,15 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_ind, ttost_paired
 
 from netspec.errors import DescriptionError, UsageError
-from netspec.validation.equivalence import (
+from netspec.validation.judge.equivalence import (
     compare_values,
     prediction_interval,
     seeds_to_detect,
     smallest_detectable,
 )
-from netspec.validation.margins import Margin, Margins
-from netspec.validation.means import TwoMeans
-from netspec.validation.verdict import holm
+from netspec.validation.judge.margins import Margin, Margins
+from netspec.validation.judge.means import TwoMeans
+from netspec.validation.judge.verdict import holm
 
 LV = Margin(limit=0.02, scale="absolute")
 RATE = Margin(limit=0.05, scale="log")

@@ -10,13 +10,13 @@ from typer.testing import CliRunner
 from netspec import circuits
 from netspec.cli import app
 from netspec.errors import ResultFileError, UsageError
-from netspec.recording import Recording
-from netspec.results import write_run
-from netspec.validation.ensemble import published_rates
-from netspec.validation.existing import compare_existing, load_runs
-from netspec.validation.margins import Margins
-from netspec.validation.summary import Summary, load_summary
-from netspec.validation.tables import headline, verdict_table
+from netspec.execute.recording import Recording
+from netspec.execute.results import write_run
+from netspec.validation.campaign.ensemble import published_rates
+from netspec.validation.campaign.from_files import compare_existing, load_runs
+from netspec.validation.campaign.summary import Summary, load_summary
+from netspec.validation.judge.margins import Margins
+from netspec.validation.report.tables import headline, verdict_table
 
 STEPS, SIZE, DT = 40_000, 40, 0.1  # 4 s
 MARGINS = Margins().only(["rate", "lv"]).declare_text("rate=10%,lv=0.1")
@@ -248,7 +248,7 @@ def test_published_rates_are_those_of_the_full_circuit_only():
 
 
 def test_eight_bumps_a_side_are_what_the_margin_of_formation_was_made_for():
-    from netspec.validation.equivalence import ALPHA, compare_values
+    from netspec.validation.judge.equivalence import ALPHA, compare_values
 
     margin = Margins().of("formed")
     assert compare_values([1.0] * 8, [1.0] * 8, margin).p_equivalence <= ALPHA

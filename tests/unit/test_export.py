@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from scipy.io import loadmat
 
 import netspec
+import netspec.describe.fields
 from netspec.cli import app
 from netspec.errors import ResultFileError, UsageError
-from netspec.recording import Recording
-from netspec.results import Run, open_run, write_run
-from netspec.validation import export as exporting
-from netspec.validation.content import Content, Signal, Trains, content_of, differences
-from netspec.validation.export import FORMATS, export
-from netspec.validation.neo_io import block_of, content_in
+from netspec.execute.recording import Recording
+from netspec.execute.results import Run, open_run, write_run
+from netspec.validation.exchange import export as exporting
+from netspec.validation.exchange.export import FORMATS, export
+from netspec.validation.exchange.neo import block_of, content_in
+from netspec.validation.exchange.recordings import Content, Signal, Trains, content_of, differences
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +223,7 @@ def contents(draw):
         signals = (
             Signal("probe", "x", "E", unit, np.array([2]), begin + 3, 5, values[:, np.newaxis]),
         )
-    name = draw(st.from_regex(netspec.fields.NAME_PATTERN, fullmatch=True))
+    name = draw(st.from_regex(netspec.describe.fields.NAME_PATTERN, fullmatch=True))
     return Content(name, dt, begin, end, trains, signals, json.dumps(provenance))
 
 

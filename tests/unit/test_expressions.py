@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
-from netspec import expressions as ex
+from netspec.describe import expressions as ex
+from netspec.describe.expressions import Call, Name, Number, Operation
+from netspec.describe.units import COHERENT, NONE
 from netspec.errors import ExpressionError
-from netspec.expressions import Call, Name, Number, Operation
-from netspec.units import COHERENT, NONE
 
 VALUES = {"x": 0.75, "y": -1.5, "tau_m": 10.0}
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.stats import binom, chisquare
 
 import netspec
-from netspec.backend import RunRequest, get_backend
 from netspec.backends.genn import shards
-from netspec.realisation import Synapses
+from netspec.execute.contract import RunRequest, get_backend
+from netspec.realise.drawing import Synapses
 
 SIMULATION = netspec.Simulation(dt=0.1)
 

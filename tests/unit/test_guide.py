@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from netspec import circuits, serialization
-from netspec.validation.request import read_request
+from netspec import circuits
+from netspec.describe import serialization
+from netspec.validation.campaign.request import read_request
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "guide.md").read_text()

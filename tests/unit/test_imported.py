@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netspec.errors import DescriptionError, UsageError
-from netspec.validation.cues import cue_of_run
-from netspec.validation.imported import import_spikes
+from netspec.validation.exchange.imported import import_spikes
+from netspec.validation.measure.cues import cue_of_run
 
 SIZES = {"E": 4, "I": 2, "quiet": 3}
 # (population, neuron, step); the window is 10 < step <= 30

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from netspec.connectivity import RingKernel, UniformKernel
-from netspec.kernels import FEW, product, waves
+from netspec.describe.connectivity import RingKernel, UniformKernel
+from netspec.realise.kernels import FEW, product, waves
 
 
 @pytest.mark.parametrize("size", [5, 64, 1024, 1025])

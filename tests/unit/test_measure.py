@@ -15,14 +15,15 @@ import reporting
 from netspec import Network, PoissonInput, Population, Recorder, Simulation
 from netspec.circuits import CIRCUITS
 from netspec.circuits.compte_ring.measure import RingMeasure
+from netspec.describe.serialization import to_toml
 from netspec.errors import UsageError
-from netspec.measure import Activity, Distribution, Measure, Statistic, margin, unique
-from netspec.serialization import to_toml
-from netspec.validation import measuring, report, statistics
-from netspec.validation.comparing import compare, values_of
-from netspec.validation.margins import Margins, default_margins
-from netspec.validation.measuring import Measured, Reading, measure
-from netspec.validation.validating import judge_existing
+from netspec.execute.measure import Activity, Distribution, Measure, Statistic, margin, unique
+from netspec.validation.campaign.validating import judge_existing
+from netspec.validation.judge.comparing import compare, values_of
+from netspec.validation.judge.margins import Margins, default_margins
+from netspec.validation.measure import catalogue, statistics
+from netspec.validation.measure.catalogue import Measured, Reading, measure
+from netspec.validation.report import page as report
 
 PLUGIN = Path(__file__).parent.parent / "plugin_measure"
 PAIR = ("L23E-L23I", "rate_correlation")
@@ -137,8 +138,8 @@ def test_a_measure_that_is_passed_in_is_judged_if_there_is_a_margin(drawn):
 
 def test_a_circuit_brings_its_own(drawn, monkeypatch):
     column = dataclasses.replace(CIRCUITS["microcircuit"], measures=(Loud(),))
-    monkeypatch.setattr(measuring, "known", {"microcircuit": column}.get)
-    monkeypatch.setattr(measuring, "usable", lambda: iter([column]))
+    monkeypatch.setattr(catalogue, "known", {"microcircuit": column}.get)
+    monkeypatch.setattr(catalogue, "usable", lambda: iter([column]))
     found = judged_by(judge_existing(sides(drawn), ["nest", "brian2"], Margins()))
     assert ("loud", "loudest") in found
 

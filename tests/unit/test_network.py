@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from netspec import Simulation, audit, circuits
-from netspec import connectivity as con
-from netspec.distributions import Normal, Uniform
-from netspec.errors import DescriptionError
-from netspec.network import (
+from netspec import Simulation, circuits
+from netspec.describe import connectivity as con
+from netspec.describe.distributions import Normal, Uniform
+from netspec.describe.network import (
     ContinuousProjection,
     CurrentInput,
     Network,
@@ -18,7 +17,9 @@ from netspec.network import (
     SpikeInput,
     StepCurrent,
 )
-from netspec.serialization import network_from
+from netspec.describe.serialization import network_from
+from netspec.errors import DescriptionError
+from netspec.execute import audit
 
 E = {"name": "E", "size": 8, "model": "iaf_psc_exp"}
 I = {"name": "I", "size": 2, "model": "iaf_psc_exp"}  # noqa: E741

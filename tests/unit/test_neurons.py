@@ -9,12 +9,12 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from netspec import Network, Population
-from netspec import expressions as ex
+from netspec.describe import expressions as ex
+from netspec.describe.models import LIBRARY, iaf_cond_nmda, iaf_psc_exp
+from netspec.describe.neurons import NeuronModel
+from netspec.describe.serialization import network_from
 from netspec.errors import DescriptionError
-from netspec.lowering import lower
-from netspec.models import LIBRARY, iaf_cond_nmda, iaf_psc_exp
-from netspec.neurons import NeuronModel
-from netspec.serialization import network_from
+from netspec.realise.lowering import lower
 from netspec.testing.strategies import ADEX
 
 ADEX_MODEL = NeuronModel(**ADEX)

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from scipy import stats
 
-from netspec import realisation as real
+from netspec.describe.serialization import network_from
+from netspec.describe.simulation import Simulation
 from netspec.errors import DescriptionError
-from netspec.serialization import network_from
-from netspec.simulation import Simulation
-from netspec.streams import simulator_seed, stream
+from netspec.realise import drawing as real
+from netspec.realise.streams import simulator_seed, stream
 from netspec.testing.strategies import network_data
 
 SIMULATION = Simulation(dt=0.1, seed=42)

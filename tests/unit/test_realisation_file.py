@@ -16,14 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from typer.testing import CliRunner
 
 import netspec
-from netspec import realisation as real
-from netspec.backend import Execution, RunRequest
 from netspec.cli import app
+from netspec.describe.serialization import network_from, with_values
+from netspec.describe.simulation import Simulation
 from netspec.errors import ResultFileError, UsageError
-from netspec.realisation_file import Realisation, reference, write_realisation
-from netspec.running import planned, result_path, with_realisation
-from netspec.serialization import network_from, with_values
-from netspec.simulation import Simulation
+from netspec.execute.contract import Execution, RunRequest
+from netspec.execute.running import planned, result_path, with_realisation
+from netspec.realise import drawing as real
+from netspec.realise.file import Realisation, reference, write_realisation
 from netspec.testing.strategies import network_data
 
 SIMULATION = Simulation(dt=0.1, seed=42)
@@ -107,7 +107,7 @@ def test_every_rule_is_read_as_it_is_drawn(whole):
 
 def test_every_rule_is_read_as_it_is_drawn_in_many_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(real, "BLOCK", 100)
-    monkeypatch.setattr("netspec.realisation_file.CHUNK", 64)
+    monkeypatch.setattr("netspec.realise.file.CHUNK", 64)
     write_realisation(tmp_path / "rules.h5", NETWORK, SIMULATION)
     assert len(real.block_rows(NETWORK, NETWORK.projections[0])) > 10
     assert_holds(tmp_path / "rules.h5", NETWORK)

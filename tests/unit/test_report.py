@@ -17,11 +17,12 @@ import reporting
 
 import netspec
 from netspec.errors import UsageError
-from netspec.validation import figures, junit, report, sections
-from netspec.validation.margins import Margins
-from netspec.validation.request import BackendRequest, ValidationRequest
-from netspec.validation.summary import load_summary
-from netspec.validation.validating import judge_existing, validate
+from netspec.validation.campaign.request import BackendRequest, ValidationRequest
+from netspec.validation.campaign.summary import load_summary
+from netspec.validation.campaign.validating import judge_existing, validate
+from netspec.validation.judge.margins import Margins
+from netspec.validation.report import figures, junit, pictures
+from netspec.validation.report import page as report
 
 ATTACK = "<script>alert(1)</script> <img src=x onerror=alert(2)> $\\alpha $ & \"'"
 LADDER = {
@@ -195,7 +196,7 @@ def test_the_page_of_a_microcircuit_is_small_and_soon_there(tmp_path):
 
 def test_the_same_results_give_the_same_page(ring, tmp_path):
     summary, page = ring
-    runs = sections.open_runs(summary, [page.parent])
+    runs = pictures.open_runs(summary, [page.parent])
     again = report.write(tmp_path / "again.html", summary, runs)
     assert again.read_bytes() == page.read_bytes()
 

@@ -5,17 +5,18 @@ import tomllib
 import pytest
 
 import netspec
+import netspec.describe.serialization
 from netspec import circuits
 from netspec.circuits import Cue
 from netspec.errors import DescriptionError, UsageError
-from netspec.validation.cues import cue_of, turned
-from netspec.validation.margins import Margins
-from netspec.validation.request import (
+from netspec.validation.campaign.request import (
     BackendRequest,
     RequestFile,
     ValidationRequest,
     read_request,
 )
+from netspec.validation.judge.margins import Margins
+from netspec.validation.measure.cues import cue_of, turned
 
 TEXT = """
 circuit = "microcircuit"
@@ -54,7 +55,7 @@ def write(tmp_path):
 
 def test_a_file_declares_what_python_declares(write):
     network = circuits.microcircuit(variant="pygenn", scale=0.02)
-    network = netspec.serialization.with_values(
+    network = netspec.describe.serialization.with_values(
         network, {"populations.L4E.parameters.t_ref": "1.9 ms"}
     )
     expected = ValidationRequest(
@@ -135,7 +136,7 @@ def test_other_files_are_no_requests(tmp_path, content):
 
 def test_a_network_of_ones_own_lies_beside_the_request(tmp_path):
     network = circuits.working_memory(size=16)
-    (tmp_path / "mine.toml").write_text(netspec.serialization.to_toml(network))
+    (tmp_path / "mine.toml").write_text(netspec.describe.serialization.to_toml(network))
     path = tmp_path / "request.toml"
     path.write_text('file = "mine.toml"\nbackends = ["nest", "brian2"]\nseeds = [7]\n')
     found = read_request(path)

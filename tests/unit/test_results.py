@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from netspec.errors import ResultFileError, UsageError
-from netspec.recording import Recording
-from netspec.results import SpikeData, open_run, write_run
+from netspec.execute.recording import Recording
+from netspec.execute.results import SpikeData, open_run, write_run
 
 MANIFEST = {
     "simulation": {"dt": 0.1, "warmup": 1.0, "duration": 2.0, "seed": 1},

@@ -11,7 +11,7 @@ from netspec.circuits.compte_ring import measure as trials
 from netspec.circuits.compte_ring import ring
 from netspec.circuits.compte_ring.measure import Trial
 from netspec.errors import UsageError
-from netspec.results import SpikeData
+from netspec.execute.results import SpikeData
 
 DT = 0.5
 CUE = Cue(angle=350, strength=70, start=200, duration=200)

@@ -3,10 +3,10 @@
 import pytest
 
 import netspec
-from netspec.backend import RunRequest, get_backend
+from netspec.describe.serialization import with_values
 from netspec.errors import ResultFileError, UnsupportedError, UsageError
-from netspec.running import result_path as path_of
-from netspec.serialization import with_values
+from netspec.execute.contract import RunRequest, get_backend
+from netspec.execute.running import result_path as path_of
 
 RING = netspec.circuits.working_memory(size=8)
 SHORT = netspec.Simulation(dt=0.1, warmup=0.0, duration=1.0)

@@ -20,17 +20,18 @@ from netspec.circuits.potjans_diesmann.builder import (
 )
 from netspec.circuits.potjans_diesmann.mutants import MUTANTS as MICROCIRCUIT
 from netspec.cli import app
+from netspec.describe.network import Network, PoissonInput, Population, Recorder
+from netspec.describe.serialization import canonical_json, to_toml
+from netspec.describe.simulation import Simulation
 from netspec.errors import UsageError
-from netspec.network import Network, PoissonInput, Population, Recorder
-from netspec.serialization import canonical_json, to_toml
-from netspec.simulation import Simulation
-from netspec.validation import distances, mutants, selftest
-from netspec.validation.margins import Margins
-from netspec.validation.measuring import Measured, Reading
-from netspec.validation.mutants import Change, Mutant, mutants_of
-from netspec.validation.request import BackendRequest, ValidationRequest
-from netspec.validation.selftest_result import SelfTest
-from netspec.validation.statistics import PopulationMeasure
+from netspec.validation.campaign import mutants, selftest
+from netspec.validation.campaign.mutants import Change, Mutant, mutants_of
+from netspec.validation.campaign.request import BackendRequest, ValidationRequest
+from netspec.validation.campaign.selftest_result import SelfTest
+from netspec.validation.judge import distances
+from netspec.validation.judge.margins import Margins
+from netspec.validation.measure.catalogue import Measured, Reading
+from netspec.validation.measure.statistics import PopulationMeasure
 
 BUILD = partial(microcircuit, "potjans2014", scale=0.02)
 SEEDS = itertools.count(1)

@@ -9,9 +9,8 @@ import tomli_w
 from hypothesis import example, given, settings
 
 from netspec import circuits
-from netspec.distributions import Normal
-from netspec.errors import DescriptionError, UsageError
-from netspec.serialization import (
+from netspec.describe.distributions import Normal
+from netspec.describe.serialization import (
     canonical_json,
     from_json,
     from_toml,
@@ -23,6 +22,7 @@ from netspec.serialization import (
     to_toml,
     with_values,
 )
+from netspec.errors import DescriptionError, UsageError
 from netspec.testing.strategies import network_data
 
 SMALL = {"name": "n", "populations": [{"name": "A", "size": 3, "model": "iaf_psc_exp"}]}

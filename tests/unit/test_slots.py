@@ -9,17 +9,19 @@ import pytest
 from hypothesis import given, settings
 from mutations import FULL
 
-from netspec import Simulation, audit, units
-from netspec.connectivity import Explicit
-from netspec.distributions import Drawn, Normal, Uniform
+from netspec import Simulation
+from netspec.describe import units
+from netspec.describe.connectivity import Explicit
+from netspec.describe.distributions import Drawn, Normal, Uniform
+from netspec.describe.fields import InUnit, Quantity, Reference, Time, UnitOf
+from netspec.describe.grid import misfits
+from netspec.describe.inputs import Port, Some, Strength
+from netspec.describe.network import PIECES, Network
+from netspec.describe.serialization import network_from, spec_hash, to_toml, with_values
+from netspec.describe.slots import Piece, Place, doors, marks, replaced, slots, slots_of
 from netspec.errors import DescriptionError
-from netspec.fields import InUnit, Quantity, Reference, Time, UnitOf
-from netspec.grid import misfits
-from netspec.inputs import Port, Some, Strength
-from netspec.network import PIECES, Network
-from netspec.realisation import current_changes
-from netspec.serialization import network_from, spec_hash, to_toml, with_values
-from netspec.slots import Piece, Place, doors, marks, replaced, slots, slots_of
+from netspec.execute import audit
+from netspec.realise.drawing import current_changes
 from netspec.testing.strategies import network_data
 
 NETWORK = network_from(FULL)

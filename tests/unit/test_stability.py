@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from netspec import Network, NeuronModel, Population, Simulation, audit
+from netspec import Network, NeuronModel, Population, Simulation
+from netspec.execute import audit
 
 # a rate of 40 per ms, as that of sodium in the rise of a spike, beside a slow one
 FAST = NeuronModel(

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from netspec.circuits.compte_ring.measure import RING_STATISTICS
 from netspec.errors import UsageError
-from netspec.results import SpikeData
-from netspec.validation import statistics
-from netspec.validation.margins import Margins, default_margins
-from netspec.validation.statistics import DISTRIBUTIONS, STATISTICS
+from netspec.execute.results import SpikeData
+from netspec.validation.judge.margins import Margins, default_margins
+from netspec.validation.measure import statistics
+from netspec.validation.measure.statistics import DISTRIBUTIONS, STATISTICS
 
 DT = 0.1
 

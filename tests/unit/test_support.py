@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 WITHOUT_SIMULATORS = """
 import runpy, sys
-from netspec import backend
+from netspec.execute import contract as backend
 backend.find_spec = lambda name: None  # as if none were installed
 assert not any(backend.get_backend(name).status().available for name in ("nest", "brian2", "genn"))
 sys.argv = ["support_matrix.py", sys.argv[1]]

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from netspec import Simulation, circuits
-from netspec.backend import RunRequest
 from netspec.circuits import Cue
 from netspec.circuits.compte_ring.measure import RING_STATISTICS
-from netspec.validation import trial_runs
-from netspec.validation.cues import around, cue_of
+from netspec.execute.contract import RunRequest
+from netspec.validation.campaign import trial_runs
+from netspec.validation.measure.cues import around, cue_of
 
 OPTIONS = ["--option", "codegen=numpy"]
 RING = ["working_memory", "--backend", "brian2", "--size", "32", *OPTIONS]

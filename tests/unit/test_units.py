@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netspec import units
+from netspec.describe import units
+from netspec.describe.network import Network, Population
+from netspec.describe.simulation import Simulation
 from netspec.errors import DescriptionError, UnitError
-from netspec.network import Network, Population
-from netspec.simulation import Simulation
 
 UNITS = ["ms", "mV", "pA", "pF", "nS", "GOhm", "1/ms", "1/mV"]
 

@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 
 import netspec
-from netspec.backend import RunRequest, get_backend
 from netspec.circuits.compte_ring.ring import bump
 from netspec.errors import BackendMissing
-from netspec.machine import free_memory
-from netspec.results import SpikeData
-from netspec.running import planned
-from netspec.validation import report, tables
-from netspec.validation.ensemble import Room, _Gate
-from netspec.validation.margins import Margins
-from netspec.validation.request import BackendRequest, ValidationRequest
-from netspec.validation.statistics import mean_and_sd
-from netspec.validation.summary import load_summary, write_provenance
-from netspec.validation.validating import MATCHED, judge_runs, validate
+from netspec.execute.contract import RunRequest, get_backend
+from netspec.execute.machine import free_memory
+from netspec.execute.results import SpikeData
+from netspec.execute.running import planned
+from netspec.validation.campaign.ensemble import Room, _Gate
+from netspec.validation.campaign.request import BackendRequest, ValidationRequest
+from netspec.validation.campaign.summary import load_summary, write_provenance
+from netspec.validation.campaign.validating import MATCHED, judge_runs, validate
+from netspec.validation.judge.margins import Margins
+from netspec.validation.measure.statistics import mean_and_sd
+from netspec.validation.report import page as report
+from netspec.validation.report import tables
 
 
 def ring(neurons, size=360):

@@ -9,14 +9,14 @@ import pytest
 from scipy import stats
 
 from netspec.errors import UsageError
-from netspec.measure import Margin
-from netspec.validation.comparison import Outcome
-from netspec.validation.comparison_kinds import Prediction, read
-from netspec.validation.distances import compare_distributions
-from netspec.validation.equivalence import compare_values
-from netspec.validation.margins import Margins
-from netspec.validation.synthetic import gamma_renewal, local_variation, mean_rates
-from netspec.validation.verdict import as_json, judge
+from netspec.execute.measure import Margin
+from netspec.validation.judge.comparison import Outcome
+from netspec.validation.judge.comparison_kinds import Prediction, read
+from netspec.validation.judge.distances import compare_distributions
+from netspec.validation.judge.equivalence import compare_values
+from netspec.validation.judge.margins import Margins
+from netspec.validation.judge.synthetic import gamma_renewal, local_variation, mean_rates
+from netspec.validation.judge.verdict import as_json, judge
 
 MARGINS = Margins()
 SPREAD = np.array([-1.0, -0.5, 0.0, 0.5, 1.0, 0.2, -0.2, 0.7])  # of eight seeds

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from netspec.backend import get_backend, versions
-from netspec.versions import UNDECIDING, code_of
+from netspec.execute.contract import get_backend, versions
+from netspec.versions import DECIDING, UNDECIDING, code_of
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [*(ROOT / "netspec").glob("*.py"), *(ROOT / "backends").rglob("*.py")]
+SOURCES = [*(ROOT / "netspec").rglob("*.py"), *(ROOT / "backends").rglob("*.py")]
 
 SOURCE = '''"""What it is."""
 import os  # of the system
@@ -86,7 +86,7 @@ def test_modules_that_do_not_decide_exist():
 
 
 ASK = """
-from netspec.backend import get_backend, versions
+from netspec.execute.contract import get_backend, versions
 for name in ("brian2", "genn"):
     found = versions(get_backend(name))
     print(found["netspec source"], found["adapter source"])
@@ -126,8 +126,8 @@ def test_a_comment_a_docstring_and_the_command_line_change_no_name(installed):
     folder, digests = installed
     before = digests()
     (folder / "cli" / "more.py").write_text("MORE = 1\n")
-    edit(folder / "terminal.py", "import", "import sys, ")
-    edit(folder / "lowering.py", '"""', '"""Otherwise said: ')
+    edit(folder / "cli" / "terminal.py", "import", "import sys, ")
+    edit(folder / "realise" / "lowering.py", '"""', '"""Otherwise said: ')
     with (folder / "backends" / "genn" / "adapter.py").open("a") as file:
         file.write("# a comment\n")
     assert digests() == before
@@ -141,7 +141,24 @@ def test_lowering_changes_all_names_and_an_adapter_its_own(installed):
     genn = digests()
     assert genn[0] == before[0]
     assert genn[1][0] == before[1][0] and genn[1][1] != before[1][1]
-    with (folder / "lowering.py").open("a") as file:
+    with (folder / "realise" / "lowering.py").open("a") as file:
         file.write("MORE = 1\n")
     assert all(new[0] != old[0] and new[1] == old[1] for new, old in zip(digests(), genn,
+                                                                       strict=True))  # fmt: skip
+
+
+def test_rooms_above_execution_change_no_name(installed):
+    folder, digests = installed
+    before = digests()
+    for room in ("circuits", "cli", "validation", "validation/judge", "validation/campaign"):
+        (folder / room / "more.py").write_text("MORE = 1\n")
+    assert digests() == before
+
+
+@pytest.mark.parametrize("room", DECIDING)
+def test_a_new_module_of_a_room_that_decides_changes_all_names(installed, room):
+    folder, digests = installed
+    before = digests()
+    (folder / room / "more.py").write_text("MORE = 1\n")
+    assert all(new[0] != old[0] and new[1] == old[1] for new, old in zip(digests(), before,
                                                                        strict=True))  # fmt: skip

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netspec.backend import RunRequest
-from netspec.lowering import lower
-from netspec.network import Network
-from netspec.results import Run
-from netspec.running import execute
-from netspec.simulation import Simulation
-from netspec.validation import oracle
-from netspec.validation.ladder import networks
+from netspec.describe.network import Network
+from netspec.describe.simulation import Simulation
+from netspec.execute.contract import RunRequest
+from netspec.execute.results import Run
+from netspec.execute.running import execute
+from netspec.realise.lowering import lower
+from netspec.validation.ladder import networks, oracle
 
 
 @dataclass(frozen=True)

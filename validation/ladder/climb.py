@@ -7,12 +7,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from netspec.backend import Backend, Progress, RunRequest, get_backend, versions
+from netspec.describe.network import Network
+from netspec.describe.serialization import spec_hash
+from netspec.describe.simulation import Simulation
 from netspec.errors import SimulationFailed, UnsupportedError, UsageError
-from netspec.network import Network
-from netspec.results import Run
-from netspec.serialization import spec_hash
-from netspec.simulation import Simulation
+from netspec.execute.contract import Backend, Progress, RunRequest, get_backend, versions
+from netspec.execute.results import Run
 from netspec.validation.ladder import networks, rungs
 from netspec.validation.ladder.bench import Bench
 from netspec.validation.ladder.report import LEVELS, NOT_INSTALLED, Figures, Ladder, Rung, judged

@@ -12,11 +12,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from netspec import distributions as dist
-from netspec.connectivity import Explicit, UniformKernel
-from netspec.errors import UnsupportedError
-from netspec.expressions import evaluate
-from netspec.network import (
+from netspec.describe import distributions as dist
+from netspec.describe.connectivity import Explicit, UniformKernel
+from netspec.describe.expressions import evaluate
+from netspec.describe.network import (
     PIECES,
     ContinuousProjection,
     Network,
@@ -27,10 +26,11 @@ from netspec.network import (
     SpikeInput,
     StepCurrent,
 )
-from netspec.neurons import NeuronModel
-from netspec.simulation import Simulation
-from netspec.streams import stream
-from netspec.validation import oracle
+from netspec.describe.neurons import NeuronModel
+from netspec.describe.simulation import Simulation
+from netspec.errors import UnsupportedError
+from netspec.realise.streams import stream
+from netspec.validation.ladder import oracle
 
 LEVELS = (0.75, 1.0, 1.5, 2.0, 4.0)  # of the f-I curve, times the current that makes spikes
 # ms; the last ones come as often as the ring's own drive

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from netspec.sealed import write_text
+from netspec.whole_files import write_text
 
 NOT_INSTALLED = "not installed"
 LEVELS = {"L0": "structure", "L1": "neuron", "L2": "synapse", "L3": "replay"}

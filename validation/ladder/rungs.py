@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.network import Network
-from netspec.results import Run
-from netspec.simulation import Simulation
-from netspec.validation import oracle
-from netspec.validation.ladder import networks
+from netspec.describe.network import Network
+from netspec.describe.simulation import Simulation
+from netspec.execute.results import Run
+from netspec.validation.ladder import networks, oracle
 from netspec.validation.ladder.bench import Bench, is_exact
 from netspec.validation.ladder.report import Figure, Figures
 

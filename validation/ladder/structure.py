@@ -8,14 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from netspec import distributions as dist
-from netspec import realisation
-from netspec.connectivity import AllToAll, Explicit, FixedIndegree, OneToOne, PairwiseBernoulli
+from netspec.describe import distributions as dist
+from netspec.describe.connectivity import (
+    AllToAll,
+    Explicit,
+    FixedIndegree,
+    OneToOne,
+    PairwiseBernoulli,
+)
+from netspec.describe.network import Network, Projection
+from netspec.describe.simulation import Simulation
 from netspec.errors import UsageError
-from netspec.network import Network, Projection
-from netspec.results import Run
-from netspec.simulation import Simulation
-from netspec.validation import oracle
+from netspec.execute.results import Run
+from netspec.realise import drawing
+from netspec.validation.ladder import oracle
 from netspec.validation.ladder.bench import Bench
 from netspec.validation.ladder.report import Figure, Figures
 
@@ -36,7 +42,7 @@ def structure(bench: Bench, network: Network, simulation: Simulation) -> tuple[F
     missing = differ = off = total = 0
     deviations = [0.0]
     for projection in bare.projections:
-        drawn = realisation.synapses(bare, projection, at)
+        drawn = drawing.synapses(bare, projection, at)
         expected = _sorted(drawn.pre, drawn.post, drawn.weights(), drawn.delays())
         held = runs["shared"].manifest["synapses"].get(projection.name, 0)
         missing, total = max(missing, abs(held - len(drawn))), total + held
@@ -73,8 +79,8 @@ def _values(run: Run, network: Network, simulation: Simulation) -> Figures:
     for population in network.populations:
         name = population.name
         model = network.model_of(population)
-        given = realisation.parameters(network, name, simulation)
-        start = realisation.initial_values(network, name, simulation)
+        given = drawing.parameters(network, name, simulation)
+        start = drawing.initial_values(network, name, simulation)
         wanted = {f"parameters/{name}/{k}": v for k, v in given.items()}
         wanted |= {f"initial/{name}/{k}": v for k, v in start.items()}
         for path, value in wanted.items():

@@ -10,8 +10,8 @@ from netspec.circuits.compte_ring.measure import RingMeasure
 from netspec.circuits.compte_ring.mutants import MUTANTS
 from netspec.circuits.compte_ring.trials import RingTrials
 from netspec.circuits.contract import Circuit
-from netspec.network import Network
-from netspec.simulation import Simulation
+from netspec.describe.network import Network
+from netspec.describe.simulation import Simulation
 
 __all__ = ["CIRCUIT", "Cue", "working_memory"]
 

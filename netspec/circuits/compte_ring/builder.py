@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netspec.circuits.compte_ring.cue import Cue
-from netspec.connectivity import AllToAll, RingKernel, UniformKernel
-from netspec.distributions import Constant, Uniform
-from netspec.errors import UsageError, unknown
-from netspec.network import (
+from netspec.describe.connectivity import AllToAll, RingKernel, UniformKernel
+from netspec.describe.distributions import Constant, Uniform
+from netspec.describe.network import (
     ContinuousProjection,
     Network,
     PoissonInput,
@@ -25,6 +24,7 @@ from netspec.network import (
     Projection,
     Recorder,
 )
+from netspec.errors import UsageError, unknown
 
 REFERENCE_SIZE = 2048  # excitatory neurons for which the conductances are given
 

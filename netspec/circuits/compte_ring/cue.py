@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from netspec.fields import Described, Milliseconds, in_unit
-from netspec.network import StepCurrent
+from netspec.describe.fields import Described, Milliseconds, in_unit
+from netspec.describe.network import StepCurrent
 
 
 class Cue(Described):

@@ -18,7 +18,7 @@ from netspec.circuits.compte_ring.cue import Cue
 from netspec.circuits.compte_ring.ring import FLANK, bump, decode, diffusion, profile
 from netspec.circuits.compte_ring.trials import RingTrials
 from netspec.errors import UsageError, unknown
-from netspec.measure import (
+from netspec.execute.measure import (
     Activity,
     Measure,
     Statistic,
@@ -27,7 +27,7 @@ from netspec.measure import (
     margin,
     within,
 )
-from netspec.results import SpikeData
+from netspec.execute.results import SpikeData
 
 DESIGN = RingTrials()
 FORMATION = (250.0, 500.0)  # ms after the cue, when its own trace (NMDA, 100 ms) has gone

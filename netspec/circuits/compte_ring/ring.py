@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.measure import within
-from netspec.results import SpikeData
+from netspec.execute.measure import within
+from netspec.execute.results import SpikeData
 
 MIN_VECTOR = 0.3  # below this length of the population vector an angle means nothing
 MIN_TUNED_RATE = 2.0  # spikes/s, rate times vector length: a few stray spikes are no bump

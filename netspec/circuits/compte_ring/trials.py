@@ -8,8 +8,8 @@ import numpy as np
 
 from netspec.circuits.compte_ring.cue import Cue
 from netspec.circuits.contract import TrialDesign
+from netspec.describe.network import Network, StepCurrent
 from netspec.errors import UsageError
-from netspec.network import Network, StepCurrent
 
 
 class RingTrials(TrialDesign):

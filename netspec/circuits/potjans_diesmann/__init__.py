@@ -13,8 +13,8 @@ from netspec.circuits.potjans_diesmann.builder import (
     microcircuit,
 )
 from netspec.circuits.potjans_diesmann.mutants import MUTANTS
-from netspec.network import Network
-from netspec.simulation import Simulation
+from netspec.describe.network import Network
+from netspec.describe.simulation import Simulation
 
 __all__ = ["CIRCUIT", "microcircuit"]
 

@@ -15,10 +15,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from netspec.connectivity import FixedTotalNumber
-from netspec.distributions import Constant, Distribution, Normal
+from netspec.describe.connectivity import FixedTotalNumber
+from netspec.describe.distributions import Constant, Distribution, Normal
+from netspec.describe.network import Network, PoissonInput, Population, Projection, Recorder
 from netspec.errors import UsageError, choices, unknown
-from netspec.network import Network, PoissonInput, Population, Projection, Recorder
 
 POPULATIONS = ("L23E", "L23I", "L4E", "L4I", "L5E", "L5I", "L6E", "L6I")
 SIZES = (20683, 5834, 21915, 5479, 4850, 1065, 14395, 2948)  # [PD14] Table 5

@@ -8,10 +8,10 @@ import pytest
 
 import netspec
 from netspec import CurrentInput, Simulation
-from netspec.backend import RunRequest, get_backend
 from netspec.errors import BackendMissing, SimulationFailed, UsageError
-from netspec.recording import PHASES
-from netspec.running import planned, result_path
+from netspec.execute.contract import RunRequest, get_backend
+from netspec.execute.recording import PHASES
+from netspec.execute.running import planned, result_path
 from netspec.testing.parts import network, neuron, trains
 
 

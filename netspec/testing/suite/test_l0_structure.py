@@ -7,13 +7,14 @@ import json
 import numpy as np
 import pytest
 
-from netspec import Projection, Simulation, realisation
+from netspec import Projection, Simulation
 from netspec.circuits import microcircuit
-from netspec.distributions import Constant
-from netspec.realisation_file import FORMAT, write_realisation
-from netspec.sealed import verify
+from netspec.describe.distributions import Constant
+from netspec.realise import drawing
+from netspec.realise.file import FORMAT, write_realisation
 from netspec.testing.parts import conductance, network, neuron
-from netspec.validation import oracle
+from netspec.validation.ladder import oracle
+from netspec.whole_files import verify
 
 DT = 0.1
 SIZE = 120
@@ -121,7 +122,7 @@ def synapses(run, projection):
 @pytest.mark.parametrize("population", ["source", "gated", "at_total"])
 def test_parameters_are_those_of_the_description(read, tolerance, population):
     run = read("shared")
-    expected = realisation.parameters(NETWORK, population, SIMULATION)
+    expected = drawing.parameters(NETWORK, population, SIMULATION)
     prefix = f"parameters/{population}/"
     names = {k[len("readback/") + len(prefix) :] for k in run._content if prefix in k}
     assert names >= {"V_th", "V_reset"} and names <= set(expected)
@@ -136,7 +137,7 @@ def test_parameters_are_those_of_the_description(read, tolerance, population):
 @pytest.mark.parametrize("population", ["source", "gated", "at_total"])
 def test_initial_values_are_those_of_the_description(read, tolerance, population):
     run = read("native")
-    expected = realisation.initial_values(NETWORK, population, SIMULATION)
+    expected = drawing.initial_values(NETWORK, population, SIMULATION)
     prefix = f"initial/{population}/"
     names = {k[len("readback/") + len(prefix) :] for k in run._content if prefix in k}
     assert names >= {name for name, value in expected.items() if np.any(value)}
@@ -148,7 +149,7 @@ def test_initial_values_are_those_of_the_description(read, tolerance, population
 
 @pytest.mark.parametrize("projection", DESCRIBED)
 def test_shared_synapses_are_those_of_netspec_bit_for_bit(read, projection):
-    drawn = realisation.synapses(NETWORK, DESCRIBED[projection], SIMULATION)
+    drawn = drawing.synapses(NETWORK, DESCRIBED[projection], SIMULATION)
     order = np.lexsort((drawn.delays(), drawn.weights(), drawn.post, drawn.pre))
     expected = [a[order] for a in (drawn.pre, drawn.post, drawn.weights(), drawn.delays())]
     run = read("shared")

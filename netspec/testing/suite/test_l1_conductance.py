@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from netspec import CurrentInput, SpikeInput, StepCurrent
-from netspec.backend import RunRequest, get_backend
 from netspec.errors import UnsupportedError
+from netspec.execute.contract import RunRequest, get_backend
 from netspec.testing.parts import (
     CONDUCTANCES,
     WALK,
@@ -23,7 +23,7 @@ from netspec.testing.parts import (
     sampled,
     trains,
 )
-from netspec.validation import oracle
+from netspec.validation.ladder import oracle
 
 DURATION = 60.0
 STEPS_PER_MS = (10, 20)

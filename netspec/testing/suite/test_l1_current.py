@@ -8,7 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from netspec import CurrentInput, Recorder, Simulation, SpikeInput, StepCurrent, realisation, run
+from netspec import CurrentInput, Recorder, Simulation, SpikeInput, StepCurrent, run
+from netspec.realise import drawing
 from netspec.testing.parts import (
     CURRENTS,
     PD14,
@@ -22,7 +23,7 @@ from netspec.testing.parts import (
     sampled,
     trains,
 )
-from netspec.validation import oracle
+from netspec.validation.ladder import oracle
 
 STEPS = 2000
 TOLERANCE = 1e-6  # mV
@@ -151,7 +152,7 @@ def assert_spikes_part_at_the_threshold(run, expected, dt, population):
     one step longer or shorter.
     """
     simulation = Simulation(dt=dt, warmup=0.0, duration=STEPS * dt, seed=1)
-    thresholds = realisation.parameters(single_neurons(dt), population, simulation)["V_th"]
+    thresholds = drawing.parameters(single_neurons(dt), population, simulation)["V_th"]
     found, wanted = trains(run, population), expected.spikes[population]
     below = sampled(run, population, "V_m"), expected.values[population, "V_m"]
     for index, step in enumerate(partings(run, expected, population)):

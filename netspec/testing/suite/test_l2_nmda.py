@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from netspec import ContinuousProjection, SpikeInput, StepCurrent
-from netspec.backend import RunRequest, get_backend
 from netspec.errors import UnsupportedError
+from netspec.execute.contract import RunRequest, get_backend
 from netspec.testing.parts import (
     WALK,
     accumulated,
@@ -24,7 +24,7 @@ from netspec.testing.parts import (
     sampled,
     trains,
 )
-from netspec.validation import oracle
+from netspec.validation.ladder import oracle
 
 STEPS = 1500
 RATES = {"slow": 10.0, "fast": 40.0}  # spikes/s

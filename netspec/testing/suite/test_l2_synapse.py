@@ -20,7 +20,7 @@ from netspec.testing.parts import (
     sampled,
     trains,
 )
-from netspec.validation import oracle
+from netspec.validation.ladder import oracle
 
 WEIGHT = 87.8  # pA
 # ms -> steps of 0.1 ms; halves go up, and there is no delay below one step

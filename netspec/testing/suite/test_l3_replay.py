@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from netspec import PoissonInput, Projection, Simulation, SpikeInput
-from netspec.realisation_file import write_realisation
+from netspec.realise.file import write_realisation
 from netspec.testing.parts import V_M, choices, difference, network, neuron, trains
-from netspec.validation import oracle
+from netspec.validation.ladder import oracle
 
 STEPS = 1000
 SEED = 7

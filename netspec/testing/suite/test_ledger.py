@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from netspec import Simulation
-from netspec.backend import RunRequest, get_backend
-from netspec.serialization import network_from
+from netspec.describe.serialization import network_from
+from netspec.execute.contract import RunRequest, get_backend
 from netspec.testing.parts import network, neuron
 from netspec.testing.strategies import network_data
 
@@ -21,7 +21,7 @@ KINDS = ("populations", "projections", "continuous_projections", "poisson_inputs
 PLAN = """
 import sys
 import netspec
-from netspec.backend import RunRequest, get_backend
+from netspec.execute.contract import RunRequest, get_backend
 before = set(sys.modules)
 adapter = get_backend(sys.argv[1])
 described = netspec.load(sys.argv[2])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from netspec import ContinuousProjection, SpikeInput, StepCurrent
-from netspec.backend import RunRequest, get_backend
 from netspec.errors import UnsupportedError
+from netspec.execute.contract import RunRequest, get_backend
 from netspec.testing.parts import (
     CURRENTS,
     V_M,
@@ -17,7 +17,7 @@ from netspec.testing.parts import (
     neuron,
     trains,
 )
-from netspec.validation import oracle
+from netspec.validation.ladder import oracle
 
 NAMES = ("started", "signed", "early")
 STARTED = {"I_syn_ex": 200.0, "I_syn_in": {"kind": "uniform", "low": -90.0, "high": -10.0}}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from netspec.backend import RunRequest
-from netspec.running import execute_together
-from netspec.serialization import to_toml
+from netspec.describe.serialization import to_toml
+from netspec.execute.contract import RunRequest
+from netspec.execute.running import execute_together
 from netspec.testing.parts import trains
 from netspec.testing.random_networks import MEMBRANE, STEPS, batch
-from netspec.validation import oracle
+from netspec.validation.ladder import oracle
 
 SIZE = 10  # networks of a batch
 

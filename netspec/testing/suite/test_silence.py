@@ -24,10 +24,10 @@ from netspec import (
     SpikeInput,
     StepCurrent,
 )
-from netspec.backend import RunRequest, get_backend
 from netspec.errors import NetspecWarning, UnsupportedError, UsageError
+from netspec.execute.contract import RunRequest, get_backend
 from netspec.testing.parts import V_M, difference, network, neuron, sampled, setting, trains
-from netspec.validation import oracle
+from netspec.validation.ladder import oracle
 
 DT = 0.1
 

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from netspec import Population, Recorder, Simulation, SpikeInput, circuits
-from netspec.backend import RunRequest, get_backend
 from netspec.circuits import Cue
+from netspec.describe.neurons import NeuronModel
 from netspec.errors import UsageError
-from netspec.neurons import NeuronModel
-from netspec.results import read_arrays
-from netspec.running import execute, execute_together
+from netspec.execute.contract import RunRequest, get_backend
+from netspec.execute.results import read_arrays
+from netspec.execute.running import execute, execute_together
 from netspec.testing.parts import network
-from netspec.validation.cues import around
-from netspec.validation.ensemble import run_all
+from netspec.validation.campaign.ensemble import run_all
+from netspec.validation.measure.cues import around
 
 SIMULATION = Simulation(warmup=20.0, duration=60.0, seed=3)
 

@@ -17,11 +17,11 @@ from netspec import (
     Recorder,
     Simulation,
     SpikeInput,
-    realisation,
 )
 from netspec.errors import SimulationFailed
+from netspec.realise import drawing
 from netspec.testing.parts import WALK, accumulated, difference, sampled, trains
-from netspec.validation import oracle
+from netspec.validation.ladder import oracle
 
 # Brette & Gerstner (2005); the exponential is bounded, so that a spike stays finite on a grid
 ADEX = {
@@ -159,7 +159,7 @@ def test_continuous_coupling_is_a_dense_matrix_product_at_every_step(simulate, t
     run = simulate(described, 20.0)
 
     def course(name, variable):
-        start = realisation.initial_values(described, name, Simulation(seed=1))[variable]
+        start = drawing.initial_values(described, name, Simulation(seed=1))[variable]
         start = np.broadcast_to(start, (1, sizes[name]))
         return np.concatenate([start, sampled(run, name, variable)])
 

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 import numpy as np
 
 from netspec.circuits import Change, Circuit, Mutant, Published, TrialDesign
+from netspec.describe.fields import Described, Milliseconds, in_unit
+from netspec.describe.network import Network, PoissonInput, Population, Recorder, StepCurrent
+from netspec.describe.simulation import Simulation
 from netspec.errors import UsageError
-from netspec.fields import Described, Milliseconds, in_unit
-from netspec.measure import Measure, Statistic, margin
-from netspec.network import Network, PoissonInput, Population, Recorder, StepCurrent
-from netspec.simulation import Simulation
+from netspec.execute.measure import Measure, Statistic, margin
 
 RATES = {"weak": 8000.0, "strong": 12000.0}
 

@@ -1,0 +1,404 @@
+"""Neuron models as equations with units (the library of them: `netspec.describe.models`).
+
+A model is data: equations in the language of `netspec.describe.expressions`, a threshold, a reset,
+receptors and parameters. `NeuronModel.dynamics` is the checked intermediate form that
+the adapters lower.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, StrictStr, model_validator
+
+from netspec.describe import expressions as ex
+from netspec.describe import units
+from netspec.describe.fields import Described, Identifier, Quantity
+from netspec.describe.units import Dimension
+from netspec.errors import (
+    DescriptionError,
+    ExpressionError,
+    Fault,
+    NetspecError,
+    UnitError,
+    nearest,
+    shown,
+)
+
+_NAME = r"[A-Za-z][A-Za-z0-9_]{0,63}"
+_LINE = re.compile(
+    rf"\s*(?:d(?P<state>{_NAME})\s*/\s*dt|(?P<shortcut>{_NAME}))\s*=(?P<rhs>[^=:].*?):"
+    r"\s*(?P<unit>[\w/]+)\s*(?P<flag>\(.*\))?\s*"
+)
+_BEGIN = re.compile(rf"(?:d{_NAME}\s*/\s*dt|{_NAME})\s*=(?!=)")
+Unit = Literal["1", "ms", "mV", "pA", "nS", "pF", "GOhm", "1/ms", "1/mV"]
+# Words of Python, C and the simulators' languages, and of equations to come. Names are apart from
+# them in generated code (`lowering.own`), but who reads the equations would take one for the other.
+RESERVED = frozenset({
+    "pi", "e", "inf", "xi", "rand", "randn", "poisson", "binomial", "lastspike",
+    "not_refractory", "refractory_left", "t", "dt", "i", "j", "N", "active", "refractory_steps",
+    "auto", "bool", "break", "case", "char", "const", "continue", "default", "do", "double",
+    "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register",
+    "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef",
+    "union", "unsigned", "void", "volatile", "while",
+    *keyword.kwlist, *ex.UNIT_NAMES,
+})  # fmt: skip
+# of the temporaries of a step, see `netspec.realise.lowering`
+RESERVED_PREFIXES = (
+    *("next_", "const_", "full_", "half_", "reset_", "poisson_", "netspec_"),
+    *("k1_", "k2_", "k3_", "k4_", "y2_", "y3_", "y4_"),
+)
+
+
+class Parameter(Described):
+    """A parameter of a neuron model.
+
+    Attributes
+    ----------
+    default : float
+        In `unit`; may be given as text with a unit.
+    unit : str
+        A canonical unit: ``1 ms mV pA nS pF GOhm 1/ms 1/mV``.
+    low, high : float or None
+        What is plausible. A value outside is a fault, since a slip of 1000 lies there; a
+        network that means it lists the path under ``accept``.
+    """
+
+    default: Quantity
+    unit: Unit
+    low: Quantity | None = None
+    high: Quantity | None = None
+
+    @model_validator(mode="after")
+    def _in_unit(self) -> Parameter:
+        for field in ("default", "low", "high"):
+            value = getattr(self, field)
+            if value is not None:
+                object.__setattr__(self, field, units.check_dimension(value, self.unit))
+        return self
+
+
+def _parameter_shorthand(value: Any) -> Any:
+    """Let ``"250 pF"`` or a plain number stand for a whole parameter."""
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        measured = units.measured(value)
+        dimension = getattr(measured, "dimension", units.NONE)
+        unit = next((u for u, d in units.COHERENT.items() if d == dimension), None)
+        if unit is None:
+            raise UnitError(f"given {value!r}: {dimension} is no canonical unit")
+        return {"default": float(measured), "unit": unit}
+    return value
+
+
+@dataclass(frozen=True)
+class State:
+    """A state variable of the intermediate form.
+
+    Attributes
+    ----------
+    name, unit : str
+        As declared.
+    rhs : Expr
+        The right side of its differential equation, shortcuts written out.
+    held : bool
+        Whether it is held while the neuron is refractory.
+    """
+
+    name: str
+    unit: str
+    rhs: ex.Expr
+    held: bool
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """The checked intermediate form of a neuron model.
+
+    Attributes
+    ----------
+    states : tuple of State
+    threshold : Expr
+    reset, shortcuts : tuple of (str, Expr)
+    positive : frozenset of str
+        Time constants and capacitances: parameters in ms and pF by which a right side divides.
+    """
+
+    states: tuple[State, ...]
+    threshold: ex.Expr
+    reset: tuple[tuple[str, ex.Expr], ...]
+    shortcuts: tuple[tuple[str, ex.Expr], ...]
+    positive: frozenset[str] = frozenset()
+
+    def held(self, state: str) -> bool:
+        """Return whether a state is held, and discards events, while the neuron is refractory."""
+        return any(s.held for s in self.states if s.name == state)
+
+
+class NeuronModel(Described):
+    """A point neuron: equations, threshold, reset, receptors, parameters.
+
+    Attributes
+    ----------
+    name : str
+        Adapters may map a library model to a native one by its content, never by name alone.
+    equations : str
+        One line an equation: ``dV_m/dt = ... : mV (unless refractory)`` for a state variable
+        with the unit of the variable, ``I = ... : pA`` for a shortcut.
+    threshold : str
+        A condition, tested at the end of a step unless the neuron is refractory.
+    reset : dict
+        State variable -> expression; all are computed from the values before the spike.
+    refractory : str or None
+        The parameter that holds the refractory time (ms).
+    receptors : dict
+        Receptor -> state variable that a synaptic event adds its weight to.
+    inputs : dict
+        Input -> unit. Set from outside at every step (currents, continuous coupling); zero
+        if nothing is connected.
+    parameters : dict of Parameter
+    initial : dict
+        State variable -> initial value or name of a parameter; zero if absent.
+    integrator : {"rk4", "rk2", "euler"}
+        For the states whose equations are not linear. The others are integrated exactly.
+    """
+
+    name: Identifier
+    equations: StrictStr
+    threshold: StrictStr
+    reset: dict[Identifier, StrictStr] = {}
+    refractory: Identifier | None = None
+    receptors: dict[Identifier, Identifier] = {}
+    inputs: dict[Identifier, Unit] = {}
+    parameters: dict[
+        Identifier,
+        Annotated[
+            Parameter,
+            BeforeValidator(_parameter_shorthand, json_schema_input_type=float | str | Parameter),
+        ],
+    ] = {}
+    initial: dict[Identifier, Quantity | Identifier] = {}
+    integrator: Literal["rk4", "rk2", "euler"] = "rk4"
+    description: StrictStr = ""
+
+    @model_validator(mode="after")
+    def _checked(self) -> NeuronModel:
+        faults: list[Fault] = []
+        compiled = _Compiler(self, faults)
+        if faults:
+            raise DescriptionError(faults, f"neuron model {self.name!r}")
+        self.__dict__["dynamics"] = compiled.dynamics
+        object.__setattr__(self, "initial", compiled.initial)
+        return self
+
+    @cached_property
+    def dynamics(self) -> Dynamics:
+        """The checked intermediate form (`Dynamics`)."""
+        return _Compiler(self, []).dynamics
+
+    @property
+    def units_of_states(self) -> dict[str, str]:
+        """State variable -> unit."""
+        return {state.name: state.unit for state in self.dynamics.states}
+
+    def same_as(self, other: NeuronModel) -> bool:
+        """Return whether two models are the same equations and ports, whatever their defaults."""
+
+        def content(model: NeuronModel) -> tuple[Any, ...]:
+            named = {name: parameter.unit for name, parameter in model.parameters.items()}
+            return model.dynamics, model.refractory, model.receptors, model.inputs, named
+
+        return content(self) == content(other)
+
+    def defaults(self) -> dict[str, float]:
+        """Return parameter -> default value, in canonical units."""
+        return {name: parameter.default for name, parameter in self.parameters.items()}
+
+
+def _is_number(tree: ex.Expr) -> bool:
+    """Return whether an expression is nothing but a number, perhaps with a minus in front."""
+    if isinstance(tree, ex.Operation) and tree.op == "neg":
+        (tree,) = tree.args
+    return isinstance(tree, ex.Number)
+
+
+class _Compiler:
+    """Read and check a model; every fault is added to a list instead of stopping."""
+
+    def __init__(self, model: NeuronModel, faults: list[Fault]) -> None:
+        self.model, self.faults = model, faults
+        self.units: dict[str, str] = {n: p.unit for n, p in model.parameters.items()}
+        self.units.update(model.inputs)
+        declared = [*model.parameters, *model.inputs]
+        lines = self.lines()
+        declared += [name for name, *_ in lines]
+        for name in declared:
+            taken = name in RESERVED or name in ex.FUNCTIONS or name.startswith(RESERVED_PREFIXES)
+            if declared.count(name) > 1 or taken:
+                why = "reserved" if declared.count(name) == 1 else "declared more than once"
+                self.fault("equations", name, f"the name is {why}")
+        self.units.update({name: unit for name, unit, *_ in lines})
+        self.dimensions = {n: units.COHERENT[u] for n, u in self.units.items()}
+        self.dynamics = self.compile(lines)
+        self.initial = self.check_initial()
+
+    def fault(self, path: str, given: str, allowed: str, hint: str = "") -> None:
+        fault = Fault(path, given, allowed, hint)
+        if fault not in self.faults:
+            self.faults.append(fault)
+
+    def lines(self) -> list[tuple[str, str, str, bool, bool]]:
+        """Return (name, unit, right side, is a state, is held) for every equation."""
+        found = []
+        for text in _whole_lines(self.model.equations):
+            match = _LINE.fullmatch(text) if len(text) <= 2 * ex.MAX_LENGTH else None
+            if match is None:
+                self.fault(
+                    "equations",
+                    shown(text),
+                    "a line reads 'dV_m/dt = ... : mV (unless refractory)'",
+                )
+                continue
+            flag = (match["flag"] or "").strip("() ")
+            if flag not in ("", "unless refractory") or (flag and not match["state"]):
+                self.fault("equations", f"({flag})", "only '(unless refractory)', on a state")
+            if match["unit"] not in units.COHERENT:
+                self.fault(
+                    "equations",
+                    f"unit {match['unit']!r}",
+                    f"allowed: {', '.join(units.COHERENT)}",
+                    nearest(match["unit"], list(units.COHERENT)),
+                )
+                continue
+            name = match["state"] or match["shortcut"]
+            found.append(
+                (name, match["unit"], match["rhs"].strip(), bool(match["state"]), bool(flag))
+            )
+        return found
+
+    def expression(
+        self, path: str, text: str, wanted: Dimension | None, number: bool = False
+    ) -> ex.Expr:
+        """Parse and check; `wanted` None asks for a condition.
+
+        With `number`, a bare number is in the canonical unit that is wanted, as it is everywhere.
+        """
+        try:
+            tree = ex.parse(text)
+            if number and _is_number(tree):
+                return tree
+            found = ex.dimension(tree, self.dimensions)
+            if wanted is None and not ex.is_condition(tree):
+                raise ExpressionError(f"{text!r} is no condition such as 'V_m >= V_th'")
+            if wanted is not None and ex.is_condition(tree):
+                raise ExpressionError(f"{text!r} is a condition, expected a number in {wanted}")
+            if wanted is not None and found != wanted:
+                raise ExpressionError(f"{text!r} is in {found}, expected {wanted}")
+        except ExpressionError as error:
+            self.fault(path, shown(text), str(error))
+            return ex.Number(0.0)
+        return tree
+
+    def written_out(self, path: str, tree: ex.Expr, shortcuts: dict[str, ex.Expr]) -> ex.Expr:
+        """Return the expression without shortcuts; a fault if that makes it too large."""
+        if not ex.names(tree) & shortcuts.keys():
+            return tree
+        try:
+            return ex.limited(ex.substitute(tree, shortcuts))
+        except ExpressionError as error:
+            self.fault(path, "shortcuts that use shortcuts", str(error))
+            return ex.Number(0.0)
+
+    def compile(self, lines: list[tuple[str, str, str, bool, bool]]) -> Dynamics:
+        shortcuts: dict[str, ex.Expr] = {}
+        states = []
+        per_ms = units.COHERENT["1/ms"]
+        for name, unit, text, is_state, held in lines:
+            own = units.COHERENT[unit]
+            wanted = own.times(per_ms) if is_state else own
+            tree = self.expression(f"equations.{name}", text, wanted)
+            later = ex.names(tree) & {n for n, _, _, s, _ in lines if not s} - set(shortcuts)
+            if not is_state:
+                if later:
+                    self.fault(f"equations.{name}", repr(text), f"uses {sorted(later)} before it")
+                shortcuts[name] = self.written_out(f"equations.{name}", tree, shortcuts)
+            else:
+                states.append((name, unit, tree, held))
+        model = self.model
+        known = {name: unit for name, unit, *_ in states}
+        built = tuple(
+            State(name, unit, self.written_out(f"equations.{name}", tree, shortcuts), held)
+            for name, unit, tree, held in states
+        )
+        if not states and not self.faults:
+            self.fault("equations", "no state", "at least one line 'dX/dt = ...'")
+        threshold = self.expression("threshold", model.threshold, None)
+        reset = []
+        for name, text in model.reset.items():
+            if self.known(f"reset.{name}", name, known, "a state variable"):
+                tree = self.expression(
+                    f"reset.{name}", text, units.COHERENT[known[name]], number=True
+                )
+                reset.append((name, self.written_out(f"reset.{name}", tree, shortcuts)))
+        for receptor, state in model.receptors.items():
+            self.known(f"receptors.{receptor}", state, known, "a state variable")
+        if model.refractory is not None:
+            self.known("refractory", model.refractory, model.parameters, "a parameter")
+            parameter = model.parameters.get(model.refractory)
+            if parameter is not None and parameter.unit != "ms":
+                self.fault("refractory", f"{model.refractory} in {parameter.unit}", "a time in ms")
+        threshold = self.written_out("threshold", threshold, shortcuts)
+        divisors = frozenset().union(*(ex.divisors(state.rhs) for state in built))
+        positive = frozenset(
+            name for name in divisors & set(model.parameters) if self.units[name] in ("ms", "pF")
+        )
+        for name in sorted(positive):
+            value = model.parameters[name].default
+            if value <= 0:
+                allowed = "a value above 0, since equations divide by it"
+                self.fault(f"parameters.{name}", f"{value:g} {self.units[name]}", allowed)
+        return Dynamics(built, threshold, tuple(reset), tuple(shortcuts.items()), positive)
+
+    def known(self, path: str, name: str, allowed: Any, what: str) -> bool:
+        if name in allowed:
+            return True
+        self.fault(
+            path, repr(name), f"{what}, one of {', '.join(allowed)}", nearest(name, list(allowed))
+        )
+        return False
+
+    def check_initial(self) -> dict[str, float | str]:
+        """Return the initial values in canonical units, each a number or a parameter's name."""
+        states = {s.name: s.unit for s in self.dynamics.states}
+        result: dict[str, float | str] = {}
+        for name, value in self.model.initial.items():
+            path = f"initial.{name}"
+            if not self.known(path, name, states, "a state variable"):
+                continue
+            if isinstance(value, str):
+                if self.known(path, value, self.model.parameters, "a number or a parameter"):
+                    unit = self.model.parameters[value].unit
+                    if unit != states[name]:
+                        self.fault(path, f"{value} in {unit}", f"a value in {states[name]}")
+                    result[name] = value
+                continue
+            try:
+                result[name] = units.check_dimension(value, states[name])
+            except NetspecError as error:
+                self.fault(path, str(value), str(error))
+        return result
+
+
+def _whole_lines(text: str) -> list[str]:
+    """Return the equations one by one; one goes on over lines until it has its unit."""
+    found: list[str] = []
+    for line in (line.split("#")[0].strip() for line in text.splitlines()):
+        open_ = found and len(found[-1]) < ex.MAX_LENGTH and not _LINE.fullmatch(found[-1])
+        if open_ and not _BEGIN.match(line):
+            found[-1] = f"{found[-1]} {line}".strip()
+        elif line:
+            found.append(line)
+    return found

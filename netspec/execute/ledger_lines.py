@@ -1,0 +1,41 @@
+"""What every adapter says in the same words that lowers the equations itself."""
+
+from __future__ import annotations
+
+from netspec.describe.inputs import Current
+from netspec.execute.ledger import Entry
+from netspec.execute.request import RunRequest
+from netspec.realise.lowering import lower
+
+
+def of_populations(request: RunRequest) -> list[Entry]:
+    """Say which states of each population are advanced exactly, and how the others are."""
+    entries, network = [], request.network
+    for population in network.populations:
+        model = network.model_of(population)
+        program = lower(model, request.simulation.dt)
+        rest = [s.name for s in model.dynamics.states if s.name not in program.linear]
+        how = f"exact propagators for {', '.join(program.linear) or 'nothing'}"
+        if rest:
+            how += f"; {model.integrator} for {', '.join(rest)}"
+        entries.append(Entry(thing=f"populations.{population.name}", reason=how))
+    return entries
+
+
+def of_given_inputs(request: RunRequest) -> list[Entry]:
+    """Answer for currents and given spikes, which go where the description says."""
+    entries = []
+    for kind, piece in request.network.pieces():
+        if isinstance(piece, Current):
+            reason = f"added to {piece.port}"
+            entries.append(Entry(thing=f"{kind}.{piece.name}", reason=reason))
+    for spikes in request.network.spike_inputs:
+        early = any(request.simulation.steps(t) < 1 for t in spikes.times)
+        entries.append(
+            Entry(
+                thing=f"spike_inputs.{spikes.name}",
+                status="unsupported" if early else "exact",
+                reason="an event at time 0 is due before the first step" if early else "",
+            )
+        )
+    return entries

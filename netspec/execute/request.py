@@ -1,0 +1,71 @@
+"""The request: everything that decides the content of a run's file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictBool, StrictStr, TypeAdapter
+
+from netspec.describe.fields import Described, Identifier
+from netspec.describe.network import Network, PoissonInput, Recorder
+from netspec.describe.simulation import Simulation
+from netspec.realise.file import RealisationRef
+
+
+class RunRequest(Described):
+    """Everything that decides the content of a run's file.
+
+    Attributes
+    ----------
+    network : Network
+    simulation : Simulation
+    backend : str
+    connectivity : {"native", "shared"}
+        Drawn by the simulator's own rule, or by netspec (the same synapses everywhere).
+    threads : int
+        Of each rank.
+    ranks : int
+        Processes that share the run, through MPI.
+    approximations : tuple of str
+        Names of ledger entries that are agreed to; ``all`` agrees to every one.
+    options : dict
+        Of the backend.
+    readback : bool
+        Read all parameters and synapses back from the simulator into the result.
+    realisation : RealisationRef or None
+        A file that shared synapses are read from; drawn if None, which gives the same.
+    """
+
+    network: Network
+    simulation: Simulation = Simulation()
+    backend: Identifier
+    connectivity: Literal["native", "shared"] = "native"
+    threads: Annotated[int, Field(ge=1, le=4096, strict=True)] = 1
+    ranks: Annotated[int, Field(ge=1, le=65536, strict=True)] = 1
+    approximations: tuple[StrictStr, ...] = ()
+    options: dict[Identifier, StrictStr] = {}
+    readback: StrictBool = False
+    realisation: RealisationRef | None = None
+
+    @property
+    def virtual_processes(self) -> int:
+        """Threads of all ranks."""
+        return self.ranks * self.threads
+
+    def sampling_steps(self, recorder: Recorder) -> int:
+        """Return the steps from one sample of a recorder to the next, at least one."""
+        return self.simulation.steps(recorder.interval or self.simulation.dt, minimum=1)
+
+    def poisson_mean(self, poisson: PoissonInput) -> float:
+        """Return the mean number of events of an input per neuron and step."""
+        return poisson.rate * poisson.number * self.simulation.dt * 1e-3
+
+
+class Order(Described):
+    """What a child process is asked to run: a request, and the digest of the plan made of it."""
+
+    request: RunRequest
+    digest: StrictStr
+
+
+ORDERS = TypeAdapter(list[Order])

@@ -1,0 +1,364 @@
+"""What the report draws: arrays from a summary and its run files, a section a subject."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec.circuits.compte_ring import ring
+from netspec.circuits.compte_ring.measure import Trial, formation, survival
+from netspec.execute.measure import Activity, Distribution, Samples, Statistic, within
+from netspec.execute.results import Run, SpikeData, open_run
+from netspec.validation.campaign.summary import Summary
+from netspec.validation.exchange.imported import import_spikes
+from netspec.validation.judge.comparison_kinds import read
+from netspec.validation.judge.distances import distance_matrix
+from netspec.validation.measure.catalogue import known_statistics, measures_of
+from netspec.validation.report import figures
+
+RASTER_NEURONS = 1200  # shown at most
+RASTER_MS = 500.0  # at the end of the run
+BUMP_MS = 500.0  # at the end of the run, for profiles
+Runs = dict[str, list[Run]]  # by backend
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One panel: its title, the image as a data URI, and what it shows in words."""
+
+    title: str
+    source: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """Panels under one heading, with a line on how to read them.
+
+    Attributes
+    ----------
+    title, note : str
+    pictures : tuple of Picture
+    legend : bool
+        Whether colours stand for backends.
+    small : bool
+        Whether the panels are narrow.
+    """
+
+    title: str
+    note: str
+    pictures: tuple[Picture, ...]
+    legend: bool = True
+    small: bool = False
+
+
+def open_runs(summary: Summary, folders: Sequence[Path]) -> list[Run]:
+    """Return those runs of a summary whose files lie in one of the folders.
+
+    Raises
+    ------
+    ResultFileError
+        If a file is damaged.
+    """
+    names = dict.fromkeys(entry.file for entry in summary.runs if entry.file is not None)
+    paths = [path for folder in folders for name in names if (path := folder / name).is_file()]
+    return [import_spikes(path) if path.suffix == ".toml" else open_run(path) for path in paths]
+
+
+def sides(summary: dict[str, Any], runs: Sequence[Run]) -> tuple[Runs, list[str]]:
+    """Return the runs of every backend in the summary's order, and the files that are missing."""
+    known = {(run.file.name, run.manifest["request_hash"]): run for run in runs}
+    found: Runs = {name: [] for name in summary["backends"]}
+    missing = []
+    for entry in summary["runs"]:
+        run = known.get((entry["file"], entry["request_hash"]))
+        if run is not None:
+            found[entry["backend"]].append(run)
+        elif entry["error"] is None:
+            missing.append(entry["file"])
+    return found, missing
+
+
+def all_of(summary: dict[str, Any], runs: Runs) -> list[Section]:
+    """Return every section that has something to show."""
+    trials = summary["ring"] is not None and summary["ring"]["trials"]
+    found = [*_forests(summary), *(_ring(summary, runs) if trials else ()), *_rates(summary)]
+    if any(runs.values()):
+        found += [_rasters(runs), *_distributions(runs)]
+    return [section for section in found if section.pictures]
+
+
+# -- differences ------------------------------------------------------------------------------
+
+
+def _forests(summary: dict[str, Any]) -> Iterator[Section]:
+    for entry in summary["comparisons"]:
+        if entry["verdict"] is None:
+            continue
+        verdict = entry["verdict"]
+        groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for test in verdict["tests"]:
+            kind = read(test["comparison"]).kind
+            groups.setdefault((kind, test["statistic"]), []).append(test)
+        known = known_statistics()
+        pictures = tuple(
+            _forest(name, tests, known.get(name)) for (_, name), tests in groups.items()
+        )
+        yield Section(
+            f"Differences: {entry['other']} against {entry['reference']}",
+            "Points are differences, bars their 90 % intervals (for distributions up to the upper "
+            "end of the 95 % interval), the grey band the margin. Equivalent (green, filled): the "
+            "bar lies within the band. Different (red cross): the point lies outside and chance "
+            "is excluded. Open diamonds are inconclusive; arrows point at what lies outside of "
+            "the panel.",
+            pictures,
+            legend=False,
+        )
+
+
+def _forest(statistic: str, tests: Sequence[dict[str, Any]], declared: Statistic | None) -> Picture:
+    """Draw the tests of a statistic; `declared` is None if its measure is not installed here."""
+    found = [read(test["comparison"]) for test in tests]
+    title, axis = found[0].title(statistic), found[0].axis(declared.unit if declared else "")
+    bars = [one.bar() for one in found]
+    points = np.array([bar.point for bar in bars])
+    intervals = np.array([(bar.low, bar.high) for bar in bars])
+    bands = np.array([bar.margin for bar in bars])
+    labels, outcomes = [t["population"] for t in tests], [t["outcome"] for t in tests]
+    counts = ", ".join(f"{outcomes.count(o)} {o}" for o in dict.fromkeys(outcomes))
+    return Picture(
+        title,
+        figures.forest(
+            labels, points, intervals, bands, outcomes, axis.centre, axis.least, axis.label
+        ),
+        f"Forest plot of {title}: {counts}. {declared.meaning if declared else ''}".strip(),
+    )
+
+
+def _floats(values: Sequence[Any], absent: float = math.nan) -> Floats:
+    """Return numbers; `absent` stands for null, which JSON has for all that is not finite."""
+    found = np.array(values, dtype=object)
+    found[found == None] = absent  # noqa: E711  # elementwise
+    return np.asarray(found, np.float64)
+
+
+# -- rates and spikes -------------------------------------------------------------------------
+
+
+def _rates(summary: dict[str, Any]) -> Iterator[Section]:
+    published = summary["published"]
+    note = "Mean rate of each seed; boxes (quartiles) from 4 seeds on." + (
+        " The dashed line is the published full-scale value." if published else ""
+    )
+    pictures = []
+    for population in summary["network"]["populations"]:
+        values = {
+            name: _floats(
+                [
+                    row["values"].get("rate")
+                    for row in summary["statistics"]
+                    if row["backend"] == name and row["population"] == population
+                ]
+            )
+            for name in summary["backends"]
+        }
+        values = {name: found[~np.isnan(found)] for name, found in values.items()}
+        if not any(len(found) for found in values.values()):
+            continue
+        means = ", ".join(f"{n} {found.mean():.3g}" for n, found in values.items() if len(found))
+        target = published.get(population)
+        words = f"Rates of {population}: means over seeds {means} spikes per second"
+        words += f"; published {target:g}." if target is not None else "."
+        picture = figures.boxes(values, target, "rate (1/s)")
+        pictures.append(Picture(population, picture, words))
+    yield Section("Rates", note, tuple(pictures), legend=False, small=True)
+
+
+def _rasters(runs: Runs) -> Section:
+    first = {name: found[0] for name, found in runs.items() if found}
+    # the same populations on all sides, perhaps in another order
+    sizes = next(iter(first.values())).manifest["sizes"]
+    stride = max(1, math.ceil(sum(sizes.values()) / RASTER_NEURONS))
+    end = min(run.manifest["total_steps"] * _dt(run) for run in first.values())
+    window = (max(0.0, end - RASTER_MS), end)
+    pictures = []
+    for name, run in first.items():
+        trains = {
+            population: _every(run.spikes(population, warmup=True), stride, window)
+            for population in sizes
+        }
+        title = f"{name}, seed {run.manifest['seed']}"
+        words = f"Raster of {title}: {sum(len(t) for t, _, _ in trains.values())} spikes."
+        pictures.append(Picture(title, figures.raster(trains, window), words))
+    which = "Every neuron" if stride == 1 else f"One neuron in {stride} of every population"
+    note = f"{which}, the last {window[1] - window[0]:g} ms, the first seed of every backend."
+    return Section("Spikes", note, tuple(pictures), legend=False)
+
+
+def _dt(run: Run) -> float:
+    return float(run.manifest["simulation"]["dt"])
+
+
+def _every(
+    spikes: SpikeData, stride: int, window: tuple[float, float]
+) -> tuple[Floats, NDArray[np.int64], int]:
+    spikes = spikes.window(*(round(t / spikes.dt) for t in window))
+    shown = spikes.neurons % stride == 0
+    rows = spikes.neurons[shown].astype(np.int64) // stride
+    return spikes.times[shown], rows, math.ceil(spikes.size / stride)
+
+
+def _distributions(runs: Runs) -> Iterator[Section]:
+    """Yield distribution functions and distances of seeds of every quantity that is tested."""
+    values, drawn_ones = _drawn_samples(runs)
+    groups = dict.fromkeys(key[0] for found in values.values() for one in found for key in one)
+    for quantity, defined in drawn_ones.items():
+        unit = f"{quantity} ({defined.unit})" if defined.unit else quantity
+        curves, heats = [], []
+        for group in groups:
+            samples = {
+                name: [one[group, quantity] for one in found if len(one.get((group, quantity), ()))]
+                for name, found in values.items()
+            }
+            samples = {name: found for name, found in samples.items() if found}
+            if not samples:
+                continue
+            drawn = {
+                n: np.array([np.quantile(s, figures.QUANTILES) for s in found])
+                for n, found in samples.items()
+            }
+            words = f"Distribution functions of {quantity} across the neurons of {group}: " + (
+                ", ".join(f"median {np.median(q[:, 30]):.3g} on {n}" for n, q in drawn.items())
+            )
+            curves.append(Picture(group, figures.cumulative(drawn, unit), f"{words}."))
+            matrix = distance_matrix([s for found in samples.values() for s in found])
+            if len(matrix) > 2:
+                counts = {name: len(found) for name, found in samples.items()}
+                heat = figures.distances(matrix, counts, "distance" + _in(defined.unit))
+                words = f"Matrix of distances of {quantity} in {group} between all seeds."
+                heats.append(Picture(group, heat, words))
+        yield Section(
+            f"Distribution of {quantity}",
+            f"{defined.meaning[0].upper()}{defined.meaning[1:]}: distribution functions, line: "
+            "median over seeds, band: from the least to the largest seed. The axis ends at "
+            f"{figures.QUANTILES[-2]:.0%}.",
+            tuple(curves),
+            small=True,
+        )
+        yield Section(
+            f"Distances between seeds: {quantity}",
+            "Wasserstein-1 distance of every pair of seeds. Where the blocks off the diagonal look "
+            "like those on it, seeds of two backends differ no more than seeds of one.",
+            tuple(heats),
+            legend=False,
+            small=True,
+        )
+
+
+def _drawn_samples(runs: Runs) -> tuple[dict[str, list[Samples]], dict[str, Distribution]]:
+    """Return the samples of every run by backend, and the distributions that are judged."""
+    views = {name: [Activity(run) for run in found] for name, found in runs.items()}
+    chosen = {id(view): measures_of(view) for found in views.values() for view in found}
+    every = {measure.name: measure for found in chosen.values() for measure in found}
+    replaced = {name for measure in every.values() for name in measure.replaces}
+    kept = {name: measure for name, measure in every.items() if name not in replaced}
+    declared = {d.name: d for measure in kept.values() for d in measure.distributions if d.primary}
+    samples: dict[str, list[Samples]] = {
+        name: [
+            {
+                key: values
+                for measure in chosen[id(view)]
+                if measure.name in kept
+                for key, values in measure.samples(view).items()
+                if key[1] in declared
+            }
+            for view in found
+        ]
+        for name, found in views.items()
+    }
+    return samples, declared
+
+
+def _in(unit: str) -> str:
+    return f" ({unit})" if unit else ""
+
+
+# -- the ring ---------------------------------------------------------------------------------
+
+
+def _ring(summary: dict[str, Any], runs: Runs) -> Iterator[Section]:
+    by_backend = {
+        name: [_trial(row) for row in summary["ring"]["trials"] if row["backend"] == name]
+        for name in summary["backends"]
+    }
+    pictures = [*_angles(runs), *_profiles(runs)]
+    curves = {name: survival(found) for name, found in by_backend.items()}
+    if any(len(times) for times, _ in curves.values()):
+        alive = ", ".join(f"{n} {p[-1]:.2f}" for n, (_, p) in curves.items() if len(p))
+        words = f"Kaplan-Meier curves; share of bumps alive at the end: {alive}."
+        pictures.append(Picture("Survival of the bump", figures.survival(curves), words))
+    formed = {name: formation(found) for name, found in by_backend.items()}
+    drawn = {
+        name: (np.array([f.strength for f in found]), np.array([f.probability for f in found]))
+        for name, found in formed.items()
+    }
+    if any(len(strengths) for strengths, _ in drawn.values()):
+        words = "Share of trials in which a bump formed: " + "; ".join(
+            f"{name}, {f.strength:g} pA: {f.formed} of {f.trials}"
+            for name, found in formed.items()
+            for f in found
+        )
+        pictures.append(Picture("Formation of the bump", figures.formation(drawn), f"{words}."))
+    yield Section(
+        "The bump",
+        f"Angles: the population vector of E in windows of {ring.DECODE_WINDOW:g} ms, a gap where "
+        f"there is no bump. Profile: the last {BUMP_MS:g} ms of runs with a bump, line: mean, "
+        "band: from the least to the largest run. Survival: Kaplan-Meier, censored by the end of "
+        "the run.",
+        tuple(pictures),
+    )
+
+
+def _trial(row: dict[str, Any]) -> Trial:
+    given: dict[str, Any] = {f.name: row[f.name] for f in fields(Trial)}
+    absent = {name: math.nan for name, value in given.items() if value is None}
+    return Trial(**{**given, **absent, "formed": given["formed"]})
+
+
+def _angles(runs: Runs) -> Iterator[Picture]:
+    for name, found in runs.items():
+        drawn = []
+        for run in found:
+            trace = ring.decode(run.spikes("E", warmup=True))
+            stray = trace.vector_lengths * trace.rates < ring.MIN_TUNED_RATE
+            drawn.append((trace.times, np.where(stray, np.nan, trace.angles)))
+        if drawn:
+            picture = figures.angles(drawn, figures.looks(runs)[name]["color"])
+            words = f"Decoded angle over time on {name}, {len(drawn)} runs."
+            yield Picture(f"Angle on {name}", picture, words)
+
+
+def _profiles(runs: Runs) -> Iterator[Picture]:
+    drawn = {}
+    for name, found in runs.items():
+        shapes = []
+        for run in found:
+            spikes = run.spikes("E", warmup=True)
+            begin = max(0, spikes.end - round(BUMP_MS / spikes.dt))
+            last = within(spikes, begin, spikes.end)
+            shape = ring.profile(last, ring.decode(last))
+            if not math.isnan(shape.peak):
+                shapes.append(shape)
+        if shapes:
+            drawn[name] = shapes[0].angles, np.array([shape.rates for shape in shapes])
+    if drawn:
+        peaks = ", ".join(f"{n} {rates.mean(0).max():.3g}" for n, (_, rates) in drawn.items())
+        words = f"Rates around the bump; peaks of the mean profile: {peaks} spikes per second."
+        yield Picture("Profile of the bump", figures.profiles(drawn), words)
