@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from netspec.circuits import CIRCUITS
+from netspec.circuits import known
 from netspec.describe.network import Network
 from netspec.describe.simulation import Simulation
 
 
 def usual_simulation(network: Network) -> Simulation:
     """Return the simulation that a network's circuit is usually run with, else the defaults."""
-    known = CIRCUITS.get(network.circuit or "")
-    return known.simulation if known else Simulation()
+    circuit = known(network.circuit)
+    return Simulation() if circuit is None else circuit.simulation

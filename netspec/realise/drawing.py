@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.describe.connectivity import Explicit
-from netspec.describe.distributions import Constant
 from netspec.describe.grid import MAX_DELAY_STEPS
 from netspec.describe.inputs import Current
 from netspec.describe.network import Network, Projection
@@ -114,9 +113,9 @@ class _Drawing:
         if isinstance(self.rule, Explicit) and self.rule.weight is not None:
             given: NDArray[np.float32] = np.asarray(self.rule.weight, np.float32)[chosen]
             return given
-        # a distribution without spread is drawn as a column, in 32 bits, as others are
-        if isinstance(self.projection.weight, Constant):
-            return self.projection.weight.value
+        fixed = self.projection.weight.fixed()
+        if fixed is not None:  # one value for all, in 64 bits
+            return fixed
         generator = self.stream("weight", index)
         return self.projection.weight.sample(count, generator, np.float32)
 
@@ -125,8 +124,9 @@ class _Drawing:
             return self.steps(np.asarray(self.rule.delay)[chosen])
         if self.projection.delay is None:
             return 1
-        if isinstance(self.projection.delay, Constant):
-            return int(self.steps(np.array([self.projection.delay.value]))[0])
+        fixed = self.projection.delay.fixed()
+        if fixed is not None:
+            return int(self.steps(np.array([fixed]))[0])
         generator = self.stream("delay", index)
         return self.steps(self.projection.delay.sample(count, generator, np.float32))
 
@@ -216,8 +216,9 @@ def _drawn(
     size = network.population(population).size
     result: dict[str, float | NDArray[np.float64]] = {}
     for name, value in getattr(network.population(population), field).items():
-        if isinstance(value, Constant):
-            result[name] = value.value
+        fixed = value.fixed()
+        if fixed is not None:
+            result[name] = fixed
         else:
             generator = stream(simulation.seed, population, f"{field}.{name}")
             result[name] = value.sample(size, generator)

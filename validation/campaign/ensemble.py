@@ -13,10 +13,11 @@ from pathlib import Path
 
 from netspec.circuits import known
 from netspec.errors import SimulationFailed
+from netspec.execute.child import label
 from netspec.execute.contract import Plan, Progress, RunRequest, get_backend
 from netspec.execute.machine import free_memory
 from netspec.execute.results import Run
-from netspec.execute.running import alike, execute_plans, label, planned, result_path
+from netspec.execute.running import alike, execute_plans, planned, result_path
 
 SHARE_OF_MEMORY = 0.8  # of what is free when the first run starts
 
