@@ -8,7 +8,6 @@ from typing import Annotated
 import pytest
 from hypothesis import given, settings
 from mutations import FULL
-from strategies import network_data
 
 from netspec import Simulation, audit, units
 from netspec.connectivity import Explicit
@@ -21,6 +20,7 @@ from netspec.network import PIECES, Network
 from netspec.realisation import current_changes
 from netspec.serialization import network_from, spec_hash, to_toml, with_values
 from netspec.slots import Piece, Place, doors, marks, replaced, slots, slots_of
+from netspec.testing.strategies import network_data
 
 NETWORK = network_from(FULL)
 SLOTS = {slot.path: slot for slot in slots(NETWORK)}
