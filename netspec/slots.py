@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, Protocol, get_args
 
 from netspec import units
 from netspec.distributions import Distribution, Drawn
@@ -25,11 +25,8 @@ from netspec.fields import (
     PartOf,
     UnitOf,
 )
+from netspec.neurons import NeuronModel
 from netspec.plausible import Plausible
-
-if TYPE_CHECKING:
-    from netspec.network import Network
-    from netspec.neurons import NeuronModel
 
 
 class Piece(Described):
@@ -46,6 +43,21 @@ class Piece(Described):
             What surrounds the piece, which is in canonical units by now.
         """
         yield from ()
+
+
+class Whole(Protocol):
+    """What slots need to know of a network, which is made of pieces and so cannot be known here."""
+
+    @property
+    def populations(self) -> tuple[Any, ...]:
+        """Its populations."""
+
+    @property
+    def models(self) -> Mapping[str, NeuronModel]:
+        """Name -> neuron model of all that populations name."""
+
+    def pieces(self) -> Iterator[tuple[str, Piece]]:
+        """Yield every piece with the name of its list."""
 
 
 @dataclass(frozen=True)
@@ -127,12 +139,12 @@ def _mark(parts: tuple[Any, ...]) -> Mark | None:
     return next(filter(None, (_mark(inner) for part in parts if (inner := get_args(part)))), None)
 
 
-def place_of(network: Network) -> Place:
+def place_of(network: Whole) -> Place:
     """Return what the pieces of a network refer to."""
     return Place({p.name: p for p in network.populations}, network.models)
 
 
-def slots(network: Network) -> Iterator[Slot]:
+def slots(network: Whole) -> Iterator[Slot]:
     """Yield every quantity of a network, in order of the description."""
     place = place_of(network)
     for key, piece in network.pieces():

@@ -16,7 +16,7 @@ from typing import Any
 
 from netspec import Network, NeuronModel, Simulation
 from netspec.backend import Entry, Plan, RunRequest, get_backend
-from netspec.models import LIBRARY
+from netspec.library import LIBRARY
 
 FILE = Path(__file__).parents[1] / "docs" / "support.md"
 BACKENDS = {"nest": "NEST", "brian2": "Brian2", "genn": "GeNN"}

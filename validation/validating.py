@@ -17,11 +17,11 @@ from netspec.network import Network
 from netspec.results import Run, circuit_of
 from netspec.running import result_path
 from netspec.validation.comparing import compare
-from netspec.validation.cues import cue_of, design_of
+from netspec.validation.cues import cue_of
 from netspec.validation.ensemble import Finished, Room, published_rates, run_all
 from netspec.validation.ladder import Ladder, climb
 from netspec.validation.margins import Margins
-from netspec.validation.measuring import Measured, Reading, finite, measure
+from netspec.validation.measuring import Measured, Reading, finite, measure, measures_of_circuit
 from netspec.validation.request import ValidationRequest
 from netspec.validation.statistics import PopulationMeasure
 from netspec.validation.summary import (
@@ -327,7 +327,7 @@ def _comparison(
 
 def ring_summary(circuit: str | None, measured: Sequence[Measured]) -> dict[str, Any] | None:
     """Return all trials of a ring as JSON data; None for another network."""
-    if design_of(circuit) is None:
+    if not any(measure.name == "ring" for measure in measures_of_circuit(circuit)):
         return None
     trials = [
         {"backend": run.backend, **_plain(record), "seed": run.seed}

@@ -243,7 +243,27 @@ def test_its_trials_are_run_with_its_cue_all_around(command, tmp_path):
     assert all(cue_of_run(run) is None for run in runs), "its package is not installed here"
 
 
-# -- a measure of its own, judged by validate, is still to be proved here ---------------------
+def test_its_own_measure_is_judged(command, tmp_path):
+    run = ["--backends", "nest,brian2", "--threads", "1", "--seeds", "4"]
+    code, out, err = command("validate", "third", *run, "--its-option", "6", "--json")
+    assert code in (0, 1, 6), err
+    found = json.loads(out)
+    (compared,) = found["comparisons"]
+    tests = {test["statistic"]: test for test in compared["verdict"]["tests"]}
+    latency, margins = tests["latency"]["comparison"], compared["verdict"]["margins"]
+    assert tests["latency"]["population"] == "A" and latency["seeds"] == [4, 4]
+    assert margins["statistics"]["latency"] == {"limit": 0.25, "scale": "log"}
+    # noise at one rate: the simulators agree in when the first spike comes
+    assert latency["estimate"] == pytest.approx(1.0, abs=0.25)
+    for row in found["statistics"]:
+        (name,) = (run["file"] for run in found["runs"] if run["backend"] == row["backend"]
+                   and run["seed"] == row["seed"])  # fmt: skip
+        spikes = netspec.open_run(tmp_path / "runs" / name).spikes("A")
+        first = {}
+        for neuron, time in zip(spikes.neurons, spikes.times, strict=True):
+            first.setdefault(neuron, time)
+        expected = sum(first.values()) / len(first)
+        assert row["values"]["latency"] == pytest.approx(expected)
 
 
 # -- packages that offer something else -------------------------------------------------------

@@ -18,7 +18,7 @@ from netspec.circuits.compte_ring.measure import RingMeasure
 from netspec.errors import UsageError
 from netspec.measure import Activity, Distribution, Measure, Statistic, margin, unique
 from netspec.serialization import to_toml
-from netspec.validation import report, statistics
+from netspec.validation import measuring, report, statistics
 from netspec.validation.comparing import compare, values_of
 from netspec.validation.margins import Margins, default_margins
 from netspec.validation.measuring import Measured, Reading, measure
@@ -137,7 +137,8 @@ def test_a_measure_that_is_passed_in_is_judged_if_there_is_a_margin(drawn):
 
 def test_a_circuit_brings_its_own(drawn, monkeypatch):
     column = dataclasses.replace(CIRCUITS["microcircuit"], measures=(Loud(),))
-    monkeypatch.setitem(CIRCUITS, "microcircuit", column)
+    monkeypatch.setattr(measuring, "known", {"microcircuit": column}.get)
+    monkeypatch.setattr(measuring, "usable", lambda: iter([column]))
     found = judged_by(judge_existing(sides(drawn), ["nest", "brian2"], Margins()))
     assert ("loud", "loudest") in found
 

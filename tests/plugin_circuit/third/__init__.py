@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
+import numpy as np
+
 from netspec.circuits import Change, Circuit, Mutant, Published, TrialDesign
 from netspec.errors import UsageError
 from netspec.fields import Described, Milliseconds, in_unit
+from netspec.measure import Measure, Statistic, margin
 from netspec.network import Network, PoissonInput, Population, Recorder, StepCurrent
 from netspec.simulation import Simulation
 
@@ -121,6 +124,23 @@ class Taps(TrialDesign):
         return network.model_copy(update={"step_currents": moved})
 
 
+class Latency(Measure):
+    """When a neuron of A fires for the first time."""
+
+    name = "latency"
+    statistics = (
+        Statistic("latency", "ms", "mean time of the first spike", margin("25 %", "log")),
+    )
+
+    def applies(self, run):
+        return "A" in run.populations
+
+    def values(self, run):
+        spikes = run.spikes("A")
+        _, first = np.unique(spikes.neurons, return_index=True)
+        return {("A", "latency"): float(spikes.times[first].mean()) if len(first) else np.nan}
+
+
 CIRCUIT = Circuit(
     name="third",
     build=third,
@@ -139,5 +159,5 @@ CIRCUIT = Circuit(
         Published(what="the third circuit of 30 neurons", sizes={"A": 30}, rates={"A": 9.0}),
     ),
     trials=Taps(),
-    # measures: its own go here
+    measures=(Latency(),),
 )  # fmt: skip
