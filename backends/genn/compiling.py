@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from netspec.backends.genn import device, host, kernels
 from netspec.backends.genn.blueprint import Blueprint, Code, Connections, Sums
 from netspec.errors import SimulationFailed
+from netspec.execute.cache import cache_folder
 
 NAME = "network"  # of the model in generated code
 UNFOLDED = "unfolded"  # file that says why GeNN's kernels stay as they are; empty if they do not
@@ -28,13 +29,6 @@ SUMS = "sums"  # what GeNN calls all sums before a step together
 # GeNN's own optimisation is -ffast-math, which would not keep the step program as it is
 FLAGS = "-O3 -march=native -ffp-contract=off"
 NVCC_FLAGS = "-O3 --fmad=false"
-
-
-def cache_folder() -> Path:
-    """Return where compiled models are kept: ``$NETSPEC_CACHE``, or the user's cache folder."""
-    given = os.environ.get("NETSPEC_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(given) if given else Path(base) / "netspec"
 
 
 def _first_line(command: list[str], last: bool = False) -> str:

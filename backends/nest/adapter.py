@@ -47,6 +47,12 @@ class NestBackend(Backend[NestPlan]):
             "instant: iaf_bw_2001; exact: iaf_bw_2001_exact, which keeps the gating of every "
             "presynaptic neuron in every target (slow)",
         ),
+        "neurons": Option(
+            "native",
+            ("native", "generated"),
+            "native: models built into NEST where they have the same equations, others compiled "
+            "from theirs; generated: all are compiled",
+        ),
         "synapse": Option(
             "lean",
             ("lean", "full"),
@@ -81,6 +87,7 @@ class NestBackend(Backend[NestPlan]):
             populations=planning.populations,
             wirings=planning.wirings,
             poisson_starts=planning.poisson_starts,
+            module=planning.module,
         )
 
     def memory(self, plans: Sequence[NestPlan]) -> int:

@@ -10,13 +10,16 @@ has no I_e, a ``dc_generator`` stands for it, as early as it can.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.backends.nest.generating import GeneratedModel
 from netspec.backends.nest.models import NativeModel
+from netspec.backends.nest.modules import library
+from netspec.backends.nest.nodes import Nodes
 from netspec.backends.nest.planning import FIRST_DC_STEP, NestPlan
 from netspec.describe import connectivity as rules
 from netspec.describe import distributions as dist
@@ -47,13 +50,10 @@ class NestBuilding:
         self.request, self.recording = plan.request, execution.recording
         self.network, self.simulation = plan.request.network, plan.request.simulation
         self.dt = self.simulation.dt
-        self.populations: dict[str, Any] = {}
-        self.natives: dict[str, NativeModel] = {}
+        self.nodes = Nodes(nest, plan, execution)
         self.recorders: dict[str, Any] = {}
         self.meters: dict[str, Any] = {}
-        self.ports: dict[str, dict[str, int]] = {}
-        # every rank makes the same calls in the same order; only what is local differs
-        self.rank, self.ranks = nest.Rank(), nest.NumProcesses()
+        self.rank, self.ranks = self.nodes.rank, self.nodes.ranks
         # what changes before any device can act; see `_inject_stepped` for the rest
         self.changes = [c for c in execution.current_changes if c.step < FIRST_DC_STEP]
 
@@ -73,6 +73,7 @@ class NestBuilding:
         nest.rng_seed = simulator_seed(self.simulation.seed)
         # without the table of sources the network cannot be read back, but memory is saved
         nest.keep_source_table = self.request.readback
+        self._install()
         taken = nest.total_num_virtual_procs, nest.local_num_threads
         if taken != (processes, self.request.threads) or abs(nest.resolution - self.dt) > 1e-9:
             raise RuntimeError("NEST did not take over the number of threads or the resolution")
@@ -83,78 +84,14 @@ class NestBuilding:
             "built": str(nest.build_info["built"]),
         }
 
-    def create(self) -> None:
-        """Create all populations with their parameters and initial values."""
-        for population in self.network.populations:
-            planned = self.plan.populations[population.name]
-            native, theirs = planned.native, planned.theirs
-            given = self.execution.parameters(population.name)
-            # NEST rounds up what lies off the grid
-            given["t_ref"] = np.rint(np.asarray(given["t_ref"]) / self.dt) * self.dt
-            values = {native.parameters[k]: v for k, v in given.items() if k in native.parameters}
-            if planned.block is not None:
-                values["conc_Mg2"] = planned.block.concentration
-                values["gsl_error_tol"] = 1e-6
-            numbers = {k: float(v) for k, v in values.items() if np.ndim(v) == 0}
-            arrays = {k: np.asarray(v).tolist() for k, v in values.items() if np.ndim(v)}
-            nodes = self.nest.Create(theirs, population.size, params={} if arrays else numbers)
-            self.populations[population.name] = nodes
-            self.natives[population.name] = native
-            self.ports[population.name] = self.nest.GetDefaults(theirs).get("receptor_types", {})
-            if arrays:
-                # set together, since NEST checks them against each other (V_reset < V_th)
-                self.set_local(population.name, numbers | arrays)
-            initial = self.execution.initial_values(population.name)
-            self.set_local(
-                population.name,
-                {native.recordables[ours]: initial[ours] for ours in native.settable},
-            )
-            if self.request.readback:  # now, since I_e will hold currents as well
-                found = self.get_local(population.name, native.settable, native.recordables)
-                self.keep_local(f"initial/{population.name}", population.name, found)
-                theirs_of = native.parameters
-                found = self.get_local(population.name, theirs_of, theirs_of)
-                self.keep_local(f"parameters/{population.name}", population.name, found)
-
-    # -- what a rank holds --------------------------------------------------------------
-
-    def local(self, population: str) -> tuple[Any, NDArray[np.int64]]:
-        """Return the nodes of a population that this rank holds, or None, and their positions.
-
-        Nodes lie on ranks in turn, by their number.
-        """
-        nodes = self.populations[population]
-        start = (self.rank - nodes[0].global_id) % self.ranks
-        positions = np.arange(start, len(nodes), self.ranks, dtype=np.int64)
-        return (nodes[start :: self.ranks] if len(positions) else None), positions
-
-    def set_local(self, population: str, values: Mapping[str, Any]) -> None:
-        """Set parameters from numbers, or arrays over the whole population."""
-        nodes, positions = self.local(population)
-        if nodes is not None and values:
-            size = len(self.populations[population])
-            own = {k: np.broadcast_to(v, size)[positions].tolist() for k, v in values.items()}
-            nodes.set(own)
-
-    def get_local(
-        self, population: str, names: Iterable[str], theirs: Mapping[str, str]
-    ) -> dict[str, NDArray[Any]]:
-        """Return parameters of the nodes that this rank holds, by our names."""
-        nodes, _ = self.local(population)
-        if nodes is None:
-            return {ours: np.empty(0) for ours in names}
-        return {ours: np.atleast_1d(nodes.get(theirs[ours])) for ours in names}
-
-    def keep_local(self, base: str, population: str, found: Mapping[str, NDArray[Any]]) -> None:
-        """Put what was read back of a population into the result."""
-        for name, values in found.items():
-            self.recording.readback[f"{base}/{name}"] = values
-            self.note_local(f"{base}/{name}", self.local(population)[1])
-
-    def note_local(self, name: str, positions: NDArray[np.int64]) -> None:
-        """Say which neurons of a recorder or array this rank holds, if there are others."""
-        if self.ranks > 1:
-            self.recording.local[name] = positions
+    def _install(self) -> None:
+        """Load the module of generated models, which a reset of the kernel takes away."""
+        started = time.perf_counter()
+        made = False
+        if self.plan.module:
+            place, made = library(self.plan.module)
+            self.nest.Install(str(place))
+        self.recording.seconds["compile"] = time.perf_counter() - started if made else 0.0
 
     def devices(self) -> None:
         """Create recorders."""
@@ -164,12 +101,12 @@ class NestBuilding:
         for recorder in self.network.recorders:
             if not recorder.variables:
                 continue
-            native = self.natives[recorder.target]
+            names = self.nodes.model(recorder.target).recordables
             interval = self.request.sampling_steps(recorder) * self.dt
             self.meters[recorder.name] = nest.Create(
                 "multimeter",
                 params={
-                    "record_from": [native.recordables[v] for v in recorder.variables],
+                    "record_from": [names[v] for v in recorder.variables],
                     "interval": interval,
                     "time_in_steps": True,
                 },
@@ -194,18 +131,18 @@ class NestBuilding:
                 "poisson_generator", params={"rate": poisson.rate * poisson.number, "start": start}
             )
             spec = self.synapse(poisson.target, poisson.receptor, poisson.weight, self.dt)
-            nest.Connect(generator, self.populations[poisson.target], "all_to_all", spec)
+            nest.Connect(generator, self.nodes[poisson.target], "all_to_all", spec)
         self._inject_spikes()
         self._inject_generators()
         self._inject_stepped()
         for name, recorder in self.recorders.items():
             # NEST allocates 1024 synapses for every neuron that has one onto a device
-            nest.Connect(self.populations[name], recorder, syn_spec=LEANEST_SYNAPSE)
+            nest.Connect(self.nodes[name], recorder, syn_spec=LEANEST_SYNAPSE)
         for recorder in network.recorders:
             if recorder.variables:
-                nodes = self.populations[recorder.target]
+                nodes = self.nodes[recorder.target]
                 if recorder.neurons is not None:
-                    nodes = self.chosen(recorder.target, recorder.neurons)
+                    nodes = self.nodes.chosen(recorder.target, recorder.neurons)
                 if nodes is not None:
                     nest.Connect(self.meters[recorder.name], nodes)
 
@@ -214,13 +151,10 @@ class NestBuilding:
     ) -> dict[str, Any]:
         """Return a synapse specification, with the receptor port where there is one."""
         spec = {"synapse_model": model, "weight": weight, "delay": delay}
-        port = self.natives[post].receptors.get(receptor, receptor)
-        if port is not None:
-            spec["receptor_type"] = self._port(post, port)
+        port = self.nodes.port(post, receptor)
+        if port:  # the first is the one that is meant where nothing is said
+            spec["receptor_type"] = port
         return spec
-
-    def _port(self, post: str, port: str) -> int:
-        return int(self.ports[post][port])
 
     def copy(self, projection: Projection) -> str:
         """Return a synapse model of its own for each receptor.
@@ -248,8 +182,8 @@ class NestBuilding:
             if hasattr(rule, ours):
                 spec[theirs] = getattr(rule, ours)
         self.nest.Connect(
-            self.populations[projection.pre],
-            self.populations[projection.post],
+            self.nodes[projection.pre],
+            self.nodes[projection.post],
             spec,
             self.synapse(
                 projection.post,
@@ -296,8 +230,8 @@ class NestBuilding:
         A rank keeps those onto its own neurons and drops the others with their block, so that
         none ever holds the whole network.
         """
-        pre = self.populations[projection.pre][0].global_id
-        post = self.populations[projection.post][0].global_id
+        pre = self.nodes[projection.pre][0].global_id
+        post = self.nodes[projection.post][0].global_id
         model = self.copy(projection)
         for block in self.execution.synapse_blocks(projection):
             targets = block.post.astype(np.int64) + post
@@ -319,11 +253,11 @@ class NestBuilding:
 
     def _couple(self, coupling: Any) -> None:
         """Connect NMDA: spikes carry the gating, so every pair is a synapse."""
-        pre, post = self.populations[coupling.pre], self.populations[coupling.post]
+        pre, post = self.nodes[coupling.pre], self.nodes[coupling.post]
         size, sources = len(post), np.arange(len(pre), dtype=np.int64)
         block = self.plan.populations[coupling.post].block
         by_distance = coupling.kernel.values(size) * (1.0 if block is None else block.factor)
-        own = self.local(coupling.post)[1]
+        own = self.nodes.local(coupling.post)[1]
         before = self.nest.num_connections
         # the matrix of all pairs is never whole
         for targets in np.array_split(own, 1 + len(own) * len(pre) // COUPLING_BLOCK):
@@ -340,36 +274,38 @@ class NestBuilding:
         for source in self.network.spike_inputs:
             steps = np.array([self.simulation.steps(t) for t in source.times])
             neurons = np.array(source.neurons)
-            keep = steps <= self.simulation.total_steps
+            keep = (steps > 1) & (steps <= self.simulation.total_steps)
             for neuron in np.unique(neurons[keep]):
-                # a generator's spike of t - dt arrives, one step later, at t
+                # a generator's spike of t - dt arrives, one step later, at t; what is due at the
+                # end of the first step, no device can send: a generated model has it itself
                 times = (np.sort(steps[keep & (neurons == neuron)]) - 1) * self.dt
                 generator = self.nest.Create("spike_generator", params={"spike_times": times})
-                node = self.populations[source.target][int(neuron)]
+                node = self.nodes[source.target][int(neuron)]
                 spec = self.synapse(source.target, source.receptor, source.weight, self.dt)
                 self.nest.Connect(generator, node, syn_spec=spec)
 
     # -- currents -----------------------------------------------------------------------
 
-    def chosen(self, population: str, neurons: Iterable[int]) -> Any:
-        """Return the nodes of some neurons of a population, or None of none."""
-        indices = sorted({int(neuron) for neuron in neurons})
-        return self.populations[population][indices] if indices else None
-
     def _inject_generators(self) -> None:
         """Give a dc_generator to what has no I_e, as early as a device can act."""
         for change in self.changes:
-            if self.natives[change.population].current_parameter is None and change.level:
+            if self._needs_generator(change.population) and change.level:
                 self._dc(change.population, change.neurons, change.level)
         for population in self.network.populations:
+            if not self._needs_generator(population.name):
+                continue
             given = self.execution.parameters(population.name)
-            if self.natives[population.name].current_parameter is None and np.any(given["I_e"]):
+            if np.any(given["I_e"]):
                 values = np.broadcast_to(np.asarray(given["I_e"]), population.size)
                 for level in np.unique(values):
                     self._dc(population.name, np.flatnonzero(values == level), float(level))
 
+    def _needs_generator(self, population: str) -> bool:
+        model = self.nodes.model(population)
+        return isinstance(model, NativeModel) and model.current_parameter is None
+
     def _dc(self, population: str, neurons: NDArray[np.int64], level: float) -> None:
-        nodes = self.chosen(population, neurons)
+        nodes = self.nodes.chosen(population, neurons)
         if nodes is not None:
             generator = self.nest.Create("dc_generator", params={"amplitude": level})
             self.nest.Connect(generator, nodes, syn_spec={"delay": self.dt})
@@ -387,7 +323,7 @@ class NestBuilding:
             # of two in one step the last one counts
             later = later[np.append(np.diff(steps[later]) > 0, True)[: later.size]]
             size = self.network.population(stepped.target).size
-            nodes = self.chosen(
+            nodes = self.nodes.chosen(
                 stepped.target, range(size) if stepped.neurons is None else stepped.neurons
             )
             if later.size and nodes is not None:
@@ -398,4 +334,8 @@ class NestBuilding:
                         "amplitude_values": levels[later] - (before[-1] if before.size else 0.0),
                     },
                 )
-                self.nest.Connect(generator, nodes, syn_spec={"delay": self.dt})
+                spec: dict[str, Any] = {"delay": self.dt}
+                model = self.nodes.model(stepped.target)
+                if isinstance(model, GeneratedModel):
+                    spec["receptor_type"] = model.current_ports[stepped.port]
+                self.nest.Connect(generator, nodes, syn_spec=spec)

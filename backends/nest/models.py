@@ -43,10 +43,9 @@ class NativeModel:
     current_parameter: str | None
     settable: tuple[str, ...]
 
-    @property
-    def lean(self) -> bool:
-        """Whether events need no port, so that the leanest synapses reach this model."""
-        return all(port is None for port in self.receptors.values())
+    def lean(self, receptor: str) -> bool:
+        """Return whether events need no port, so that the leanest synapses reach a receptor."""
+        return self.receptors.get(receptor, receptor) is None
 
 
 def _same(*names: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from netspec.backends.nest.generating import GeneratedModel, generated, module_text
 from netspec.backends.nest.models import (
     BLOCK,
     IAF_BW_2001,
@@ -18,6 +19,7 @@ from netspec.backends.nest.models import (
     native_model,
     nmda_entries,
 )
+from netspec.backends.nest.modules import obstacle
 from netspec.describe import connectivity as rules
 from netspec.describe import distributions as dist
 from netspec.describe.inputs import Current
@@ -31,6 +33,7 @@ from netspec.describe.network import (
 )
 from netspec.execute.contract import Plan
 from netspec.execute.ledger import Entry
+from netspec.execute.ledger_lines import of_populations
 from netspec.execute.request import RunRequest
 from netspec.realise import drawing
 
@@ -38,23 +41,24 @@ FIRST_POISSON_STEP = 2  # the first step, from zero, at whose end a generator's 
 FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current can act
 MAX_REDRAWS = 1000  # of one number of a distribution with bounds; then NEST raises an error
 UNLIKELY = 1e-9  # probability that a network is refused for it
+GENERATED_CAN = "; neurons of the same equations can, with --option neurons=generated"
 GATING = ("tau_x", "tau_NMDA", "alpha")
 
 
 @dataclass(frozen=True)
-class NativePopulation:
-    """A population as neurons of a model built into NEST.
+class Neurons:
+    """A population as neurons of a model of NEST.
 
     Attributes
     ----------
-    native : NativeModel
+    model : NativeModel or GeneratedModel
     theirs : str
         Name of the model in NEST.
     block : MagnesiumBlock or None
         How NEST computes the magnesium block, if the model has one.
     """
 
-    native: NativeModel
+    model: NativeModel | GeneratedModel
     theirs: str
     block: MagnesiumBlock | None = None
 
@@ -87,11 +91,14 @@ class NestPlan(Plan):
         Projection -> how its synapses come about.
     poisson_starts : dict
         Poisson input -> step in which its generator starts.
+    module : str
+        Text of the module of generated models; empty if there are none.
     """
 
-    populations: Mapping[str, NativePopulation]
+    populations: Mapping[str, Neurons]
     wirings: Mapping[str, Wiring]
     poisson_starts: Mapping[str, int]
+    module: str
 
 
 class NestPlanning:
@@ -107,13 +114,15 @@ class NestPlanning:
         self.network, self.simulation = request.network, request.simulation
         self.exact = options["nmda"] == "exact"
         self.entries: list[Entry] = []
-        self.natives = {name: native_model(model) for name, model in self.network.models.items()}
+        self.models = {name: self._counterpart(name) for name in self.network.models}
+        self.obstacle = obstacle() if self._generated_models() else ""
         self.given = {
             population.name: drawing.parameters(self.network, population.name, self.simulation)
             for population in self.network.populations
             if self.native(population.name) is not None
         }
-        self.populations: dict[str, NativePopulation] = {}
+        self.how = {entry.thing: entry.reason for entry in of_populations(request)}
+        self.populations: dict[str, Neurons] = {}
         self.wirings: dict[str, Wiring] = {}
         self.poisson_starts: dict[str, int] = {}
 
@@ -140,8 +149,33 @@ class NestPlanning:
             self._recorder(recorder)
 
     def native(self, population: str) -> NativeModel | None:
-        """Return NEST's counterpart of a population's model, or None."""
-        return self.natives[str(self.network.population(population).model)]
+        """Return the model built into NEST that a population has, or None if it is generated."""
+        model = self.models[str(self.network.population(population).model)]
+        return model if isinstance(model, NativeModel) else None
+
+    def _counterpart(self, name: str) -> NativeModel | GeneratedModel:
+        """Return a model of the network as NEST will have it."""
+        model = self.network.models[name]
+        found = native_model(model) if self.options["neurons"] == "native" else None
+        if found is not None:
+            return found
+        steered = {
+            piece.port
+            for _, piece in self.network.pieces()
+            if isinstance(piece, Current)
+            and self.network.population(piece.target).model == name
+            and any(step >= FIRST_DC_STEP for step, _ in piece.levels(self.simulation))
+        }
+        return generated(model, self.simulation.dt, steered)
+
+    def _generated_models(self) -> list[GeneratedModel]:
+        return [model for model in self.models.values() if isinstance(model, GeneratedModel)]
+
+    @property
+    def module(self) -> str:
+        """Text of the module of generated models; empty if there are none."""
+        models = self._generated_models()
+        return module_text(models) if models and not self.obstacle else ""
 
     # -- the ledger's lines ---------------------------------------------------------------
 
@@ -174,10 +208,7 @@ class NestPlanning:
     def _population(self, population: Population) -> None:
         thing, native = f"populations.{population.name}", self.native(population.name)
         if native is None:
-            model = self.network.model_of(population)
-            self._refuse(
-                thing, f"the equations of {model.name!r} are those of no model built into NEST"
-            )
+            self._generated(population)
             return
         given = self.given[population.name]
         steps = np.asarray(given["t_ref"]) / self.simulation.dt
@@ -191,12 +222,27 @@ class NestPlanning:
         for name, value in initial.items():
             if name not in native.settable and np.any(np.asarray(value) != 0):
                 reason = f"{native.theirs} starts with {name} = 0, nothing else can be set"
+                reason += GENERATED_CAN
                 self._refuse(f"{thing}.initial.{name}", reason)
         block = None
         if native is IAF_BW_2001:
             block = self._magnesium(f"{thing}.parameters", given)
         theirs = native.theirs + ("_exact" if self.exact and native is IAF_BW_2001 else "")
-        self.populations[population.name] = NativePopulation(native, theirs, block)
+        self.populations[population.name] = Neurons(native, theirs, block)
+
+    def _generated(self, population: Population) -> None:
+        """Answer for a population whose model is compiled from its equations."""
+        thing = f"populations.{population.name}"
+        model = self.models[str(population.model)]
+        if self.obstacle or not isinstance(model, GeneratedModel):
+            name = self.network.model_of(population).name
+            reason = f"no model built into NEST has the equations of {name!r}, and "
+            if self.options["neurons"] == "generated":
+                reason = f"the equations of {name!r} are to be compiled, and "
+            self._refuse(thing, reason + self.obstacle)
+            return
+        self._exact(thing, f"generated from its equations and compiled; {self.how[thing]}")
+        self.populations[population.name] = Neurons(model, model.theirs)
 
     def _magnesium(self, thing: str, given: Mapping[str, Any]) -> MagnesiumBlock | None:
         if np.any(np.asarray(given["E_AMPA"]) != np.asarray(given["E_NMDA"])):
@@ -214,6 +260,14 @@ class NestPlanning:
         """NEST carries NMDA gating with spikes, between two populations of `iaf_bw_2001`."""
         thing = f"continuous_projections.{coupling.name}"
         ends = [self.native(name) for name in (coupling.pre, coupling.post)]
+        if None in ends:
+            sizes = [self.network.population(name).size for name in (coupling.pre, coupling.post)]
+            reason = (
+                "generated neurons are not coupled: NEST would have to send every state to every "
+                f"target at every step, {sizes[0] * sizes[1]:,} values a step here"
+            )
+            self._refuse(thing, reason)
+            return
         if ends != [IAF_BW_2001] * 2 or (coupling.source, coupling.target) != ("s_NMDA", "g_NMDA"):
             reason = "NEST couples s_NMDA to g_NMDA of iaf_cond_nmda, and nothing else"
             self._refuse(thing, reason)
@@ -235,9 +289,9 @@ class NestPlanning:
         hopeless = self._gives_up(projection)
         native = self.request.connectivity == "native"
         by_rule = native and _has_rule(projection.rule) and not hopeless
-        target = self.native(projection.post)
+        target = self.models[str(self.network.population(projection.post).model)]
         # the lean synapse cannot address a receptor port
-        lean = self.options["synapse"] == "lean" and target is not None and target.lean
+        lean = self.options["synapse"] == "lean" and target.lean(projection.receptor)
         synapse = "static_synapse_hpc" if lean else "static_synapse"
         self.wirings[projection.name] = Wiring(by_rule, synapse)
         weights = projection.weight.extremes()
@@ -273,9 +327,15 @@ class NestPlanning:
         if not apart and not seen & {"I_syn_ex", "I_syn_in"}:
             return ""  # with one time constant the two variables are as good as one
         if receptor == "excitatory" and low < 0:
-            return "NEST sends a negative weight to the inhibitory variable; give a low bound of 0"
+            reason = (
+                "NEST sends a negative weight to the inhibitory variable; give a low bound of 0"
+            )
+            return reason + GENERATED_CAN
         if receptor == "inhibitory" and high > 0:
-            return "NEST sends a positive weight to the excitatory variable; give a high bound of 0"
+            reason = (
+                "NEST sends a positive weight to the excitatory variable; give a high bound of 0"
+            )
+            return reason + GENERATED_CAN
         return ""
 
     # -- inputs and recorders ---------------------------------------------------------------
@@ -297,7 +357,11 @@ class NestPlanning:
         steps = [step for step, _ in current.levels(self.simulation)]
         if native is not None and current.port != "I_stim":
             self._refuse(thing, f"no input {current.port}")
-        elif native is None or native.current_parameter:
+        elif native is None:
+            how = f"{current.port}, a parameter of every neuron"
+            later = f"step_current_generator, a step early; through {how} in the first two steps"
+            self._exact(thing, f"through {how}" if steps == [0] else later)
+        elif native.current_parameter:
             later = "step_current_generator, a step early; through I_e in the first two steps"
             self._exact(thing, "through I_e" if steps == [0] else later)
         elif min(steps, default=FIRST_DC_STEP) < FIRST_DC_STEP:
@@ -307,8 +371,13 @@ class NestPlanning:
 
     def _spikes(self, spikes: SpikeInput) -> None:
         wrong = self._wrong_sign(spikes.target, spikes.receptor, (spikes.weight,) * 2)
-        if any(self.simulation.steps(t) < 2 for t in spikes.times):
-            wrong = "NEST cannot deliver an event before the second step"
+        earliest = 1 if self.native(spikes.target) is None else 2
+        if any(self.simulation.steps(t) < earliest for t in spikes.times):
+            wrong = (
+                f"NEST cannot deliver an event before the second step{GENERATED_CAN}"
+                if earliest > 1
+                else "an event at time 0 is due before the first step"
+            )
         self._exact_unless(wrong, f"spike_inputs.{spikes.name}")
 
     def _recorder(self, recorder: Recorder) -> None:
@@ -317,7 +386,7 @@ class NestPlanning:
             return
         missing = [v for v in recorder.variables if v not in native.recordables]
         if missing:
-            reason = f"{', '.join(missing)} cannot be recorded from {native.theirs}"
+            reason = f"{', '.join(missing)} cannot be recorded from {native.theirs}{GENERATED_CAN}"
             self._refuse(f"recorders.{recorder.name}", reason)
 
 

@@ -6,12 +6,15 @@ import time
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from netspec.backends.nest.building import NestBuilding
+from netspec.backends.nest.generating import GeneratedModel
 from netspec.backends.nest.planning import NestPlan
 from netspec.execute.execution import Execution, Progress
 from netspec.execute.machine import memory_mib
 from netspec.execute.recording import Recording
+from netspec.realise.drawing import CurrentChange
 
 CHUNK_MS = 50.0  # of model time between two looks at the progress; part of the method, keep it
 
@@ -32,7 +35,7 @@ class NestSimulation:
         phase = self.execution.phase
         with phase("create"):
             self.built.setup()
-            self.built.create()
+            self.built.nodes.create()
             self.built.devices()
         with phase("connect"):
             self.built.connect()
@@ -46,17 +49,10 @@ class NestSimulation:
     # -- time ---------------------------------------------------------------------------
 
     def _simulate(self) -> None:
-        simulation, built = self.simulation, self.built
-        changes = [c for c in built.changes if built.natives[c.population].current_parameter]
-        current = {
-            population.name: np.broadcast_to(
-                np.asarray(self.execution.parameters(population.name)["I_e"]), population.size
-            ).copy()
-            for population in self.network.populations
-        }
+        simulation, levels = self.simulation, Levels(self.built)
         chunk = max(1, round(CHUNK_MS / self.dt))
         stops = {*range(chunk, simulation.total_steps, chunk), simulation.total_steps,
-                 simulation.warmup_steps, *(c.step for c in changes)}  # fmt: skip
+                 simulation.warmup_steps, *levels.steps}  # fmt: skip
         step = 0
         phases = {"warmup": 0.0, "simulate": 0.0}
         for stop in sorted(stops):
@@ -70,14 +66,12 @@ class NestSimulation:
                 self.result.memory[phase] = memory_mib()
                 step = stop
                 self.execution.progress("simulate", step / simulation.total_steps)
-            for change in (c for c in changes if c.step == stop and len(c.neurons)):
-                own = current[change.population]
-                own[change.neurons] += change.level
-                built.set_local(change.population, {"I_e": own})
-        if built.meters:
+            levels.change(stop)
+        if self.built.meters:
             # a multimeter hands over what it sampled when the next slice of time begins
             self.nest.Run(self.nest.min_delay)
         self.nest.Cleanup()
+        self.built.nodes.check_finite()
         self.result.seconds |= phases
 
     # -- reading ------------------------------------------------------------------------
@@ -85,7 +79,7 @@ class NestSimulation:
     def _read(self) -> None:
         for name, recorder in self.built.recorders.items():
             events = recorder.events
-            first = self.built.populations[name][0].global_id
+            first = self.built.nodes[name][0].global_id
             steps = np.asarray(events["times"], np.int64)
             inside = steps <= self.simulation.total_steps
             neurons = (np.asarray(events["senders"], np.int64) - first).astype(np.uint32)
@@ -100,16 +94,16 @@ class NestSimulation:
         events = self.built.meters[recorder.name].events
         order = np.lexsort((events["senders"], events["times"]))
         order = order[np.asarray(events["times"])[order] <= self.simulation.total_steps]
-        own = self.built.local(recorder.target)[1]
+        own = self.built.nodes.local(recorder.target)[1]
         held = own if recorder.neurons is None else np.flatnonzero(np.isin(recorder.neurons, own))
-        self.built.note_local(recorder.name, held)
+        self.built.nodes.note_local(recorder.name, held)
         every = self.request.sampling_steps(recorder)
         steps = np.arange(every, self.simulation.total_steps + 1, every)
         shape = len(steps), len(held)
         if len(held) and not np.array_equal(np.unique(np.asarray(events["times"])[order]), steps):
             raise RuntimeError(f"{recorder.name}: NEST sampled at other steps than it was asked to")
         for ours in recorder.variables:
-            theirs = self.built.natives[recorder.target].recordables[ours]
+            theirs = self.built.nodes.model(recorder.target).recordables[ours]
             values = np.asarray(events[theirs])[order].reshape(shape)
             self.result.samples[recorder.name, ours] = (steps, values)
 
@@ -117,8 +111,8 @@ class NestSimulation:
         found = self.result.readback
         for projection in self.network.projections:
             pre, post = (
-                self.built.populations[projection.pre],
-                self.built.populations[projection.post],
+                self.built.nodes[projection.pre],
+                self.built.nodes[projection.post],
             )
             found_synapses = self.nest.GetConnections(pre, post, self.built.copy(projection))
             keys = ("source", "target", "weight", "delay")
@@ -137,3 +131,51 @@ class NestSimulation:
                 ("delay", steps),
             ):
                 found[f"{base}/{key}"] = array[order]
+
+
+class Levels:
+    """Currents that parameters of neurons hold: I_e, or one for each input of a generated model.
+
+    Only the first two steps are left to them, in which no device can act.
+
+    Parameters
+    ----------
+    built : NestBuilding
+    """
+
+    def __init__(self, built: NestBuilding) -> None:
+        self.built = built
+        self.current: dict[tuple[str, str], NDArray[np.float64]] = {}
+        self.changes = [(c, name) for c in built.changes if (name := self._parameter(c))]
+
+    @property
+    def steps(self) -> set[int]:
+        """Steps before which something changes."""
+        return {change.step for change, _ in self.changes}
+
+    def change(self, step: int) -> None:
+        """Set what changes in the step that begins now."""
+        touched: dict[str, set[str]] = {}
+        for change, name in self.changes:
+            if change.step == step and len(change.neurons):
+                self._level(change.population, name)[change.neurons] += change.level
+                touched.setdefault(change.population, set()).add(name)
+        for population, names in touched.items():  # a call costs the same for one value as for all
+            values = {name: self._level(population, name) for name in sorted(names)}
+            self.built.nodes.set_local(population, values)
+
+    def _parameter(self, change: CurrentChange) -> str | None:
+        model = self.built.nodes.model(change.population)
+        if isinstance(model, GeneratedModel):
+            return model.level(change.port)
+        found: str | None = model.current_parameter
+        return found
+
+    def _level(self, population: str, name: str) -> NDArray[np.float64]:
+        if (population, name) not in self.current:
+            nodes = self.built.nodes
+            native = not isinstance(nodes.model(population), GeneratedModel)
+            given = nodes.execution.parameters(population)["I_e"] if native else 0.0
+            level = np.broadcast_to(np.asarray(given, float), len(nodes[population])).copy()
+            self.current[population, name] = level
+        return self.current[population, name]

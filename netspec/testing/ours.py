@@ -7,27 +7,23 @@ from typing import ClassVar
 
 from netspec.testing.declaration import BackendTest
 
-NESTML = "models of one's own reach NEST through NESTML, which is not written yet"
+COUPLED = "generated neurons are not coupled continuously: a value for each pair at every step"
 UNUSUAL = "currents start at zero, signs choose the receptor, no first event"
 
 
 class NestTest(BackendTest):
-    """NEST, by its built-in models and devices."""
+    """NEST, by its built-in models and devices, and by models compiled from equations."""
 
     notimpl: ClassVar[Mapping[str, str]] = {
         "test_l2_nmda::test_s_nmda_is_that_of_scipy_and_never_above_one": (
             "iaf_bw_2001 lets nobody record the gating that it sends"
         ),
-        "test_silence::test_any_name_is_as_good_as_another": NESTML,
-        "test_silence::test_hodgkin_and_huxley_are_those_of_scipy": NESTML,
-        "test_together::test_a_failure_in_company_costs_only_the_run_that_fails": NESTML,
-        "test_user_models": NESTML,
+        "test_user_models::test_continuous_coupling*": COUPLED,
     }
     notyet: ClassVar[Mapping[str, str]] = {
         "test_limits::test_the_ledger_answers_for_what_is_unusual": UNUSUAL,
         "test_limits::test_what_is_unusual_is_as_in_scipy": UNUSUAL,
     }
-    models = ("iaf_psc_delta", "iaf_psc_exp")
     first_event = 2
     late_poisson = 2
     memory_within = 0.15

@@ -1,0 +1,212 @@
+"""A neuron model of NEST in C++, printed from a step program (`netspec.realise.lowering`).
+
+A class a model; all models of a network stand in one file, since most of the time to compile goes
+into NEST's headers. Neither parameters nor initial values are in the text: they are set in each
+neuron, so one module serves all of them. The order of a step is netspec's: integrate, add what is
+due, discard that onto a held state, test the threshold, reset.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from netspec.backends.nest.template import MODULE, NEURON
+from netspec.describe import expressions as ex
+from netspec.describe.neurons import NeuronModel
+from netspec.realise.lowering import StepProgram, lower, own
+
+REST = "refractory_steps"  # parameter of every generated model
+BROKEN = "not_finite"  # neurons of a model that ended with a state that is no finite number
+HERE = "netspec_here"  # stands for the name of the class while the text is hashed
+
+
+@dataclass(frozen=True)
+class GeneratedModel:
+    """A neuron model as a class in C++, and what its parts are called in NEST.
+
+    Attributes
+    ----------
+    program : StepProgram
+    steered : tuple of str
+        Inputs of the model whose level a device changes while it runs.
+    """
+
+    program: StepProgram
+    steered: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> NeuronModel:
+        """The model as described."""
+        return self.program.model
+
+    @cached_property
+    def theirs(self) -> str:
+        """Name in NEST; the hash in it keeps models of several modules apart."""
+        return f"netspec_{self.model.name}_{hashlib.sha256(self.body.encode()).hexdigest()[:12]}"
+
+    @property
+    def code(self) -> str:
+        """The class, by its name."""
+        return self.body.replace(HERE, self.theirs)
+
+    # -- names in NEST --------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Our parameter -> theirs."""
+        return {name: own(name) for name in self.model.parameters}
+
+    @property
+    def recordables(self) -> dict[str, str]:
+        """Our state variable -> theirs, all of them."""
+        return {state.name: own(state.name) for state in self.model.dynamics.states}
+
+    @property
+    def settable(self) -> tuple[str, ...]:
+        """State variables whose initial value can be set, which are all."""
+        return tuple(self.recordables)
+
+    @property
+    def receptors(self) -> dict[str, int]:
+        """Our receptor -> number of the port of events."""
+        return {name: port for port, name in enumerate(self.model.receptors)}
+
+    @property
+    def current_ports(self) -> dict[str, int]:
+        """Input -> number of the port of currents, for those that a device changes."""
+        return {name: port for port, name in enumerate(self.steered)}
+
+    def level(self, port: str) -> str:
+        """Return the parameter that holds the current at an input, but for what devices send."""
+        return own(port)
+
+    def constant(self, name: str) -> str:
+        """Return the parameter that holds one of `constants`."""
+        return own(name)
+
+    def first(self, receptor: str) -> str:
+        """Return the parameter that holds the events due at the end of the first step."""
+        return f"first_{receptor}"
+
+    def lean(self, receptor: str) -> bool:
+        """Return whether the leanest synapses reach a receptor, which know the first port only."""
+        return self.receptors[receptor] == 0
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """Names of what `StepProgram.constants` computes from parameters."""
+        program = self.program
+        return (*program.constant_names, *(name for name, _ in program.hoisted))
+
+    # -- the code -------------------------------------------------------------------------
+
+    @cached_property
+    def body(self) -> str:
+        """The class, with `HERE` for its name."""
+        model, program = self.model, self.program
+        states = [own(state.name) for state in model.dynamics.states]
+        moving = [*states, *map(_stepped, self.steered)]
+        used = [*model.inputs, *program.parameter_names, *self.constants]
+        fixed = [*map(own, used), *map(self.first, model.receptors)]
+        unused = [own(name) for name in model.parameters if name not in program.parameter_names]
+        names = [*moving, *fixed, *unused]  # what a step reads stands close together
+        channels = len(model.receptors) + len(self.steered)
+        places = {
+            "NAMES": ", ".join(f'"{name}"' for name in names),
+            "SIZE": str(len(names)),
+            "STATES": str(len(states)),
+            "RECEPTORS": str(len(model.receptors)),
+            "CURRENTS": str(len(self.steered)),
+            "CHANNELS": str(max(channels, 1)),
+            "REFERENCES": _lines(
+                [f"double& {name} = v[ {k} ];" for k, name in enumerate(moving)]
+                + [f"const double {n} = v[ {k} ];" for k, n in enumerate(fixed, len(moving))],
+                4,
+            ),
+            "STATEMENTS": _lines(self._statements(), 6),
+            "ARRIVALS": _lines(self._arrivals(), 6),
+            "THRESHOLD": _source(model.dynamics.threshold, program.code_names),
+            "RESET": _lines(self._reset(), 8),
+            "RECORDABLES": _lines(
+                [f'insert_( "{n}", &{HERE}::get< {k} > );' for k, n in enumerate(states)], 2
+            ),
+            "NAME": HERE,
+        }
+        return _filled(NEURON, places)
+
+    def _statements(self) -> list[str]:
+        names = self.program.code_names | {
+            port: ex.Operation("+", (ex.Name(own(port)), ex.Name(_stepped(port))))
+            for port in self.steered
+        }
+        lines = []
+        for statement in self.program.statements:
+            target = f"const double {statement.target}"
+            target = target if statement.local else own(statement.target)
+            lines.append(f"{target} = {_source(statement.value, names)};")
+        return lines
+
+    def _arrivals(self) -> list[str]:
+        """Return what adds the events that are due, and takes over the currents of devices."""
+        receptors, lines = self.model.receptors, []
+        for port, (receptor, state) in enumerate(receptors.items()):
+            due = f"( due[ {port} ] + ( begins ? {self.first(receptor)} : 0.0 ) )"
+            # a held state discards what arrives
+            passed = f"active * {due}" if self.model.dynamics.held(state) else due
+            lines.append(f"{own(state)} += {passed};")
+        for port, name in enumerate(self.steered, len(receptors)):
+            lines.append(f"{_stepped(name)} = due[ {port} ];")
+        return lines
+
+    def _reset(self) -> list[str]:
+        """Return the code after a spike; all expressions see the values before it."""
+        reset, names = self.model.dynamics.reset, self.program.code_names
+        lines = [f"const double reset_{name} = {_source(tree, names)};" for name, tree in reset]
+        return [*lines, *(f"{own(name)} = reset_{name};" for name, _ in reset)]
+
+
+def generated(model: NeuronModel, dt: float, steered: Iterable[str]) -> GeneratedModel:
+    """Return a model as a class in C++.
+
+    Parameters
+    ----------
+    model : NeuronModel
+    dt : float
+        In ms.
+    steered : iterable of str
+        Inputs whose level a device changes while it runs.
+    """
+    wanted = frozenset(steered)
+    return GeneratedModel(lower(model, dt), tuple(n for n in model.inputs if n in wanted))
+
+
+def module_text(models: Iterable[GeneratedModel]) -> str:
+    """Return the text of a module that has models, but for its name: see `modules.named`."""
+    unique = sorted({model.theirs: model for model in models}.items())
+    classes = "\n".join(model.code for _, model in unique)
+    registered = _lines(
+        [f'nest::register_node_model< {name} >( "{name}", "" );' for name, _ in unique], 4
+    )
+    return _filled(MODULE, {"CLASSES": classes, "REGISTERED": registered})
+
+
+def _stepped(port: str) -> str:
+    """Return what holds the current that a device sends to an input."""
+    return f"stepped_{port}"
+
+
+def _source(tree: ex.Expr, names: dict[str, ex.Expr]) -> str:
+    return ex.to_source(ex.substitute(tree, names), "c")
+
+
+def _lines(lines: list[str], indent: int) -> str:
+    return f"\n{' ' * indent}".join(lines)
+
+
+def _filled(text: str, places: dict[str, str]) -> str:
+    for name, value in places.items():
+        text = text.replace(f"@{name}@", value)
+    return text

@@ -1,0 +1,196 @@
+"""The C++ text around a model, for NEST 3.10 and later, and stubs of headers that its wheel lacks.
+
+`NEURON` is a class: an array ``v`` holds states, levels of inputs, parameters and constants, each
+of which can be read and set by its name. A channel of the input buffer belongs to each receptor,
+and, after those, to each input that a device changes; NEST sums what is due in a channel. As in
+NEST's own models, a device's current is felt by the step after the one at whose end it is due.
+
+`MODULE` is a file of such classes. `STUBS` are of headers of Boost and libltdl, which NEST's
+headers include and the wheel does not bring. Neurons need nothing of them: what would sort
+connections does not compile.
+"""
+
+from __future__ import annotations
+
+NEURON = """
+class @NAME@;
+template <> void nest::RecordablesMap< @NAME@ >::create();
+
+class @NAME@ : public nest::ArchivingNode
+{
+  enum { states = @STATES@, size = @SIZE@ };
+  enum { receptors = @RECEPTORS@, currents = @CURRENTS@, channels = @CHANNELS@ };
+  static constexpr const char* names[] = { @NAMES@ };
+  static inline std::atomic< long > broken { 0 };
+  double v[ size ];
+  long left = 0, rest = 0;
+  nest::MultiChannelInputBuffer< channels > input;
+  nest::UniversalDataLogger< @NAME@ > logger;
+  static nest::RecordablesMap< @NAME@ > map;
+  friend class nest::RecordablesMap< @NAME@ >;
+  friend class nest::UniversalDataLogger< @NAME@ >;
+  template < int i > double get() const { return v[ i ]; }
+
+  void init_buffers_() override { input.clear(); logger.reset(); ArchivingNode::clear_history(); }
+  void pre_run_hook() override { logger.init(); broken = 0; }
+  void finalize() override
+  {
+    if ( not std::all_of( v, v + states, []( double x ) { return std::isfinite( x ); } ) ) ++broken;
+  }
+
+  static size_t slot( nest::Event const& e )
+  {
+    return nest::kernel().event_delivery_manager.get_modulo(
+      e.get_rel_delivery_steps( nest::kernel().simulation_manager.get_slice_origin() ) );
+  }
+
+  void update( nest::Time const& origin, const long from, const long to ) override
+  {
+    @REFERENCES@
+    for ( long lag = from; lag < to; ++lag )
+    {
+      // the counter was set to one more than the steps to rest, when the spike was found
+      if ( left > 0 ) --left;
+      const double active = left == 0 ? 1.0 : 0.0;
+      const bool begins = origin.get_steps() + lag == 0;
+      @STATEMENTS@
+      const size_t now = nest::kernel().event_delivery_manager.get_modulo( lag );
+      auto& due = input.get_values_all_channels( now );
+      @ARRIVALS@
+      input.reset_values_all_channels( now );
+      if ( left == 0 && ( @THRESHOLD@ ) )
+      {
+        @RESET@
+        left = rest + 1;
+        set_spiketime( nest::Time::step( origin.get_steps() + lag + 1 ) );
+        nest::SpikeEvent spike;
+        nest::kernel().event_delivery_manager.send( *this, spike, lag );
+      }
+      logger.record_data( origin.get_steps() + lag );
+    }
+  }
+
+public:
+  using nest::Node::handle;
+  using nest::Node::handles_test_event;
+  @NAME@() : v {}, logger( *this ) { map.create(); }
+  @NAME@( const @NAME@& o )
+    : nest::ArchivingNode( o ), left( o.left ), rest( o.rest ), logger( *this )
+  {
+    std::copy( o.v, o.v + size, v );
+  }
+  size_t send_test_event( nest::Node& target, size_t port, nest::synindex, bool ) override
+  {
+    nest::SpikeEvent e;
+    e.set_sender( *this );
+    return target.handles_test_event( e, port );
+  }
+  size_t handles_test_event( nest::SpikeEvent&, size_t port ) override
+  {
+    if ( port >= receptors ) throw nest::UnknownReceptorType( port, get_name() );
+    return port;
+  }
+  size_t handles_test_event( nest::CurrentEvent&, size_t port ) override
+  {
+    if ( port >= currents ) throw nest::UnknownReceptorType( port, get_name() );
+    return port;
+  }
+  size_t handles_test_event( nest::DataLoggingRequest& e, size_t port ) override
+  {
+    if ( port != 0 ) throw nest::UnknownReceptorType( port, get_name() );
+    return logger.connect_logging_device( e, map );
+  }
+  void handle( nest::SpikeEvent& e ) override
+  {
+    input.add_value( slot( e ), e.get_rport(), e.get_weight() * e.get_multiplicity() );
+  }
+  void handle( nest::CurrentEvent& e ) override
+  {
+    input.add_value( slot( e ), receptors + e.get_rport(), e.get_weight() * e.get_current() );
+  }
+  void handle( nest::DataLoggingRequest& e ) override { logger.handle( e ); }
+  void get_status( Dictionary& d ) const override
+  {
+    for ( int i = 0; i < size; ++i ) d[ names[ i ] ] = v[ i ];
+    d[ "refractory_steps" ] = rest;
+    d[ "not_finite" ] = broken.load();
+    ArchivingNode::get_status( d );
+    d[ nest::names::recordables ] = map.get_list();
+  }
+  void set_status( const Dictionary& d ) override
+  {
+    for ( int i = 0; i < size; ++i ) nest::update_value_param( d, names[ i ], v[ i ], this );
+    nest::update_value_param( d, "refractory_steps", rest, this );
+    ArchivingNode::set_status( d );
+  }
+};
+
+nest::RecordablesMap< @NAME@ > @NAME@::map;
+template <> void nest::RecordablesMap< @NAME@ >::create()
+{
+  @RECORDABLES@
+}
+"""
+
+MODULE = """// generated by netspec: neuron models for NEST
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+
+#include "archiving_node.h"
+#include "event_delivery_manager_impl.h"
+#include "genericmodel_impl.h"
+#include "kernel_manager.h"
+#include "model_manager_impl.h"
+#include "nest_extension_interface.h"
+#include "ring_buffer_impl.h"
+#include "universal_data_logger_impl.h"
+@CLASSES@
+class Module : public nest::NESTExtensionInterface
+{
+public:
+  void initialize() override
+  {
+    @REGISTERED@
+  }
+};
+"""
+
+STUBS = {
+    "ltdl.h": "#pragma once\ntypedef void* lt_dlhandle;\n",
+    "boost/type_index.hpp": """#pragma once
+#include <string>
+#include <typeinfo>
+namespace boost { namespace typeindex {
+struct named { const char* name; std::string pretty_name() const { return name; } };
+template < typename T > named type_id() { return { typeid( T ).name() }; }
+} }
+""",
+    "boost/iterator/iterator_adaptor.hpp": """#pragma once
+namespace boost {
+class iterator_core_access {};
+template < class, class, class, class, class > class iterator_facade {};
+}
+""",
+    "boost/tuple/tuple.hpp": """#pragma once
+#include <tuple>
+#define BOOST_STATIC_ASSERT( ... ) static_assert( __VA_ARGS__ )
+namespace boost {
+namespace tuples {
+template < class, class > struct cons;
+template < class > struct length;
+template < class... T > using tuple = std::tuple< T... >;
+}
+template < class... T > using tuple = std::tuple< T... >;
+template < int i, class... T > auto& get( std::tuple< T... >& t ) { return std::get< i >( t ); }
+}
+""",
+    "boost/sort/spreadsort/spreadsort.hpp": """#pragma once
+namespace boost { namespace sort { namespace spreadsort {
+template < class I, class S > void integer_sort( I, I, S )
+{
+  static_assert( sizeof( I ) == 0, "synapses need Boost's own header: a stub sorts nothing" );
+}
+} } }
+""",
+}
