@@ -11,6 +11,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import ClassVar
 
+from netspec.backends.nest import modules
 from netspec.backends.nest.planning import NestPlan, NestPlanning
 from netspec.errors import BackendMissing
 from netspec.execute import ranks
@@ -61,8 +62,8 @@ class NestBackend(Backend[NestPlan]):
     }
 
     def details(self) -> dict[str, str]:
-        """Return how NEST was built, and where it lies."""
-        return dict(_build())
+        """Return how NEST was built, where it lies, and whether models can be compiled for it."""
+        return {**_build(), "models of one's own": modules.at_hand()}
 
     def check_machine(self, request: RunRequest) -> None:
         """Raise also for ranks that this NEST cannot have."""
@@ -93,6 +94,14 @@ class NestBackend(Backend[NestPlan]):
     def memory(self, plans: Sequence[NestPlan]) -> int:
         """Estimate the sum over all ranks from neurons and synapses; runs follow each other."""
         return max(map(_memory, plans))
+
+    def prepare(self, plans: Sequence[NestPlan], progress: Progress) -> None:
+        """Compile the modules of generated models, which every rank then finds."""
+        for plan in plans:
+            if plan.module:
+                progress("compile", 0.0)
+                modules.library(plan.module)
+                progress("compile", 1.0)
 
     def execute(self, plans: Sequence[NestPlan], progress: Progress) -> Iterator[Recording]:
         """Build and simulate, one run after the other."""

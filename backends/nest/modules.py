@@ -109,6 +109,14 @@ def obstacle() -> str:
     return ""
 
 
+def at_hand() -> str:
+    """Say with what modules are compiled here, or why they cannot be."""
+    nest, why = installed(), obstacle()
+    if nest is None or why:
+        return f"none: {why or 'NEST is not installed'}"
+    return compiler_version(tuple(nest.compiler)) or " ".join(nest.compiler)
+
+
 @lru_cache(maxsize=1)
 def compiler_version(words: tuple[str, ...]) -> str:
     """Return the first line that a compiler says of itself; empty if it says nothing."""

@@ -238,6 +238,19 @@ class Backend(ABC, Generic[Planned]):
         """Return how many of a number of runs like this one are best made together."""
         return 1
 
+    def prepare(self, plans: Sequence[Planned], progress: Progress) -> None:
+        """Make what all ranks of a run need and one process has to make; nothing by default.
+
+        Called by the process that asks, before it starts several ranks, and not for a run in one
+        process, which makes what it needs itself, within its time limit. The simulator is not
+        imported here.
+
+        Raises
+        ------
+        SimulationFailed
+            If it cannot be made.
+        """
+
     @abstractmethod
     def execute(self, plans: Sequence[Planned], progress: Progress) -> Iterator[Recording]:
         """Build and simulate, one run or several in one process of their own.

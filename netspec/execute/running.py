@@ -211,6 +211,9 @@ def execute_plans(
     with _claimed(dict(zip(paths, plans, strict=True)), out, force) as wanted:
         if wanted:
             quiet: Progress = lambda phase, fraction: None
+            if plans[0].request.ranks > 1:
+                backend = get_backend(plans[0].request.backend)
+                backend.prepare([*wanted.values()], progress or quiet)
             run_in_child(wanted, time_limit, progress or quiet, stop or threading.Event())
         return [_checked(*pair) for pair in zip(plans, paths, strict=True)]
 

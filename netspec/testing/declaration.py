@@ -66,8 +66,8 @@ class BackendTest:
         """Return whether states have 32 bits with these options, which tolerances allow for."""
         return False
 
-    def marks(self) -> Iterator[tuple[str, str, str]]:
-        """Yield every mark as (kind, pattern, reason)."""
+    def marks(self, options: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+        """Yield every mark as (kind, pattern, reason), as they are with these options."""
         for kind in MARKS:
             for pattern, reason in getattr(self, kind).items():
                 yield kind, pattern, reason

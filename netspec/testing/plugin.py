@@ -90,18 +90,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)  # before tests are deselected
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what an adapter's package declares, and name the adapter in what is reported."""
-    declared: dict[str, BackendTest] = {}
+    marks: dict[str, list[tuple[str, str, str]]] = {}
     unused: set[tuple[str, str]] = set()
+    given = _given_options(config)
     for item in items:
         backend = _backend_of(item)
         if backend is None or not counting.is_counted(item):
             continue
         on = f"{backend} on ranks" if item.get_closest_marker("mpi") else backend
         item.user_properties.append(("backend", on))
-        if backend not in declared:
-            declared[backend] = declaration(backend)
-            unused |= {(backend, pattern) for _, pattern, _ in declared[backend].marks()}
-        for kind, pattern, reason in declared[backend].marks():
+        if backend not in marks:
+            declared = declaration(backend)
+            marks[backend] = [*declared.marks({**declared.options, **given})]
+            unused |= {(backend, pattern) for _, pattern, _ in marks[backend]}
+        for kind, pattern, reason in marks[backend]:
             if matches(pattern, _name_of(item, backend)):
                 unused.discard((backend, pattern))
                 _expect_refusal(item, kind, reason)

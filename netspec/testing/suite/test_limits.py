@@ -40,13 +40,14 @@ def unusual(*names):
                    spike_inputs=[inputs[name] for name in names if name in inputs])  # fmt: skip
 
 
-def ledger(backend, described):
-    return get_backend(backend).plan(RunRequest(network=described, backend=backend)).ledger
+def ledger(backend, described, options):
+    request = RunRequest(network=described, backend=backend, options=options)
+    return get_backend(backend).plan(request).ledger
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_ledger_answers_for_what_is_unusual(backend, name):
-    ledger(backend, unusual(name)).check(())
+def test_the_ledger_answers_for_what_is_unusual(backend, name, asked, agreed):
+    ledger(backend, unusual(name), asked).check(tuple(agreed))
 
 
 def test_what_is_unusual_is_as_in_scipy(simulate, tolerance):
@@ -59,10 +60,10 @@ def test_what_is_unusual_is_as_in_scipy(simulate, tolerance):
         assert difference(run, expected, variable) < tolerance(1e-6, rounding)
 
 
-def test_an_event_at_time_zero_is_refused_by_all(backend):
+def test_an_event_at_time_zero_is_refused_by_all(backend, asked):
     described = network("zero", [neuron("A", 2)], spike_inputs=[spikes("A", 0.0, 87.8)])
     with pytest.raises(UnsupportedError, match=r"spike_inputs\.to_A"):
-        ledger(backend, described).check(("all",))
+        ledger(backend, described, asked).check(("all",))
 
 
 def test_an_almost_constant_magnesium_block_is_exact_or_named(simulate, backend, agreed):
