@@ -257,3 +257,16 @@ def test_ranks_past_the_time_limit_are_killed(ranked, tmp_path):
     with pytest.raises(SimulationFailed, match="took longer than 6 s and was killed"):
         ranked(CIRCUITS["microcircuit"][0](), 1e7, (2, 1), out=tmp_path, time_limit=6.0)
     assert_nothing_is_left(tmp_path)
+
+
+def test_ranks_find_a_module_that_was_compiled_before_they_began(ranked, results, monkeypatch):
+    monkeypatch.setenv("NETSPEC_CACHE", str(results / "cache"))
+    described = netspec.circuits.microcircuit("pygenn", scale=0.01)
+    options = {"neurons": "generated"}
+    found = [
+        ranked(described, 40.0, split, connectivity="shared", options=options)
+        for split in ((2, 1), (1, 2))
+    ]
+    assert all(run.manifest["seconds"]["compile"] == 0 for run in found)
+    assert digest(found[0]) == digest(found[1])
+    assert digest(found[0])[1] > 10
