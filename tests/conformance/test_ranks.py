@@ -26,9 +26,9 @@ from netspec import (
     StepCurrent,
 )
 from netspec.errors import SimulationFailed
+from netspec.execute.child import WORKER
 from netspec.execute.contract import get_backend
 from netspec.execute.results import read_arrays
-from netspec.execute.running import WORKER
 from netspec.testing.parts import conductance, network, neuron
 from netspec.testing.suite import test_l0_structure as structure
 
