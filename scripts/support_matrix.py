@@ -218,6 +218,9 @@ def ways() -> Iterator[Row]:
     spread = connected(rule, {"kind": "normal", "mean": 80.0, "sd": 8.0})
     fine = Simulation(dt=0.0125, warmup=0.0, duration=1.0)
     yield Row("a time step of 0.0125 ms", "simulation", cells(), {"simulation": fine})
+    started = cells(initial={"I_syn_ex": 100.0})
+    yield Row("a synaptic current at the start, `neurons=generated`", "populations.A", started,
+              {"options": {"neurons": "generated"}})  # fmt: skip
     yield Row("states of 32 bits, `precision=single`", "populations", cells(),
               {"options": {"precision": "single"}})  # fmt: skip
     yield Row("weights of 16 bits, `weights=16-bit`", "projections.p", spread,

@@ -241,7 +241,7 @@ class NestPlanning:
                 reason = f"the equations of {name!r} are to be compiled, and "
             self._refuse(thing, reason + self.obstacle)
             return
-        self._exact(thing, f"generated from its equations and compiled; {self.how[thing]}")
+        self._exact(thing, f"generated: a C++ compiler makes it, once; {self.how[thing]}")
         self.populations[population.name] = Neurons(model, model.theirs)
 
     def _magnesium(self, thing: str, given: Mapping[str, Any]) -> MagnesiumBlock | None:
