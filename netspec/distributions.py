@@ -1,14 +1,18 @@
-"""`netspec.describe.distributions`, by the name that the guide uses."""
+"""`netspec.describe.distributions` and `.given`, by the name that the guide uses."""
 
 from netspec.describe.distributions import (
     MIN_ACCEPTANCE,
     Constant,
     Distribution,
     Drawn,
+    Exponential,
+    Gamma,
     Kinds,
+    LogNormal,
     Normal,
     Real,
     Uniform,
+    UniformInteger,
 )
 
 __all__ = [
@@ -16,8 +20,12 @@ __all__ = [
     "Constant",
     "Distribution",
     "Drawn",
+    "Exponential",
+    "Gamma",
     "Kinds",
+    "LogNormal",
     "Normal",
     "Real",
     "Uniform",
+    "UniformInteger",
 ]

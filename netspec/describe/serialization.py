@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from netspec.describe.drawn import Drawn, with_unit
 from netspec.describe.faults import as_description_error
 from netspec.describe.fields import ByName, Described
 from netspec.describe.models import LIBRARY
@@ -214,14 +215,12 @@ def _compact(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any, unit: str) -> Any:
-    """Return a number, or the numbers of a distribution, as text with the unit."""
-    if isinstance(value, dict):
-        return {k: v if k in ("kind", "clip") else _text(v, unit) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_text(v, unit) for v in value]
-    if value is None or unit == "1":
-        return value
-    return f"{value!r} {unit}"
+    """Return a value of a slot as plain data, its numbers as text with the unit."""
+    if isinstance(value, Drawn):
+        return value.written(unit)
+    if isinstance(value, tuple):
+        return [with_unit(v, unit) for v in value]
+    return with_unit(value, unit)
 
 
 def _with_units(piece: Described, place: Place) -> dict[str, Any]:
@@ -232,7 +231,7 @@ def _with_units(piece: Described, place: Place) -> dict[str, Any]:
         table = data
         for name in tables:
             table = table[name]
-        table[field] = _text(table[field], slot.unit)
+        table[field] = _text(slot.value, slot.unit)
     return data
 
 
