@@ -1,5 +1,6 @@
-"""`netspec.describe.distributions` and `.given`, by the name that the guide uses."""
+"""`netspec.describe.distributions`, `Array` and `Formula`, by the name that the guide uses."""
 
+from netspec.describe.arrays import Array
 from netspec.describe.distributions import (
     MIN_ACCEPTANCE,
     Constant,
@@ -14,13 +15,16 @@ from netspec.describe.distributions import (
     Uniform,
     UniformInteger,
 )
+from netspec.describe.formulas import Formula
 
 __all__ = [
     "MIN_ACCEPTANCE",
+    "Array",
     "Constant",
     "Distribution",
     "Drawn",
     "Exponential",
+    "Formula",
     "Gamma",
     "Kinds",
     "LogNormal",

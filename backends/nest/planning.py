@@ -36,7 +36,7 @@ from netspec.realise import drawing
 
 FIRST_POISSON_STEP = 2  # the first step, from zero, at whose end a generator's events can be due
 FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current can act
-NO_RANDOM = ("gamma",)  # distributions that are not among NEST's (nest.random, 3.9)
+NO_RANDOM = ("gamma",)  # distributions that are not among NEST's (nest.random, 3.10)
 MAX_REDRAWS = 1000  # of one number of a distribution with bounds; then NEST raises an error
 UNLIKELY = 1e-9  # probability that a network is refused for it
 GATING = ("tau_x", "tau_NMDA", "alpha")

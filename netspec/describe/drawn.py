@@ -46,6 +46,10 @@ class Drawn(Described):
     def typical(self) -> float:
         """Return the value, the middle or the mean: what is plausible or not."""
 
+    def shown(self) -> tuple[float, ...]:
+        """Return the numbers by which to judge whether it is plausible."""
+        return (self.typical(),)
+
     @abstractmethod
     def share_below(self, limit: float) -> float:
         """Return the share of samples below `limit` (clipping included)."""

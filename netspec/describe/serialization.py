@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from netspec.describe.arrays import with_files
 from netspec.describe.drawn import Drawn, with_unit
 from netspec.describe.faults import as_description_error
 from netspec.describe.fields import ByName, Described
@@ -37,17 +38,20 @@ def canonical_json(network: Network) -> str:
     return _canonical(network, set())
 
 
-def _canonical(network: Network, without: set[str]) -> str:
+def _canonical(network: Network, without: set[str], digest: bool = False) -> str:
     # so that the hash of a network stays when descriptions learn to say more
     fields = set(type(network).model_fields) - set(FIRST)
     unsaid = {field for field in fields if not getattr(network, field)}
-    data = network.model_dump(mode="json", exclude=without | unsaid)
+    data = network.model_dump(mode="json", exclude=without | unsaid, context={"digest": digest})
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def spec_hash(network: Network) -> str:
-    """Return the SHA-256 of the canonical JSON without the circuit's name, in hexadecimal."""
-    return hashlib.sha256(_canonical(network, {"circuit"}).encode()).hexdigest()
+    """Return the SHA-256 of the canonical JSON without the circuit's name, in hexadecimal.
+
+    Arrays of more than `arrays.LISTED` values stand there by their number and SHA-256.
+    """
+    return hashlib.sha256(_canonical(network, {"circuit"}, digest=True).encode()).hexdigest()
 
 
 def json_schema() -> dict[str, Any]:
@@ -166,6 +170,8 @@ def load_with_simulation(path: str | Path) -> tuple[Network, Simulation | None]:
                 Fault(f"simulation.{f.path}", f.given, f.allowed, f.hint) for f in found.faults
             ]
     try:
+        data, missing = with_files(data, path.parent)
+        faults += missing
         network = network_from(data)
     except DescriptionError as error:
         faults = [*error.faults, *faults]
