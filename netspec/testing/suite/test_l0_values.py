@@ -36,7 +36,7 @@ def values() -> Network:
     source = neuron(
         "source",
         SIZE,
-        initial={"V_m": "E_L + 5*mV*i/size", "I_syn_ex": np.linspace(0.0, 30.0, SIZE)},
+        initial={"V_m": "E_L + 5*mV*i/size"},
         tau_m={"kind": "gamma", "shape": 20.0, "scale": 0.5, "low": 5.0},
         C_m="25*nS*tau_m",
         E_L=np.linspace(-70.0, -60.0, SIZE),
@@ -44,6 +44,7 @@ def values() -> Network:
         V_th={"kind": "lognormal", "median": -50.0, "sigma": 0.01, "low": -55.0},
         I_e={"kind": "exponential", "scale": 10.0},
     )
+    started = neuron("started", SIZE, initial={"V_m": np.linspace(-64.0, -51.0, SIZE)})
     targets, projections = [], []
     for name, (weight, delay) in DISTRIBUTIONS.items():
         targets.append(neuron(f"at_{name}", SIZE, V_th=0.0))
@@ -52,7 +53,7 @@ def values() -> Network:
             Projection(name=name, pre="source", post=targets[-1], receptor=receptor,
                        rule={"kind": "fixed_indegree", "indegree": 100}, weight=weight, delay=delay)
         )  # fmt: skip
-    return network("values", [source, *targets], projections=projections)
+    return network("values", [source, started, *targets], projections=projections)
 
 
 NETWORK = values()
@@ -65,16 +66,21 @@ def read(simulate):
     return lambda how: simulate(NETWORK, 1.0, connectivity=how, readback=True)
 
 
-@pytest.mark.parametrize("table", ["parameters", "initial"])
-def test_arrays_formulas_and_drawn_values_are_those_of_the_description(read, tolerance, table):
+@pytest.mark.parametrize(
+    ("population", "table"),
+    [("source", "parameters"), ("source", "initial"), ("started", "initial")],
+)
+def test_arrays_formulas_and_drawn_values_are_those_of_the_description(
+    read, tolerance, population, table
+):
     run = read("native")
     draw = drawing.parameters if table == "parameters" else drawing.initial_values
-    expected = draw(NETWORK, "source", SIMULATION)
-    given = getattr(NETWORK.population("source"), table)
+    expected = draw(NETWORK, population, SIMULATION)
+    given = getattr(NETWORK.population(population), table)
     assert all(np.ptp(expected[name]) > 0 for name, value in given.items() if value.fixed() is None)
-    prefix = f"{table}/source/"
+    prefix = f"{table}/{population}/"
     names = {k[len("readback/") + len(prefix) :] for k in run._content if prefix in k}
-    assert names >= ({"E_L", "V_th", "V_reset"} if table == "parameters" else {"V_m", "I_syn_ex"})
+    assert names >= ({"V_th", "V_reset"} if table == "parameters" else {"V_m"})
     for name in names:
         found = np.broadcast_to(tolerance.held(run.readback(prefix + name)), SIZE)
         wanted = np.broadcast_to(tolerance.held(expected[name]), SIZE)
