@@ -7,7 +7,7 @@ import tomllib
 import numpy as np
 import pytest
 
-from netspec import Network, Population, Simulation, load
+from netspec import Network, Population, Projection, Simulation, load
 from netspec.describe.arrays import LISTED
 from netspec.describe.serialization import (
     canonical_json,
@@ -21,6 +21,7 @@ from netspec.describe.serialization import (
 from netspec.distributions import Array, Constant, Formula, Uniform
 from netspec.errors import DescriptionError
 from netspec.execute.audit import audit
+from netspec.execute.contract import RunRequest, get_backend
 from netspec.realise.drawing import initial_values, parameters
 from netspec.testing.parts import neuron
 from netspec.testing.strategies import ADEX
@@ -193,6 +194,37 @@ def test_eighty_thousand_values_are_quick_to_read_and_to_hash():
     spec_hash(network)
     # some milliseconds; the limit is for a busy machine
     assert time.perf_counter() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    ("backend", "words"), [("nest", "no gamma distribution"), ("genn", "for a gamma distribution")]
+)
+def test_what_a_simulator_cannot_draw_netspec_draws_and_the_ledger_says_so(backend, words):
+    gamma = {"kind": "gamma", "shape": 2.0, "scale": 40.0}
+    network = Network(
+        name="n",
+        populations=[neuron("A", 4)],
+        projections=[
+            Projection(name=kind, pre="A", post="A", receptor="excitatory",
+                       rule={"kind": "fixed_indegree", "indegree": 2}, weight=weight)
+            for kind, weight in {
+                "gamma": gamma,
+                "lognormal": {"kind": "lognormal", "median": 80.0, "sigma": 0.5},
+                "exponential": {"kind": "exponential", "scale": 80.0, "high": 200.0},
+                "uniform_int": {"kind": "uniform_int", "low": 60, "high": 90},
+            }.items()
+        ],
+    )  # fmt: skip
+    for connectivity in ("native", "shared"):
+        request = RunRequest(
+            network=network, backend=backend, simulation=SIMULATION, connectivity=connectivity
+        )
+        ledger = get_backend(backend).plan(request).ledger
+        handed = {e.thing for e in ledger.entries if "drawn by netspec" in e.reason}
+        everything = {f"projections.{p.name}" for p in network.projections}
+        assert handed == ({"projections.gamma"} if connectivity == "native" else everything)
+        said = [e.thing for e in ledger.entries if words in e.reason]
+        assert said == (["projections.gamma"] if connectivity == "native" else [])
 
 
 # -- formulas -------------------------------------------------------------------------------------
