@@ -115,6 +115,11 @@ def neurons() -> Iterator[Row]:
         "initial": {"V_m": {**uniform, "low": -70, "high": -60}},
     }
     yield Row("parameters and V_m(0) drawn from distributions", "populations.A", cells(**drawn))
+    one_by_one = {
+        "parameters": {"C_m": [250.0, 260.0, 270.0, 280.0, 290.0], "tau_m": "C_m/(25*nS)"},
+        "initial": {"V_m": "E_L + 1*mV*i"},
+    }
+    yield Row("parameters and V_m(0) as arrays and formulas", "populations.A", cells(**one_by_one))
     yield Row("a synaptic current at the start", "populations.A",
               cells(initial={"I_syn_ex": 100.0}))  # fmt: skip
     yield Row("a refractory period off the grid", "populations.A",
@@ -151,6 +156,10 @@ def weights() -> Iterator[Row]:
         "weight: `normal`, bounds by drawing again": {**normal, "sd": 8.0, "low": 0.0},
         "weight: `normal`, bounds by clipping": {**normal, "sd": 8.0, "low": 0.0, "clip": "bound"},
         "weight: `normal`, nearly all draws rejected": {**normal, "sd": 8.0, "low": 104.0},
+        "weight: `lognormal`": {"kind": "lognormal", "median": 80.0, "sigma": 0.5},
+        "weight: `exponential`": {"kind": "exponential", "scale": 80.0},
+        "weight: `gamma`": {"kind": "gamma", "shape": 2.0, "scale": 40.0},
+        "weight: `uniform_int`": {"kind": "uniform_int", "low": 60, "high": 90},
     }.items():
         yield Row(label, "projections.p", connected(rule, weight))
     inhibited = connected(rule, -80.0) | cells(parameters={"tau_syn_in": 3.0})
@@ -161,6 +170,8 @@ def weights() -> Iterator[Row]:
         "delay: off the grid": 1.56,
         "delay: `uniform`": {"kind": "uniform", "low": 0.5, "high": 2.5},
         "delay: `normal`": {"kind": "normal", "mean": 1.5, "sd": 0.3, "low": 0.1},
+        "delay: `lognormal`": {"kind": "lognormal", "median": 1.5, "sigma": 0.3, "low": 0.1},
+        "delay: `gamma`": {"kind": "gamma", "shape": 4.0, "scale": 0.4, "low": 0.1},
         "delay: more than 65,535 steps": 7000.0,
     }.items():
         yield Row(label, "projections.p", connected(rule, delay=delay))

@@ -10,7 +10,14 @@ from netspec.backends.genn import kernels, shards
 from netspec.backends.genn.sampling import LARGEST_PRODUCT_MEAN, LARGEST_TABLE_MEAN
 from netspec.backends.genn.waves import Waves, waves_of
 from netspec.backends.genn.weights import fixed_weight, grid
-from netspec.backends.genn.wiring import Way, Wiring, fixed_delay, is_dense, is_native
+from netspec.backends.genn.wiring import (
+    Way,
+    Wiring,
+    fixed_delay,
+    is_dense,
+    is_native,
+    undrawn,
+)
 from netspec.describe import connectivity as rules
 from netspec.describe.grid import longest_delay
 from netspec.describe.network import ContinuousProjection, PoissonInput, Projection
@@ -205,6 +212,8 @@ class GennPlanning:
             return f"rule {kind} in generated code, when the model is loaded"
         if self.request.connectivity == "shared":
             return "synapses drawn by netspec, written into GeNN's rows"
+        if what := undrawn(projection):
+            return f"no generated code for a {what} distribution; synapses drawn by netspec"
         across = " across shards" if is_native(projection) else ""
         return f"no generated code for rule {kind}{across}; synapses drawn by netspec"
 

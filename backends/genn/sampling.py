@@ -109,6 +109,16 @@ POISSON_BY_PRODUCT = (
 )
 
 
+# with bounds or without; besides these, what has one value, and whole numbers
+DRAWN = (dist.Normal, dist.LogNormal, dist.Exponential)
+
+
+def can_draw(distribution: dist.Distribution) -> bool:
+    """Return whether there is generated code for a distribution."""
+    plain = (dist.Uniform, dist.UniformInteger)
+    return distribution.fixed() is not None or isinstance(distribution, (*DRAWN, *plain))
+
+
 def draw(distribution: dist.Distribution) -> tuple[str, dict[str, float]]:
     """Return code that leaves a sample in ``double drawn``, and the parameters it names.
 
@@ -121,24 +131,36 @@ def draw(distribution: dist.Distribution) -> tuple[str, dict[str, float]]:
     if isinstance(distribution, dist.Uniform):
         values = {"low": distribution.low, "span": distribution.high - distribution.low}
         return f"{take}double drawn = low + span * ({unit});\n", values
-    if not isinstance(distribution, dist.Normal):
-        raise TypeError(f"no distribution: {distribution!r}")
-    # Box & Muller (1958); the second number of a pair is not used
-    normal = (
-        f"{take}radius = sqrt(-2.0d * log({unit}));\n"
-        f"{take}drawn = mean + sd * radius * cos(6.283185307179586d * ({unit}));\n"
-    )
+    if isinstance(distribution, dist.UniformInteger):
+        values = {"low": distribution.low, "count": float(distribution.count)}
+        # a number next to 1, times the count, may round up to the count itself
+        code = f"{take}double drawn = low + fmin(floor(count * ({unit})), count - 1.0d);\n"
+        return code, values
+    if not isinstance(distribution, DRAWN):
+        raise TypeError(f"no generated code for {distribution!r}")
     declared = "double radius = 0.0d;\ndouble drawn = 0.0d;\n"
-    values = {"mean": distribution.mean, "sd": distribution.sd}
+    # Box & Muller (1958); the second number of a pair is not used
+    radius = f"{take}radius = sqrt(-2.0d * log({unit}));\n{take}"
+    normal = f"radius * cos(6.283185307179586d * ({unit}))"
+    if isinstance(distribution, dist.Normal):
+        free = f"{radius}drawn = mean + sd * {normal};\n"
+        values = {"mean": distribution.mean, "sd": distribution.sd}
+    elif isinstance(distribution, dist.LogNormal):
+        free = f"{radius}drawn = median * exp(sigma * {normal});\n"
+        values = {"median": distribution.median, "sigma": distribution.sigma}
+    else:
+        declared = "double drawn = 0.0d;\n"
+        free = f"{take}drawn = -scale * log({unit});\n"
+        values = {"scale": distribution.scale}
     bounds = dict(zip(("low", "high"), distribution.bounds(), strict=True))
     bounds = {name: bound for name, bound in bounds.items() if math.isfinite(bound)}
     outside = {"low": "drawn < low", "high": "drawn > high"}
     inside = {"low": "drawn = fmax(drawn, low);\n", "high": "drawn = fmin(drawn, high);\n"}
     if not bounds:
-        return declared + normal, values
+        return declared + free, values
     if distribution.clip == "bound":
-        code = declared + normal + "".join(inside[name] for name in bounds)
+        code = declared + free + "".join(inside[name] for name in bounds)
     else:
         again = " || ".join(outside[name] for name in bounds)
-        code = f"{declared}do {{\n{normal}}} while({again});\n"
+        code = f"{declared}do {{\n{free}}} while({again});\n"
     return code, values | bounds

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from netspec.describe import connectivity as rules
-from netspec.describe import distributions as dist
 from netspec.describe.grid import TAIL
 from netspec.describe.network import Projection
 
@@ -47,8 +46,5 @@ def grid(projection: Projection) -> Grid | None:
     if isinstance(rule, rules.Explicit) and rule.weight is not None:
         low, high = min(rule.weight, default=0.0), max(rule.weight, default=0.0)
     else:
-        low, high = weight.extremes()
-        if isinstance(weight, dist.Normal):
-            low = max(low, weight.mean - TAIL * weight.sd)
-            high = min(high, weight.mean + TAIL * weight.sd)
+        low, high = weight.reach(TAIL)
     return Grid(low, (high - low) / STEPS or 1.0)

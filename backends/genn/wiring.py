@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from netspec.backends.genn.sampling import can_draw
 from netspec.backends.genn.weights import Grid
 from netspec.describe import connectivity as rules
 from netspec.describe.network import Projection
@@ -54,6 +55,13 @@ def is_dense(projection: Projection, readback: bool) -> bool:
     )
 
 
+def undrawn(projection: Projection) -> str:
+    """Return a kind of distribution of weights or delays without generated code, if any."""
+    values = (projection.weight, projection.delay)
+    kinds = [v.kind for v in values if v is not None and not can_draw(v)]
+    return kinds[0] if kinds else ""
+
+
 def is_native(projection: Projection, split: bool = False) -> bool:
     """Return whether generated code can draw which pairs are connected.
 
@@ -65,6 +73,8 @@ def is_native(projection: Projection, split: bool = False) -> bool:
         is the same in law only for rules that say nothing of a source's or target's total.
     """
     rule = projection.rule
+    if undrawn(projection):
+        return False
     if isinstance(rule, (rules.FixedTotalNumber, rules.FixedIndegree)):
         plain = rule.allow_autapses or projection.pre != projection.post
         counted = isinstance(rule, rules.FixedTotalNumber)  # by netspec, source by source

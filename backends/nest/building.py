@@ -9,6 +9,7 @@ has no I_e, a ``dc_generator`` stands for it, as early as it can.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from typing import Any
@@ -202,15 +203,22 @@ class NestBuilding:
             return fixed
         if isinstance(value, dist.Uniform):
             return nest.random.uniform(value.low, value.high)
-        if not isinstance(value, dist.Normal):
-            raise TypeError(f"no distribution: {value!r}")
-        normal = nest.random.normal(value.mean, value.sd)
+        if isinstance(value, dist.UniformInteger):
+            return value.low + nest.random.uniform_int(value.count)
+        if isinstance(value, dist.Normal):
+            free = nest.random.normal(value.mean, value.sd)
+        elif isinstance(value, dist.LogNormal):
+            free = math.copysign(1.0, value.median) * nest.random.lognormal(value.mu, value.sigma)
+        elif isinstance(value, dist.Exponential):
+            free = value.scale * nest.random.exponential(1.0)
+        else:
+            raise TypeError(f"NEST does not draw: {value!r}")
         low, high = value.bounds()
-        if (low, high) == (-np.inf, np.inf):
-            return normal
+        if (low, high) == (-math.inf, math.inf):
+            return free
         if value.clip == "redraw":
-            return nest.math.redraw(normal, low, high)
-        return nest.math.min(nest.math.max(normal, low), high)
+            return nest.math.redraw(free, low, high)
+        return nest.math.min(nest.math.max(free, low), high)
 
     def _delay(self, projection: Projection) -> Any:
         delay = projection.delay

@@ -39,6 +39,7 @@ from netspec.realise import drawing
 
 FIRST_POISSON_STEP = 2  # the first step, from zero, at whose end a generator's events can be due
 FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current can act
+NO_RANDOM = ("gamma",)  # distributions that are not among NEST's (nest.random, 3.10)
 MAX_REDRAWS = 1000  # of one number of a distribution with bounds; then NEST raises an error
 UNLIKELY = 1e-9  # probability that a network is refused for it
 GENERATED_CAN = "; neurons of the same equations can, with --option neurons=generated"
@@ -288,7 +289,8 @@ class NestPlanning:
         thing = f"projections.{projection.name}"
         hopeless = self._gives_up(projection)
         native = self.request.connectivity == "native"
-        by_rule = native and _has_rule(projection.rule) and not hopeless
+        missing = [kind for kind in _kinds(projection) if kind in NO_RANDOM]
+        by_rule = native and _has_rule(projection.rule) and not hopeless and not missing
         target = self.models[str(self.network.population(projection.post).model)]
         # the lean synapse cannot address a receptor port
         lean = self.options["synapse"] == "lean" and target.lean(projection.receptor)
@@ -302,6 +304,8 @@ class NestPlanning:
             reason = "synapses drawn by netspec, handed over as arrays"
             if native and hopeless:
                 reason += f": NEST would give up after drawing one {MAX_REDRAWS} times"
+            elif native and missing:
+                reason += f": NEST has no {missing[0]} distribution"
         self._exact_unless(
             self._wrong_sign(projection.post, projection.receptor, weights), thing, reason
         )
@@ -310,7 +314,7 @@ class NestPlanning:
         """Return whether NEST might draw a weight or delay too often, and so refuse the network."""
         count = drawing.expected_synapses(self.network, projection)
         return any(
-            isinstance(drawn, dist.Normal)
+            isinstance(drawn, dist.Bounded)
             and drawn.clip == "redraw"
             and count * (1 - drawn.acceptance()) ** MAX_REDRAWS > UNLIKELY
             for drawn in (projection.weight, projection.delay)
@@ -388,6 +392,12 @@ class NestPlanning:
         if missing:
             reason = f"{', '.join(missing)} cannot be recorded from {native.theirs}{GENERATED_CAN}"
             self._refuse(f"recorders.{recorder.name}", reason)
+
+
+def _kinds(projection: Projection) -> list[str]:
+    """Return the kinds of distributions that weights and delays are drawn from."""
+    values = (projection.weight, projection.delay)
+    return [value.kind for value in values if value is not None and value.fixed() is None]
 
 
 def _has_rule(rule: rules.Rule) -> bool:

@@ -131,6 +131,8 @@ def show(
 
 
 def _short(value: Any) -> str:
+    if value.kind == "array":
+        return f"{len(value)} values"
     fields = value.model_dump()
     return f"{fields:g}" if isinstance(fields, float) else str(fields)
 

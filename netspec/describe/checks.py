@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from netspec.describe import units
-from netspec.describe.distributions import Distribution, Drawn
+from netspec.describe.drawn import Drawn
 from netspec.describe.faults import below
 from netspec.describe.fields import (
     ByName,
@@ -27,7 +27,7 @@ from netspec.describe.plausible import Plausible
 from netspec.describe.slots import Piece, Place, Slot, marks, replaced, slots_of
 from netspec.errors import Fault, UnitError, nearest
 
-Value = float | tuple[float, ...] | Distribution
+Value = float | tuple[float, ...] | Drawn
 
 
 def check_pieces(

@@ -7,7 +7,7 @@ A `Network` is a value. It says nothing about time steps, seeds or simulators (s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Annotated, Any, Literal, get_args
 
@@ -34,6 +34,8 @@ from netspec.describe.fields import (
     Reference,
     UnitOf,
 )
+from netspec.describe.formulas import evaluated
+from netspec.describe.given import Value, table_faults
 from netspec.describe.inputs import CurrentInput, PoissonInput, Recorder, SpikeInput, StepCurrent
 from netspec.describe.neurons import NeuronModel
 from netspec.describe.reading import hoist_models, names, readable
@@ -54,7 +56,14 @@ __all__ = [
     "pieces_of",
 ]
 
+LEAST = 5e-324  # the least number above zero
 SURE = 1e-12  # share of a distribution that may lie where it must not
+
+
+def begins(model: NeuronModel, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the initial values that a model says itself, which may be a parameter's."""
+    own = {state.name: model.initial.get(state.name, 0.0) for state in model.dynamics.states}
+    return {n: parameters[v] if isinstance(v, str) else float(v) for n, v in own.items()}
 
 
 class Population(Piece):
@@ -68,15 +77,16 @@ class Population(Piece):
     model : str or NeuronModel
         A model of the library, or one of ``Network.models``, or the model itself.
     parameters : dict
-        Parameter -> value or distribution over the neurons; the model's default if absent.
+        Parameter -> value, distribution over the neurons, array (one value a neuron) or formula;
+        the model's default if absent.
     initial : dict
-        State variable -> value or distribution; the model's if absent.
+        State variable -> the same; the model's if absent.
     """
 
     size: Annotated[Count, Field(ge=1, lt=2**31)]
     model: Identifier | NeuronModel
-    parameters: Annotated[dict[Identifier, Distribution], ByName("parameters")] = {}
-    initial: Annotated[dict[Identifier, Distribution], ByName("states", plausible.STATE)] = {}
+    parameters: Annotated[dict[Identifier, Value], ByName("parameters")] = {}
+    initial: Annotated[dict[Identifier, Value], ByName("states", plausible.STATE)] = {}
 
     def typical(self, model: NeuronModel) -> tuple[dict[str, float], dict[str, float]]:
         """Return parameters and initial values of a neuron in the middle of what is drawn.
@@ -86,20 +96,24 @@ class Population(Piece):
         model : NeuronModel
             The population's own.
         """
-        parameters = model.defaults()
+        middle = float((self.size - 1) // 2)
+        parameters: dict[str, Any] = model.defaults()
         parameters |= {name: value.typical() for name, value in self.parameters.items()}
-        start = {state.name: model.initial.get(state.name, 0.0) for state in model.dynamics.states}
+        parameters |= evaluated(self.parameters, parameters, middle, self.size)
+        start: dict[str, Any] = begins(model, parameters)
         start |= {name: value.typical() for name, value in self.initial.items()}
-        return parameters, {
-            name: parameters[value] if isinstance(value, str) else float(value)
-            for name, value in start.items()
-        }
+        start |= evaluated(self.initial, parameters | start, middle, self.size)
+        return parameters, start
 
     def check(self, place: Place) -> Iterator[Fault]:
-        """Yield faults of parameters that equations divide by, or that are never negative."""
+        """Yield faults of arrays and formulas, and of parameters that must be above zero."""
         model = place.model(self)
         if model is None:
             return
+        names = {name: parameter.unit for name, parameter in model.parameters.items()}
+        states = model.units_of_states
+        yield from table_faults("parameters", self.parameters, names, names, self.size)
+        yield from table_faults("initial", self.initial, states, names | states, self.size)
         for name, value in self.parameters.items():
             if name not in model.parameters:
                 continue
@@ -108,10 +122,14 @@ class Population(Piece):
             if divides and value.extremes()[1] <= 0:
                 given = f"{value.typical():g} {spec.unit}"
                 yield Fault(path, given, "a value above 0, since equations divide by it")
+            elif divides and (share := value.share_below(LEAST)) > SURE:
+                allowed = f"values above 0, but {share:.1e} of them would not lie there"
+                given = "an array" if value.kind == "array" else "a distribution"
+                yield Fault(path, given, allowed, "give it a low bound")
             elif (
                 (share := value.share_below(0.0)) > SURE
                 and value.typical() > 0
-                and (divides or (spec.low is not None and spec.low >= 0))
+                and (spec.low is not None and spec.low >= 0)
             ):
                 allowed = f"values above 0, but {share:.1e} of them would lie below"
                 yield Fault(path, "a distribution", allowed, "give it a low bound")

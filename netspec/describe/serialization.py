@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from netspec.describe.arrays import with_files
+from netspec.describe.drawn import Drawn, with_unit
 from netspec.describe.faults import as_description_error
 from netspec.describe.fields import ByName, Described
 from netspec.describe.models import LIBRARY
@@ -36,17 +38,20 @@ def canonical_json(network: Network) -> str:
     return _canonical(network, set())
 
 
-def _canonical(network: Network, without: set[str]) -> str:
+def _canonical(network: Network, without: set[str], digest: bool = False) -> str:
     # so that the hash of a network stays when descriptions learn to say more
     fields = set(type(network).model_fields) - set(FIRST)
     unsaid = {field for field in fields if not getattr(network, field)}
-    data = network.model_dump(mode="json", exclude=without | unsaid)
+    data = network.model_dump(mode="json", exclude=without | unsaid, context={"digest": digest})
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def spec_hash(network: Network) -> str:
-    """Return the SHA-256 of the canonical JSON without the circuit's name, in hexadecimal."""
-    return hashlib.sha256(_canonical(network, {"circuit"}).encode()).hexdigest()
+    """Return the SHA-256 of the canonical JSON without the circuit's name, in hexadecimal.
+
+    Arrays of more than `arrays.LISTED` values stand there by their number and SHA-256.
+    """
+    return hashlib.sha256(_canonical(network, {"circuit"}, digest=True).encode()).hexdigest()
 
 
 def json_schema() -> dict[str, Any]:
@@ -165,6 +170,8 @@ def load_with_simulation(path: str | Path) -> tuple[Network, Simulation | None]:
                 Fault(f"simulation.{f.path}", f.given, f.allowed, f.hint) for f in found.faults
             ]
     try:
+        data, missing = with_files(data, path.parent)
+        faults += missing
         network = network_from(data)
     except DescriptionError as error:
         faults = [*error.faults, *faults]
@@ -214,14 +221,12 @@ def _compact(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any, unit: str) -> Any:
-    """Return a number, or the numbers of a distribution, as text with the unit."""
-    if isinstance(value, dict):
-        return {k: v if k in ("kind", "clip") else _text(v, unit) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_text(v, unit) for v in value]
-    if value is None or unit == "1":
-        return value
-    return f"{value!r} {unit}"
+    """Return a value of a slot as plain data, its numbers as text with the unit."""
+    if isinstance(value, Drawn):
+        return value.written(unit)
+    if isinstance(value, tuple):
+        return [with_unit(v, unit) for v in value]
+    return with_unit(value, unit)
 
 
 def _with_units(piece: Described, place: Place) -> dict[str, Any]:
@@ -232,7 +237,7 @@ def _with_units(piece: Described, place: Place) -> dict[str, Any]:
         table = data
         for name in tables:
             table = table[name]
-        table[field] = _text(table[field], slot.unit)
+        table[field] = _text(slot.value, slot.unit)
     return data
 
 

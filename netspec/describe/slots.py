@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Protocol, get_args
 
 from netspec.describe import units
-from netspec.describe.distributions import Distribution, Drawn
+from netspec.describe.drawn import Drawn
 from netspec.describe.fields import (
     Always,
     ByName,
@@ -90,7 +90,7 @@ class Slot:
         Of the piece: ``delay``, ``rule.weight``, ``parameters.tau_m``.
     unit : str
         Canonical, if there is a canonical unit of this dimension.
-    value : float or tuple of float or Distribution
+    value : float or tuple of float or Drawn
     mark : Mark
         What the annotation says.
     plausible : Plausible or None
@@ -99,7 +99,7 @@ class Slot:
     owner: str
     field: str
     unit: str
-    value: float | tuple[float, ...] | Distribution
+    value: float | tuple[float, ...] | Drawn
     mark: Mark
     plausible: Plausible | None = None
 
@@ -108,15 +108,15 @@ class Slot:
         """As in ``--set`` and ``accept``."""
         return f"{self.owner}.{self.field}"
 
-    def holding(self, value: float | tuple[float, ...] | Distribution) -> Slot:
+    def holding(self, value: float | tuple[float, ...] | Drawn) -> Slot:
         """Return the slot with another value."""
         return replace(self, value=value)
 
     @property
     def values(self) -> tuple[float, ...]:
-        """The numbers themselves, of a distribution the one in the middle."""
+        """The numbers that stand for it: of a distribution the middle, of an array both ends."""
         if isinstance(self.value, Drawn):
-            return (self.value.typical(),)
+            return self.value.shown()
         return self.value if isinstance(self.value, tuple) else (self.value,)
 
     @property

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.describe.connectivity import Explicit
+from netspec.describe.formulas import evaluated, formulas_of, refuse_what_is_not
 from netspec.describe.grid import MAX_DELAY_STEPS
 from netspec.describe.inputs import Current
-from netspec.describe.network import Network, Projection
+from netspec.describe.network import Network, Projection, begins
 from netspec.describe.simulation import Simulation
 from netspec.errors import DescriptionError, Fault
 from netspec.realise.pairs import Pairs
@@ -211,17 +212,32 @@ def synapses(network: Network, projection: Projection, simulation: Simulation) -
 
 
 def _drawn(
-    network: Network, population: str, simulation: Simulation, field: str
+    network: Network, population: str, simulation: Simulation, field: str, known: dict[str, Any]
 ) -> dict[str, float | NDArray[np.float64]]:
+    """Return the values of a table of a population; `known` are those that stand in others."""
     size = network.population(population).size
     result: dict[str, float | NDArray[np.float64]] = {}
-    for name, value in getattr(network.population(population), field).items():
+    table = getattr(network.population(population), field)
+    given = formulas_of(table)
+    for name, value in table.items():
+        if name in given:
+            continue
         fixed = value.fixed()
         if fixed is not None:
             result[name] = fixed
         else:
             generator = stream(simulation.seed, population, f"{field}.{name}")
             result[name] = value.sample(size, generator)
+    if given:
+        model, index = network.model_of(population), np.arange(size, dtype=np.float64)
+        found = evaluated(table, known | result, index, size)
+        for name, value in given.items():
+            # where equations divide by it; a time in which a neuron is refractory
+            low = "above 0" if name in model.dynamics.positive else ""
+            low = "0 or more" if name == model.refractory else low
+            path = f"populations.{population}.{field}.{name}"
+            refuse_what_is_not(path, value, found[name], low)
+        result |= found
     return result
 
 
@@ -257,7 +273,8 @@ def parameters(
 ) -> dict[str, float | NDArray[np.float64]]:
     """Return every parameter of a population: a number, or one value a neuron (shape (size,))."""
     model = network.model_of(population)
-    return {**model.defaults(), **_drawn(network, population, simulation, "parameters")}
+    known = model.defaults()
+    return {**known, **_drawn(network, population, simulation, "parameters", known)}
 
 
 def initial_values(
@@ -266,8 +283,5 @@ def initial_values(
     """Return every state variable's initial value: a number, or one value a neuron."""
     model = network.model_of(population)
     given = parameters(network, population, simulation)
-    result: dict[str, float | NDArray[np.float64]] = {}
-    for state in model.dynamics.states:
-        value = model.initial.get(state.name, 0.0)
-        result[state.name] = given[value] if isinstance(value, str) else float(value)
-    return {**result, **_drawn(network, population, simulation, "initial")}
+    start = begins(model, given)
+    return {**start, **_drawn(network, population, simulation, "initial", given | start)}

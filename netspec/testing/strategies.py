@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from hypothesis import strategies as st
@@ -63,15 +64,39 @@ def numbers(low: float, high: float) -> st.SearchStrategy[float]:
 @st.composite
 def distributions(draw: st.DrawFn, low: float, high: float) -> Any:
     """A number, or a distribution within the bounds."""
-    kind = draw(st.sampled_from(["constant", "uniform", "normal"]))
+    kinds = ["constant", "uniform", "uniform_int", "normal", "lognormal", "gamma", "exponential"]
+    kind = draw(st.sampled_from(kinds))
     if kind == "constant":
         return draw(numbers(low, high))
+    if kind == "uniform_int":
+        whole = st.integers(math.ceil(low), max(math.ceil(low), math.floor(high)))
+        ends = sorted([draw(whole), draw(whole)])
+        # where no whole number lies between the bounds
+        return ends[0] if ends[0] > high else {"kind": kind, "low": ends[0], "high": ends[1]}
     if kind == "uniform":
         bounds = sorted([draw(numbers(low, high)), draw(numbers(low, high))])
         return {"kind": "uniform", "low": bounds[0], "high": bounds[1]}
-    mean, sd = draw(numbers(low, high)), draw(numbers(0.0, high - low))
-    clip = draw(st.sampled_from(["redraw", "bound"]))
-    return {"kind": "normal", "mean": mean, "sd": sd, "low": low, "high": high, "clip": clip}
+    middle, clip = draw(numbers(low, high)), draw(st.sampled_from(["redraw", "bound"]))
+    bounds = {"low": low, "high": high}
+    if kind == "normal":
+        sd = draw(numbers(0.0, high - low))
+        return {"kind": kind, "mean": middle, "sd": sd, **bounds, "clip": clip}
+    # of these, redrawing may find too few within the bounds
+    bounds["clip"] = "bound"
+    if kind == "lognormal":
+        return {"kind": kind, "median": middle, "sigma": draw(numbers(0.0, 2.0)), **bounds}
+    if kind == "gamma":
+        shape = draw(st.sampled_from([0.5, 1.0, 4.0]))
+        return {"kind": kind, "shape": shape, "scale": middle / shape, **bounds}
+    return {"kind": kind, "scale": middle, **bounds}
+
+
+@st.composite
+def values(draw: st.DrawFn, low: float, high: float, size: int) -> Any:
+    """A value of neurons: a number, a distribution, or one number for each neuron."""
+    if draw(st.integers(0, 3)):
+        return draw(distributions(low, high))
+    return draw(st.lists(numbers(low, high), min_size=size, max_size=size))
 
 
 @st.composite
@@ -105,13 +130,15 @@ def network_data(draw: st.DrawFn) -> Data:
         model = draw(st.sampled_from(sorted(MODELS)))
         ranges = MODELS[model][1]
         chosen = draw(st.lists(st.sampled_from(sorted(ranges)), unique=True))
+        size = draw(st.integers(1, 12))
+        start = [-60.0, "E_L", "E_L + 2*mV*i/size", [-60.0] * size]
         populations.append(
             {
                 "name": f"p{index}",
-                "size": draw(st.integers(1, 12)),
+                "size": size,
                 "model": model,
-                "parameters": {name: draw(distributions(*ranges[name])) for name in chosen},
-                "initial": draw(st.sampled_from([{}, {"V_m": -60.0}])),
+                "parameters": {name: draw(values(*ranges[name], size)) for name in chosen},
+                "initial": draw(st.sampled_from([{}, *({"V_m": value} for value in start)])),
             }
         )
     names = st.sampled_from(range(len(populations)))

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 import tomli_w
 from hypothesis import example, given, settings
+from mutations import FULL
 
 from netspec import circuits
 from netspec.describe.distributions import Normal
@@ -95,6 +96,20 @@ def test_the_hash_follows_every_change():
         populations = [{**SMALL["populations"][0], **change}]
         seen.add(spec_hash(network_from({**SMALL, "populations": populations})))
     assert len(seen) == len(changes) + 1
+
+
+@pytest.mark.parametrize(
+    ("network", "begins"),
+    [
+        (circuits.microcircuit(), "e2b8cff2896f3001"),
+        (circuits.microcircuit(scale=0.02, variant="pygenn"), "5ae20842d53019c7"),
+        (circuits.working_memory("compte2000"), "2daecfb4d615c60e"),
+        (network_from(FULL), "3081c69eb1675b16"),
+    ],
+    ids=["microcircuit", "pygenn", "compte2000", "all pieces"],
+)
+def test_hashes_stay_as_descriptions_learn_to_say_more(network, begins):
+    assert spec_hash(network)[:16] == begins
 
 
 def test_the_hash_does_not_depend_on_the_order_of_keys():

@@ -70,9 +70,10 @@ def _population(network: Network, kind: str, name: str, size: int = 1) -> Popula
     What is drawn would be drawn anew for each of them, and a neuron would differ from its control.
     """
     own, model = network.population(kind), network.model_of(kind)
+    middle_of = own.typical(model)
     parameters, start = (
-        {key: dist.Constant(value=value.typical()) for key, value in drawn.items()}
-        for drawn in (own.parameters, own.initial)
+        {key: dist.Constant(value=values[key]) for key in given}
+        for values, given in zip(middle_of, (own.parameters, own.initial), strict=True)
     )
     middle = Population(name=name, size=size, model=model, parameters=parameters, initial=start)
     # one that spikes at once would hide what reaches it: it starts as the model does

@@ -19,7 +19,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from scipy.integrate import solve_ivp
 
 from netspec.describe import distributions as dist
@@ -334,15 +333,4 @@ class _System:
 def quantiles(distribution: dist.Distribution, count: int = 20_000) -> Floats:
     """Return values that stand for equal shares of a distribution, shape (count,)."""
     share = (np.arange(count) + 0.5) / count
-    value = distribution.fixed()
-    if value is not None:
-        return np.full_like(share, value)
-    if isinstance(distribution, dist.Uniform):
-        return distribution.low + share * (distribution.high - distribution.low)
-    if not isinstance(distribution, dist.Normal):
-        raise TypeError(f"no distribution: {distribution!r}")
-    low, high = distribution.bounds()
-    mean, sd = distribution.mean, distribution.sd
-    if distribution.clip == "bound":
-        return np.asarray(np.clip(stats.norm.ppf(share, mean, sd), low, high))
-    return np.asarray(stats.truncnorm.ppf(share, (low - mean) / sd, (high - mean) / sd, mean, sd))
+    return distribution.quantile(share)
