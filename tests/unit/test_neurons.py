@@ -230,6 +230,8 @@ def test_all_faults_of_a_model_are_reported_at_once():
         ({"equations": "dx/dt = y/(5*ms) : 1\ny = 1 : 1\nz = w : 1\nw = 2 : 1"}, "equations.z"),
         ({"equations": "dx/dt = -x : 1"}, "equations.x"),
         ({"equations": "dx/dt = (x > 1)/(1*ms) : 1"}, "equations.x"),
+        ({"equations": "dx/dt = int(x > 1*mV)/(1*ms) : 1"}, "equations.x"),
+        ({"equations": "dx/dt = int(x)/(1*ms) : 1"}, "equations.x"),
         ({"equations": "dx/dt = -x/(5*ms) : 1\ndx/dt = -x/(6*ms) : 1"}, "equations"),
         ({"equations": "dexp/dt = -exp/(5*ms) : 1", "threshold": "exp > 1"}, "equations"),
         ({"equations": "dlambda/dt = -1/ms : 1", "threshold": "lambda > 1"}, "equations"),
