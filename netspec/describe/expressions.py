@@ -1,4 +1,4 @@
-"""The small safe language of equations: numbers, names, ``+ - * / ^``, comparisons, functions.
+"""The small safe language of equations: numbers, names, ``+ - * / ^``, conditions, functions.
 
 Text is read into a tree of frozen nodes, never evaluated by Python. A tree can be checked
 for dimensions, evaluated on arrays, differentiated where it is affine, and printed as C or
@@ -66,6 +66,11 @@ def exprel(x: Any) -> Any:
     return np.where(x == 0, 1.0, np.expm1(other) / other)[()]
 
 
+def indicator(condition: Any) -> Any:
+    """Return 1.0 where a condition holds, and 0.0 elsewhere."""
+    return np.where(condition, 1.0, 0.0)[()]
+
+
 # name: (number of arguments, NumPy function, C name); all of them exist in Brian2 or are inlined
 FUNCTIONS: dict[str, tuple[int, Callable[..., Any], str]] = {
     "exp": (1, np.exp, "exp"),
@@ -85,6 +90,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any], str]] = {
     "ceil": (1, np.ceil, "ceil"),
     "clip": (3, np.clip, ""),
     "exprel": (1, exprel, ""),  # where a rate of Hodgkin and Huxley's is 0/0
+    "int": (1, indicator, ""),  # of a condition: the only way for one to become a number
 }
 _SAME_DIMENSION = {"abs", "clip"}
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
@@ -297,6 +303,8 @@ def is_condition(tree: Expr) -> bool:
 def dimension(tree: Expr, known: Mapping[str, Dimension]) -> Dimension:
     """Return the dimension of an expression, given those of its names.
 
+    What is compared, added or bounded is of one dimension; a literal 0 is of any.
+
     Raises
     ------
     ExpressionError
@@ -312,14 +320,17 @@ def dimension(tree: Expr, known: Mapping[str, Dimension]) -> Dimension:
         raise ExpressionError(
             f"unknown name {tree.id!r}; {choices(known)}. {nearest(tree.id, list(known))}".rstrip()
         )
-    logical = isinstance(tree, Operation) and tree.op in ("and", "or", "not")
+    above = tree.op if isinstance(tree, Operation) else f"{tree.function}()"
+    logical = above in ("and", "or", "not", "int()")
     for child in tree.args:
         if is_condition(child) != logical:
-            above = tree.op if isinstance(tree, Operation) else f"{tree.function}()"
-            raise ExpressionError(f"{to_source(child)!r} cannot stand under {above!r}")
+            how = "; int(...) makes 0 or 1 of a condition" if not logical else ", no condition"
+            raise ExpressionError(f"{to_source(child)!r} cannot stand under {above!r}{how}")
     if isinstance(tree, Operation) and tree.op == "^":
         return _power_dimension(tree, known)
     operands = [dimension(child, known) for child in tree.args]
+    if logical:
+        return NONE
     if isinstance(tree, Call):
         if tree.function in _SAME_DIMENSION:
             return _all_equal(tree, operands)
@@ -331,8 +342,6 @@ def dimension(tree: Expr, known: Mapping[str, Dimension]) -> Dimension:
                 f"{to_source(tree.args[0])} in {operands[0]}"
             )
         return NONE
-    if logical:
-        return NONE
     if tree.op == "*":
         return operands[0].times(operands[1])
     if tree.op == "/":
@@ -341,14 +350,22 @@ def dimension(tree: Expr, known: Mapping[str, Dimension]) -> Dimension:
     return NONE if tree.op in _COMPARISONS else result
 
 
+def is_zero(tree: Expr) -> bool:
+    """Return whether an expression is a literal 0, which is the same in every unit."""
+    if isinstance(tree, Operation) and tree.op == "neg":
+        (tree,) = tree.args
+    return isinstance(tree, Number) and tree.value == 0
+
+
 def _all_equal(tree: Operation | Call, operands: list[Dimension]) -> Dimension:
-    for child, found in zip(tree.args[1:], operands[1:], strict=True):
-        if found != operands[0]:
+    pairs = list(zip(tree.args, operands, strict=True))
+    first, wanted = next((pair for pair in pairs if not is_zero(pair[0])), pairs[0])
+    for child, found in pairs:
+        if found != wanted and not is_zero(child):
             raise ExpressionError(
-                f"{to_source(tree.args[0])} is in {operands[0]}, "
-                f"but {to_source(child)} is in {found}"
+                f"{to_source(first)} is in {wanted}, but {to_source(child)} is in {found}"
             )
-    return operands[0]
+    return wanted
 
 
 def _power_dimension(tree: Operation, known: Mapping[str, Dimension]) -> Dimension:
@@ -456,6 +473,8 @@ def _print(tree: Expr, language: str, outer: int) -> str:
         if tree.function == "exprel" and language == "c":
             equal, value, below = (_print(tree.args[0], language, level) for level in (5, 0, 7))
             return f"(({equal} == 0.0) ? 1.0 : expm1({value}) / {below})"
+        if tree.function == "int" and language == "c":
+            return f"(({_print(tree.args[0], language, 0)}) ? 1.0 : 0.0)"
         args = ", ".join(_print(a, language, 0) for a in tree.args)
         name = FUNCTIONS[tree.function][2] if language == "c" else tree.function
         return f"{name}({args})"

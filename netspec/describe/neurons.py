@@ -294,8 +294,11 @@ class _Compiler:
             if wanted is None and not ex.is_condition(tree):
                 raise ExpressionError(f"{text!r} is no condition such as 'V_m >= V_th'")
             if wanted is not None and ex.is_condition(tree):
-                raise ExpressionError(f"{text!r} is a condition, expected a number in {wanted}")
-            if wanted is not None and found != wanted:
+                raise ExpressionError(
+                    f"{text!r} is a condition, expected a number in {wanted}; "
+                    "int(...) makes 0 or 1 of it"
+                )
+            if wanted is not None and found != wanted and not ex.is_zero(tree):
                 raise ExpressionError(f"{text!r} is in {found}, expected {wanted}")
         except ExpressionError as error:
             self.fault(path, shown(text), str(error))

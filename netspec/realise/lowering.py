@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from netspec.describe import expressions as ex
 from netspec.describe.expressions import Expr, Name, Number, Operation
 from netspec.describe.neurons import NeuronModel, State
+from netspec.realise.propagators import driven, expm, propagators
 
 ACTIVE = Name("active")
 CONSTANT = "1"  # the column of what does not depend on any variable; no identifier
@@ -114,17 +115,30 @@ class StepProgram:
     def _all_propagators(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         values = {k: np.atleast_1d(np.asarray(v, float)) for k, v in parameters.items()}
         used = _names_in(_right_sides(self.model, self.linear))
-        varying = sorted(k for k, v in values.items() if v.size > 1 and k in used)
+        varying = sorted(k for k, v in parameters.items() if np.ndim(v) and k in used)
         one = {k: v[:1] for k, v in values.items()}
         factors = _coefficients(self.model, self.linear) if varying else {}
         if not _names_in(factors.values()) & set(varying):
             found = {name: float(value[0]) for name, value in self._propagators(one).items()}
             return found | (self._driven(one, {k: values[k] for k in varying}) if varying else {})
-        # one matrix exponential for each combination of values that the linear states see
-        table = np.stack([values[k] for k in varying], axis=1)
-        unique, back = np.unique(table, axis=0, return_inverse=True)
-        rows = self._propagators(one | dict(zip(varying, unique.T, strict=True)))
-        return {name: found[back.ravel()] for name, found in rows.items()}
+        return self._many(factors, one | {k: values[k] for k in varying})
+
+    def _many(
+        self, factors: dict[tuple[int, int], Expr], values: dict[str, NDArray[np.float64]]
+    ) -> dict[str, Any]:
+        """Return every propagator where the linear part differs between neurons."""
+        size, nothing = len(self.linear), np.zeros(max(map(len, values.values())))
+        at = {**{name: 0.0 for name in _columns(self.model, self.linear)}, **values}
+        numbers = {key: ex.evaluate(tree, at) for key, tree in factors.items()}
+        drive, last = _drive(self.model, self.linear, values), size + len(self.model.inputs)
+        drives = {key: value for key, value in numbers.items() if key[1] >= size}
+        drives |= {(i, last): drive[:, i] for i in range(size) if drive[:, i].any()}
+        rates = {key: value for key, value in numbers.items() if key[1] < size}
+        found = {}
+        for prefix, span in self._spans():
+            for (i, j), value in propagators(rates, drives, size, span).items():
+                found[f"{prefix}_{i}_{j}"] = value
+        return {name: found.get(name, nothing) + nothing for name in self.constant_names}
 
     def _driven(
         self, one: dict[str, NDArray[np.float64]], outside: dict[str, NDArray[np.float64]]
@@ -136,8 +150,8 @@ class StepProgram:
         wide = np.zeros((matrix.shape[1] + size,) * 2)
         wide[:size] = np.hstack([matrix, np.eye(size)])
         for prefix, span in self._spans():
-            response = _expm(wide * span)[:size, -size:]
-            for i, column in enumerate((drive @ response.T).T):
+            response = expm(wide * span)[:size, -size:]
+            for i, column in enumerate(driven(response, drive).T):
                 found[f"{prefix}_{i}_{matrix.shape[1]}"] = column
         return {name: column for name, column in found.items() if name in self.constant_names}
 
@@ -151,18 +165,11 @@ class StepProgram:
         """Return every propagator, shape (rows,), of parameters that are one value or one a row."""
         matrix, found = _matrix(self.model, self.linear, values), {}
         for prefix, span in self._spans():
-            propagator = _expm(matrix * span)
+            propagator = expm(matrix * span)
             for i in range(len(self.linear)):
                 for j in range(matrix.shape[1]):
                     found[f"{prefix}_{i}_{j}"] = propagator[:, i, j]
         return {name: found[name] for name in self.constant_names}
-
-
-def _expm(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
-    from scipy.linalg import expm
-
-    found: NDArray[np.float64] = expm(matrices)
-    return found
 
 
 def _columns(model: NeuronModel, linear: tuple[str, ...]) -> list[str]:

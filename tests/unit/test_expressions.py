@@ -31,21 +31,30 @@ def _grown(inner):
         st.builds(Operation, st.just("neg"), st.tuples(inner)),
         st.builds(Call, st.sampled_from(["exp", "tanh", "abs", "log1p"]), st.tuples(inner)),
         st.builds(Call, st.just("clip"), st.tuples(inner, inner, inner)),
+        st.builds(Call, st.just("int"), st.tuples(_compared(inner))),
+    )
+
+
+def _compared(inner):
+    return st.builds(
+        Operation, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), st.tuples(inner, inner)
+    )
+
+
+def _logical(inner):
+    return st.recursive(
+        inner,
+        lambda some: st.one_of(
+            st.builds(Operation, st.sampled_from(["and", "or"]), st.tuples(some, some)),
+            st.builds(Operation, st.just("not"), st.tuples(some)),
+        ),
+        max_leaves=5,
     )
 
 
 numeric = st.recursive(leaves, _grown, max_leaves=12)
-comparison = st.builds(
-    Operation, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), st.tuples(numeric, numeric)
-)
-conditions = st.recursive(
-    comparison,
-    lambda inner: st.one_of(
-        st.builds(Operation, st.sampled_from(["and", "or"]), st.tuples(inner, inner)),
-        st.builds(Operation, st.just("not"), st.tuples(inner)),
-    ),
-    max_leaves=5,
-)
+conditions = _logical(_compared(numeric))
+indicators = st.builds(Call, st.just("int"), st.tuples(conditions))
 arithmetic = st.recursive(
     st.one_of(st.integers(0, 9).map(float).map(Number), st.sampled_from(["x", "y"]).map(Name)),
     lambda inner: st.one_of(
@@ -66,7 +75,7 @@ def by_hand(tree):
     return PYTHON[tree.op](*map(by_hand, tree.args))
 
 
-@given(st.one_of(numeric, conditions))
+@given(st.one_of(numeric, conditions, indicators))
 def test_what_is_printed_reads_back_as_the_same_tree(tree):
     assert ex.parse(ex.to_source(tree)) == tree
 
@@ -94,6 +103,7 @@ def test_evaluation_is_floating_point_arithmetic(tree):
         ("not 1 < 2 or 3 > 2 and 1 == 1", True),
         ("not (1 < 2 or 3 > 2)", False),
         ("1e-3*1E3", 1.0),
+        ("int(2 > 1) + 3*int(not 2 > 1 or 1 != 1)", 1.0),
         ("3 mV".replace(" ", "*"), 3.0),
     ],
 )
@@ -125,6 +135,7 @@ def test_evaluation_goes_over_arrays():
         ("x < y and (y < x or x == y)", "x < y && (y < x || x == y)"),
         ("clip(x, 0, 1)", "fmin(fmax(x, 0.0), 1.0)"),
         ("abs(x)", "fabs(x)"),
+        ("2*int(x < y and not x == 1)", "2.0 * ((x < y && !(x == 1.0)) ? 1.0 : 0.0)"),
         ("x/(y*tau_m)", "x / (y * tau_m)"),
         ("1", "1.0"),
     ],
@@ -144,6 +155,7 @@ def test_a_compiler_reads_c_source_as_meant(tmp_path):
     texts = [
         "-(-x) - -y", "2^3^2 - x^2*y", "-x^2", "x - (y - tau_m)", "x/(y/tau_m)/2", "1/3*x",
         "clip(x*y, -1, tau_m)", "abs(y) + exp(-x)/7", "1e22 + x",
+        "-int(x > y) - 2*int(x < y or x > 9)",
     ]  # fmt: skip
     conditions = ["not x < y and not (x > 0 or y > 0)", "x < y or y < x and not x == y"]
     body = "".join(f'printf("%.17g\\n", {ex.to_source(ex.parse(t), "c")});' for t in texts)
@@ -208,6 +220,10 @@ KNOWN = {"V_m": COHERENT["mV"], "I": COHERENT["pA"], "C": COHERENT["pF"], "n": N
         ("clip(V_m, -80*mV, 0*mV)", "mV"),
         ("exp(V_m/mV)*n^n", "1"),
         ("V_m > 0*mV", "1"),
+        ("V_m > 0 and 0 < I", "1"),
+        ("int(V_m > 0 or not I <= 2*pA)*V_m", "mV"),
+        ("clip(V_m, -0, 3*mV) + 0", "mV"),
+        ("0 - V_m", "mV"),
     ],
 )
 def test_dimension(text, unit):
@@ -219,11 +235,24 @@ def test_dimension(text, unit):
     "text",
     ["V_m + I", "V_m + 1", "exp(V_m)", "V_m > 1", "V_m^n", "V_m^0.5", "n^V_m", "W", "ms + V_m",
      "clip(V_m, 0, 1)", "n and n", "not n", "(n < n) + n", "(n < n)*2", "exp(n < n)", "(n < n)^2",
+     "int(n)", "int(V_m > I)", "int(V_m > 1)", "int(n < n) + V_m", "int(n < n) and n < n",
+     "0*V_m + I",
      "-(n < n)", "(n < n) == (n < n)", "clip(n < n, n, n)", "sin(3*mV)", "2^(n < n)"],
 )  # fmt: skip
 def test_operands_that_do_not_fit_are_refused(text):
     with pytest.raises(ExpressionError):
         ex.dimension(ex.parse(text), KNOWN)
+
+
+def test_an_indicator_is_a_number_for_every_neuron():
+    tree = ex.parse("int(x > 1 and x < 3)")
+    assert ex.evaluate(tree, {"x": np.array([0.0, 2.0, 4.0])}).tolist() == [0.0, 1.0, 0.0]
+    assert ex.evaluate(tree, {"x": 2.0}) == 1.0
+
+
+def test_a_condition_that_should_be_a_number_is_told_how():
+    with pytest.raises(ExpressionError, match=r"int\(...\) makes 0 or 1 of a condition"):
+        ex.dimension(ex.parse("2*(n < 1)"), KNOWN)
 
 
 def test_an_unknown_name_names_its_neighbour():

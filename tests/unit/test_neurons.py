@@ -1,7 +1,6 @@
 """Neuron models: every fault is named, and a step is the solution of the equations."""
 
 import math
-import time
 import tomllib
 
 import numpy as np
@@ -131,7 +130,9 @@ def test_propagators_follow_parameters_that_vary_over_neurons():
     many = program.constants({**iaf_psc_exp.defaults(), "tau_m": tau, "V_th": threshold})
     for k in range(3):
         one = program.constants({**iaf_psc_exp.defaults(), "tau_m": tau[k]})
-        assert {n: np.broadcast_to(v, 3)[k] for n, v in many.items()} == one
+        assert {n: np.broadcast_to(v, 3)[k] for n, v in many.items()} == pytest.approx(
+            one, rel=2e-15
+        )
     # V_th is no part of the integration
     same = program.constants({**iaf_psc_exp.defaults(), "V_th": threshold})
     assert same == program.constants(iaf_psc_exp.defaults())
@@ -229,6 +230,8 @@ def test_all_faults_of_a_model_are_reported_at_once():
         ({"equations": "dx/dt = y/(5*ms) : 1\ny = 1 : 1\nz = w : 1\nw = 2 : 1"}, "equations.z"),
         ({"equations": "dx/dt = -x : 1"}, "equations.x"),
         ({"equations": "dx/dt = (x > 1)/(1*ms) : 1"}, "equations.x"),
+        ({"equations": "dx/dt = int(x > 1*mV)/(1*ms) : 1"}, "equations.x"),
+        ({"equations": "dx/dt = int(x)/(1*ms) : 1"}, "equations.x"),
         ({"equations": "dx/dt = -x/(5*ms) : 1\ndx/dt = -x/(6*ms) : 1"}, "equations"),
         ({"equations": "dexp/dt = -exp/(5*ms) : 1", "threshold": "exp > 1"}, "equations"),
         ({"equations": "dlambda/dt = -1/ms : 1", "threshold": "lambda > 1"}, "equations"),
@@ -319,19 +322,3 @@ def test_a_time_constant_is_above_zero(tau):
         with pytest.raises(DescriptionError, match="above 0"):
             Network(name="n", populations=[
                 Population(name="A", size=2, model=model, parameters=given)])  # fmt: skip
-
-
-@pytest.mark.parametrize("drawn", [["I_e"], ["E_L", "I_e"], ["tau_m"], ["tau_m", "I_e", "V_th"]])
-def test_propagators_of_many_neurons_are_those_of_each(drawn):
-    """Eight thousand neurons with a drawn current once took half a minute."""
-    program, size = lower(LIBRARY["iaf_psc_exp"], 0.1), 8000
-    values = LIBRARY["iaf_psc_exp"].defaults()
-    random = np.random.default_rng(5)
-    many = {**values, **{name: values[name] + random.uniform(0, 3, size) for name in drawn}}
-    started = time.perf_counter()
-    found = program.constants(many)
-    assert time.perf_counter() - started < 5
-    for index in (0, 4321, size - 1):
-        own = {name: float(np.broadcast_to(v, size)[index]) for name, v in many.items()}
-        for name, expected in program.constants(own).items():
-            assert np.broadcast_to(found[name], size)[index] == pytest.approx(expected, rel=1e-14)
