@@ -118,11 +118,11 @@ class Receiving:
     values: NDArray[Any]
     active: NDArray[Any] | None
 
-    def add(self, weight: float) -> None:
-        """Add a weight to all neurons."""
+    def add(self, weight: float | NDArray[np.float64]) -> None:
+        """Add a weight to all neurons, the same or one each."""
         np.add(self.values, weight if self.active is None else weight * self.active, self.values)
 
-    def add_at(self, neurons: Any, weight: float) -> None:
+    def add_at(self, neurons: Any, weight: float | NDArray[np.float64]) -> None:
         """Add a weight to neurons, once for each time that they are named."""
         passed = weight if self.active is None else weight * self.active[neurons]
         np.add.at(self.values, neurons, passed)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from netspec.backends.brian2.building import Brian2Building
 from netspec.backends.brian2.groups import ACTIVE, Receiving
+from netspec.backends.brian2.planning import Events
+from netspec.describe.network import PoissonInput
 from netspec.realise.drawing import CurrentChange
 from netspec.realise.kernels import product
 from netspec.realise.lowering import own
@@ -101,6 +103,11 @@ class Brian2Inputs:
             state = group.model.receptors[poisson.receptor]
             events = self.plan.poisson[poisson.name]
             start, mean = events.start, events.mean
+            if events.counted:
+                self.built.deliveries.append(
+                    self._counted_events(poisson, group.receiving(state, where), events)
+                )
+                continue
             if events.rare:
                 self.built.deliveries.append(
                     self._rare_events(group.receiving(state, where), mean, poisson.weight, start)
@@ -156,6 +163,43 @@ class Brian2Inputs:
                 targets = generator.integers(0, size, counts.sum())
                 bounds = [0, *np.cumsum(counts).tolist()]
             target.add_at(targets[bounds[at] : bounds[at + 1]], weight)
+
+        return deliver
+
+    def _counted_events(
+        self, poisson: PoissonInput, target: Receiving, events: Events
+    ) -> Callable[[int], None]:
+        """Return a function that adds the events that netspec's counters have for a step."""
+        counter = self.built.execution.poisson_counter(poisson)
+        if not counter.mean:
+            return lambda step: None
+        total = self.simulation.total_steps
+        # steps drawn together, and what was drawn: sparse where nearly all numbers are zero
+        block = max(min(counter.steps_at_once, total - events.start), 1)
+        neurons, bounds = np.empty(0, np.int64), np.empty(0, np.int64)
+        numbers: NDArray[Any] = np.empty(0)
+        added: NDArray[np.float64] = np.empty(0)
+
+        def draw(first: int) -> None:
+            nonlocal neurons, bounds, numbers, added
+            if events.rare:
+                steps, neurons, numbers = counter.events(first, block)
+                bounds = np.searchsorted(steps, np.arange(first, first + block + 1))
+            else:
+                numbers = counter.numbers(first, block)
+            added = np.multiply(poisson.weight, numbers, dtype=np.float64)
+
+        def deliver(step: int) -> None:
+            at = (step - events.start) % block
+            if step < events.start:
+                return
+            if at == 0:
+                draw(step)
+            if events.rare:
+                here = slice(bounds[at], bounds[at + 1])
+                target.add_at(neurons[here], added[here])
+            else:
+                target.add(added[at])
 
         return deliver
 

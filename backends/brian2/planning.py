@@ -51,11 +51,14 @@ class Events:
         First step.
     rare : bool
         One number a step, spread over the neurons, instead of one a neuron.
+    counted : bool
+        By netspec's counters.
     """
 
     mean: float
     start: int
     rare: bool
+    counted: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,11 @@ def decide(
     for source in network.poisson_inputs:
         mean = request.poisson_mean(source)
         start = request.simulation.steps(source.delay)
-        poisson[source.name] = Events(mean, start, mean < RARE)
+        counted = request.drive == "shared"
+        poisson[source.name] = Events(mean, start, mean < RARE, counted)
+        if counted:
+            entries.append(ledger_lines.of_counted_poisson(request, source))
+            continue
         reason = "one Poisson number a neuron and step, or their sum, spread over the neurons"
         entries.append(Entry(thing=f"poisson_inputs.{source.name}", reason=reason))
     entries += ledger_lines.of_given_inputs(request)

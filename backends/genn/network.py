@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.backends.genn import host, inputs, sampling
+from netspec.backends.genn import host, inputs
 from netspec.backends.genn.building import GennBuilding
 from netspec.backends.genn.compiling import ConnectionTable
 from netspec.backends.genn.couplings import Coupled
@@ -19,7 +19,7 @@ from netspec.backends.genn.weights import Grid
 from netspec.describe.network import ContinuousProjection, Projection
 from netspec.execute.execution import Execution, Progress
 from netspec.execute.recording import Samples
-from netspec.realise import drawing
+from netspec.realise import counters, drawing
 from netspec.realise.lowering import own
 
 
@@ -59,13 +59,14 @@ class GennNetwork:
                     array = np.broadcast_to(np.asarray(value), code.neurons.size)
                     variables[variable].set_init_values(array[part.neurons])
         for poisson in self.built.poisson:
-            size = self.network.population(poisson.target).size
-            states = self.built.stream(poisson.name, "events").integers(0, 2**64, size, np.uint64)
-            table, guide = sampling.poisson_tables(self.request.poisson_mean(poisson))
+            counter = self.execution.poisson_counter(poisson)
+            # the code advances the state in every step from the first one on in which it draws
+            states = counters.states_at(counter.states, self.simulation.steps(poisson.delay))
             for part in self.parts[poisson.target]:
                 source = self.model.current_sources[part.named(inputs.source_name(poisson))]
                 source.vars["state"].set_init_values(states[part.neurons])
                 if not self.plan.by_product:
+                    table, guide = counter.tables
                     source.extra_global_params["table"].set_init_values(table)
                     source.extra_global_params["guide"].set_init_values(guide)
         self._set_profiles()

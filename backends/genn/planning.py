@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from netspec.backends.genn import kernels, shards
-from netspec.backends.genn.sampling import LARGEST_PRODUCT_MEAN, LARGEST_TABLE_MEAN
+from netspec.backends.genn.sampling import LARGEST_PRODUCT_MEAN
 from netspec.backends.genn.waves import Waves, waves_of
 from netspec.backends.genn.weights import fixed_weight, grid
 from netspec.backends.genn.wiring import (
@@ -26,6 +26,7 @@ from netspec.execute import ledger_lines
 from netspec.execute.contract import Plan
 from netspec.execute.ledger import Entry
 from netspec.execute.request import RunRequest
+from netspec.realise.counters import LARGEST_TABLE_MEAN
 
 PRECISIONS = {"single": "float", "double": "double"}
 UNORDERED = (
@@ -236,14 +237,18 @@ class GennPlanning:
         """Say how Poisson numbers are drawn."""
         thing, way = f"poisson_inputs.{poisson.name}", "an inverse table"
         mean = self.request.poisson_mean(poisson)
+        if self.request.drive == "shared" and not self.by_product:
+            return ledger_lines.of_counted_poisson(self.request, poisson)
         if self.by_product:
+            if self.request.drive == "shared":
+                reason = "option poisson=product: netspec's numbers are found by a table"
+                return Entry(thing=thing, status="unsupported", reason=reason)
             way = "multiplying uniform numbers"
             if mean > LARGEST_PRODUCT_MEAN:
                 reason = f"option poisson=product: exp(-{mean:.0f}) is too small, use table"
                 return Entry(thing=thing, status="unsupported", reason=reason)
         elif mean > LARGEST_TABLE_MEAN:
-            reason = f"{mean:.0f} events a step; at most {LARGEST_TABLE_MEAN:.0f} by a table"
-            return Entry(thing=thing, status="unsupported", reason=reason)
+            return ledger_lines.of_counted_poisson(self.request, poisson)
         return Entry(thing=thing, reason=f"one Poisson number a neuron and step, by {way}")
 
 

@@ -2,27 +2,28 @@
 
 Steele, Lea & Flood (2014), doi:10.1145/2714064.2660195: a counter that grows by an odd
 constant, and a mixing of its bits. A state is 8 bytes, so every neuron has its own, and any state
-may be the start of a sequence; it passes the usual test batteries.
+may be the start of a sequence; it passes the usual test batteries. Poisson numbers are those of
+`netspec.realise.counters`, whose state before the first step the host gives.
 """
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import poisson
-
 from netspec.describe import distributions as dist
+from netspec.realise import counters
 
 LARGEST_PRODUCT_MEAN = 500.0  # of Poisson numbers by products; exp(-745) is zero
-LARGEST_TABLE_MEAN = 6e4  # by a table, whose guide holds numbers below 2**16
-GUIDE = 256  # entries of the guide table, by the highest 8 bits of the number
-# GeNN reads integer literals of 32 bits only; the compiler joins the halves. And its scanner
-# does not know ">>" (5.4.0): a division by a power of two is the same for unsigned numbers.
-GAMMA = "(((uint64_t)0x9E3779B9u << 32) | 0x7F4A7C15u)"
-FIRST = "(((uint64_t)0xBF58476Du << 32) | 0x1CE4E5B9u)"
-SECOND = "(((uint64_t)0x94D049BBu << 32) | 0x133111EBu)"
+
+
+def _literal(number: int) -> str:
+    """Return a whole number below 2**64 as GeNN reads it: in two literals of 32 bits."""
+    return f"(((uint64_t)0x{number >> 32:08X}u << 32) | 0x{number % 2**32:08X}u)"
+
+
+# The compiler joins the halves. And GeNN's scanner does not know ">>" (5.4.0): a division by a
+# power of two is the same for unsigned numbers.
+GAMMA, FIRST, SECOND = map(_literal, (counters.GAMMA, counters.FIRST, counters.SECOND))
 # {bits} becomes a mixed number of 64 bits, from {state}
 NEXT = f"""
 {{state}} += {GAMMA};
@@ -45,40 +46,6 @@ def own_state(seed: str, index: str) -> str:
     start = f"uint64_t state = {seed} + (uint64_t)({index}) * {GAMMA};\nuint64_t bits = 0;\n"
     # two indices are neighbours in the same sequence: mix, so that they become strangers
     return start + next_bits("state", "bits") + "state = bits;\n"
-
-
-def poisson_tables(mean: float) -> tuple[NDArray[np.uint64], NDArray[np.uint16]]:
-    """Return tables that turn 64 random bits into a Poisson number.
-
-    The number is the first k with ``bits <= table[k]``; to look for it begins at
-    ``guide[bits >> 56]``.
-
-    Parameters
-    ----------
-    mean : float
-        Of the Poisson distribution.
-
-    Returns
-    -------
-    table : ndarray of uint64, shape (n,)
-        P(number <= k) in units of 2**-64; the last is all ones.
-    guide : ndarray of uint16, shape (256,)
-    """
-    whole = 2**64
-    numbers = np.arange(int(mean + 12 * math.sqrt(mean) + 40))
-    table = [
-        # the smaller tail has the more exact figure
-        int(below * whole) if below < 0.5 else whole - int(above * whole) - 1
-        for below, above in zip(
-            poisson.cdf(numbers, mean).tolist(), poisson.sf(numbers, mean).tolist(), strict=True
-        )
-    ]
-    table = table[: 1 + next(k for k, entry in enumerate(table) if entry >= whole - 1)]
-    table = [min(max(entry, 0), whole - 1) for entry in table]
-    table[-1] = whole - 1
-    array = np.array(table, np.uint64)
-    starts = np.arange(GUIDE, dtype=np.uint64) << np.uint64(56)
-    return array, np.searchsorted(array, starts).astype(np.uint16)
 
 
 _FIRST_BITS = next_bits("state", "bits").replace("bits = state", "uint64_t bits = state", 1)

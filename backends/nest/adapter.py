@@ -37,6 +37,7 @@ class NestBackend(Backend[NestPlan]):
     distribution = "nest-simulator"
     how_to_get = "Install it with: pip install nest-simulator"
     mpi = True
+    answers_drive = True
     cite: ClassVar[tuple[str, ...]] = (
         "Gewaltig, Diesmann (2007) NEST (NEural Simulation Tool). Scholarpedia 2:1430, "
         "doi:10.4249/scholarpedia.1430",

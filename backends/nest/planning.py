@@ -354,6 +354,8 @@ class NestPlanning:
             reason += f"; its first events are {early} step{'s' if early > 1 else ''} late, "
             reason += "since no device acts before the third step"
         wrong = self._wrong_sign(poisson.target, poisson.receptor, (poisson.weight,) * 2)
+        if self.request.drive == "shared":
+            wrong = "noise=shared needs generated neurons: a device draws its own events"
         self._exact_unless(wrong, f"poisson_inputs.{poisson.name}", reason)
 
     def _current(self, thing: str, current: Current) -> None:

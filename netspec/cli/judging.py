@@ -120,6 +120,7 @@ class Said:
     threads: int | None
     ranks: int | None
     connectivity: str | None
+    noise: str | None
     approximate: list[str] | None
     option: list[str] | None
     margin: list[str] | None
@@ -180,6 +181,7 @@ def validate(
     threads: Threads = None,
     ranks: Ranks = None,
     connectivity: Annotated[str | None, typer.Option(help="native or shared.")] = None,
+    noise: Annotated[str | None, typer.Option(help="Poisson events: native or shared.")] = None,
     approximate: Approximate = None,
     option: BackendsOption = None,
     margin: MarginOption = None,
@@ -205,7 +207,7 @@ def validate(
     said = Said(
         circuit=circuit, given=given, backends=backends, seeds=seeds, dt=dt, warmup=warmup,
         duration=duration, threads=threads, ranks=ranks, connectivity=connectivity,
-        approximate=approximate, option=option, margin=margin, statistics=statistics,
+        noise=noise, approximate=approximate, option=option, margin=margin, statistics=statistics,
         cue_angles=cue_angles, ladder=ladder, sets=sets,
     )  # fmt: skip
     if not self_test and (mutants, splits) != (None, None):
@@ -271,6 +273,7 @@ def _backends(said: Said) -> tuple[BackendRequest, ...]:
         BackendRequest(
             name=name,
             connectivity=said.connectivity or "native",
+            noise=said.noise or "native",
             threads=threads if get_backend(name).threaded else None,
             ranks=ranks if ranks is not None and get_backend(name).mpi else 1,
             approximations=tuple(names_of(said.approximate)),

@@ -12,6 +12,7 @@ from netspec.describe.network import Network
 from netspec.describe.simulation import Simulation
 from netspec.errors import UsageError
 from netspec.execute.contract import Backend, RunRequest
+from netspec.execute.request import drive_of
 
 app = typer.Typer(
     name="netspec",
@@ -32,6 +33,7 @@ Duration = Annotated[str | None, typer.Option(help="Simulated and counted (ms)."
 Threads = Annotated[int | None, typer.Option(help="Threads; the processors at hand by default.")]
 Ranks = Annotated[int | None, typer.Option(help="Processes that share a run, through MPI (NEST).")]
 Connectivity = Annotated[str, typer.Option(help="native or shared.")]
+Noise = Annotated[str, typer.Option(help="Poisson events: native or shared.")]
 Approximate = Annotated[
     list[str] | None, typer.Option(help="Approximations agreed to, by name (commas), or all.")
 ]
@@ -99,6 +101,7 @@ def run_request(
     approximate: list[str] | None,
     options: dict[str, str],
     ranks: int | None,
+    noise: str = "native",
 ) -> RunRequest:
     """Return the request of one run."""
     return RunRequest(
@@ -106,6 +109,7 @@ def run_request(
         simulation=simulation,
         backend=backend.name,
         connectivity=connectivity,
+        drive=drive_of(noise),
         threads=backend.default_threads(ranks or 1) if threads is None else threads,
         ranks=1 if ranks is None else ranks,
         approximations=tuple(names_of(approximate)),

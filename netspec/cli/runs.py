@@ -16,6 +16,7 @@ from netspec.cli.options import (
     Duration,
     Force,
     Json,
+    Noise,
     Out,
     Ranks,
     Seed,
@@ -48,6 +49,7 @@ def run(
     threads: Threads = None,
     ranks: Ranks = None,
     connectivity: Connectivity = "native",
+    noise: Noise = "native",
     approximate: Approximate = None,
     realisation: Annotated[
         Path | None, typer.Option(help="File of netspec realise; implies shared connectivity.")
@@ -80,7 +82,7 @@ def run(
     chosen = get_backend(backend)
     request = run_request(
         chosen, network, simulation, connectivity, threads, approximate,
-        pairs(option, "--option"), ranks,
+        pairs(option, "--option"), ranks, noise,
     )  # fmt: skip
     if realisation is not None:
         request = with_realisation(request, realisation)

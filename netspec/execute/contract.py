@@ -131,6 +131,8 @@ class Plan:
             )
             for misfit in misfits(request.network, request.simulation)
         ]
+        if request.drive == "shared" and not backend.answers_drive:
+            own = [_without_counters(entry) for entry in own]
         ledger = Ledger(backend=backend.name, entries=tuple(own))
         used = backend.resolved_options(request) if options is None else options
         return cls(request, used, ledger, versions(backend), **decided)
@@ -140,6 +142,8 @@ class Plan:
         """Hash of everything that decides the result (hexadecimal)."""
         request = self.request
         left_out = {"network", "approximations", "options", "realisation"}
+        # what a run of earlier versions was called it is still called
+        left_out |= {"drive"} if request.drive == "native" else set()
         data = request.model_dump(mode="json", exclude=left_out)
         # what is in use decides, not what was agreed to or left at its default
         data["approximations"] = sorted(self.ledger.approximations())
@@ -156,8 +160,23 @@ class Plan:
 Planned = TypeVar("Planned", bound=Plan)
 
 
+def _without_counters(entry: Entry) -> Entry:
+    """Refuse a Poisson input for an adapter that has never heard of netspec's counters."""
+    if not entry.thing.startswith("poisson_inputs."):
+        return entry
+    reason = "the adapter draws its own Poisson numbers, not netspec's (noise=shared)"
+    return Entry(thing=entry.thing, status="unsupported", reason=reason)
+
+
 class Backend(ABC, Generic[Planned]):
-    """An adapter. Subclasses are stateless between runs."""
+    """An adapter. Subclasses are stateless between runs.
+
+    Attributes
+    ----------
+    answers_drive : bool
+        Whether its ledger answers for Poisson inputs of shared drive. If not, netspec refuses them,
+        so that an adapter that does not look at ``request.drive`` never draws others in silence.
+    """
 
     name: ClassVar[str]
     module: ClassVar[str]
@@ -165,6 +184,7 @@ class Backend(ABC, Generic[Planned]):
     how_to_get: ClassVar[str]
     threaded: ClassVar[bool] = True
     mpi: ClassVar[bool] = False
+    answers_drive: ClassVar[bool] = False
     options: ClassVar[dict[str, Option]] = {}
     cite: ClassVar[tuple[str, ...]] = ()
 

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from netspec.describe.network import Projection
+from netspec.describe.network import PoissonInput, Projection
 from netspec.execute.machine import memory_mib
 from netspec.execute.recording import Recording
 from netspec.execute.request import RunRequest
 from netspec.realise import drawing
+from netspec.realise.counters import PoissonCounter
 from netspec.realise.drawing import CurrentChange, Synapses
 from netspec.realise.file import Realisation
 
@@ -76,6 +77,12 @@ class Execution:
         if self._file is not None:
             return self._file.row_lengths(projection)
         return drawing.row_lengths(self.network, projection, self.simulation)
+
+    def poisson_counter(self, poisson: PoissonInput) -> PoissonCounter:
+        """Return netspec's Poisson numbers of an input, by step and neuron of its target."""
+        size = self.network.population(poisson.target).size
+        mean = self.request.poisson_mean(poisson)
+        return PoissonCounter.of(self.simulation.seed, poisson.name, mean, size)
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from netspec.describe.inputs import Current
+from netspec.describe.inputs import Current, PoissonInput
 from netspec.execute.ledger import Entry
 from netspec.execute.request import RunRequest
+from netspec.realise.counters import LARGEST_TABLE_MEAN
 from netspec.realise.lowering import lower
 
 
@@ -20,6 +21,20 @@ def of_populations(request: RunRequest) -> list[Entry]:
             how += f"; {model.integrator} for {', '.join(rest)}"
         entries.append(Entry(thing=f"populations.{population.name}", reason=how))
     return entries
+
+
+def of_counted_poisson(request: RunRequest, poisson: PoissonInput) -> Entry:
+    """Answer for a Poisson input of shared drive, for adapters that take netspec's numbers."""
+    mean = request.poisson_mean(poisson)
+    fits = mean <= LARGEST_TABLE_MEAN
+    reason = "netspec's Poisson number of every neuron and step, by counter"
+    if not fits:
+        reason = f"{mean:.0f} events a step; at most {LARGEST_TABLE_MEAN:.0f} by a table"
+    return Entry(
+        thing=f"poisson_inputs.{poisson.name}",
+        status="exact" if fits else "unsupported",
+        reason=reason,
+    )
 
 
 def of_given_inputs(request: RunRequest) -> list[Entry]:

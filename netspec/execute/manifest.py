@@ -44,6 +44,7 @@ class Manifest(TypedDict):
     recorders: NotRequired[dict[str, Recorded]]
     step_currents: NotRequired[list[dict[str, Any]]]
     connectivity: str | None
+    drive: NotRequired[str]
     realisation: NotRequired[dict[str, Any] | None]
     batch: NotRequired[int]
     ranks: NotRequired[int]
@@ -95,6 +96,7 @@ def manifest_of(plan: Plan, recording: Recording) -> Manifest:
         },
         "step_currents": [entry.model_dump(mode="json") for entry in network.step_currents],
         "connectivity": request.connectivity,
+        "drive": request.drive,
         "realisation": used.model_dump(mode="json", exclude={"file"}) if used else None,
         "batch": recording.runs,
         "ranks": request.ranks,

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StrictBool, StrictStr, TypeAdapter
 
 from netspec.describe.fields import Described, Identifier
 from netspec.describe.network import Network, PoissonInput, Recorder
 from netspec.describe.simulation import Simulation
+from netspec.errors import UsageError, choices
 from netspec.realise.file import RealisationRef
+
+Drive = Literal["native", "shared"]
+
+
+def drive_of(noise: str) -> Drive:
+    """Return the drive that a user asks for as ``noise``.
+
+    Raises
+    ------
+    UsageError
+        If there is no such drive.
+    """
+    for drive in get_args(Drive):
+        if noise == drive:
+            found: Drive = drive
+            return found
+    raise UsageError(f"noise: given {noise!r}; {choices(list(get_args(Drive)))}")
 
 
 class RunRequest(Described):
@@ -22,6 +40,10 @@ class RunRequest(Described):
     backend : str
     connectivity : {"native", "shared"}
         Drawn by the simulator's own rule, or by netspec (the same synapses everywhere).
+    drive : {"native", "shared"}
+        Poisson events drawn by the simulator, or by netspec's counters (the same events
+        everywhere). Where a user is asked it is called ``noise``, since circuits have an option
+        ``drive``, which decides whether there are such events at all.
     threads : int
         Of each rank.
     ranks : int
@@ -40,6 +62,7 @@ class RunRequest(Described):
     simulation: Simulation = Simulation()
     backend: Identifier
     connectivity: Literal["native", "shared"] = "native"
+    drive: Drive = "native"
     threads: Annotated[int, Field(ge=1, le=4096, strict=True)] = 1
     ranks: Annotated[int, Field(ge=1, le=65536, strict=True)] = 1
     approximations: tuple[StrictStr, ...] = ()

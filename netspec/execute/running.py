@@ -21,6 +21,7 @@ from netspec.errors import (
 from netspec.execute import audit
 from netspec.execute.child import run_in_child
 from netspec.execute.contract import Plan, Progress, RunRequest, get_backend
+from netspec.execute.request import drive_of
 from netspec.execute.results import Run, open_run
 from netspec.realise.file import reference
 
@@ -34,6 +35,7 @@ def run(
     *,
     seed: int | None = None,
     connectivity: str = "native",
+    noise: str = "native",
     threads: int | None = None,
     ranks: int = 1,
     approximations: Sequence[str] = (),
@@ -58,6 +60,8 @@ def run(
         Replaces the seed of `simulation`.
     connectivity : {"native", "shared"}
         Synapses drawn by the simulator, or by netspec and the same on every backend.
+    noise : {"native", "shared"}
+        Poisson events drawn by the simulator, or by netspec and the same on every backend.
     threads : int, optional
         Of each rank; the processors at hand, shared by the ranks, if None.
     ranks : int
@@ -106,6 +110,7 @@ def run(
         simulation=simulation if seed is None else simulation.at_seed(seed),
         backend=backend,
         connectivity=connectivity,
+        drive=drive_of(noise),
         threads=get_backend(backend).default_threads(ranks) if threads is None else threads,
         ranks=ranks,
         approximations=tuple(approximations),

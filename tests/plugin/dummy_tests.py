@@ -10,6 +10,7 @@ class DummyTest(BackendTest):
     """Neurons without synapses."""
 
     never = {
+        "test_drive": RANDOM,
         "test_l0_structure": SYNAPSES,
         "test_l2_nmda": SYNAPSES,
         "test_l2_synapse": SYNAPSES,

@@ -1,31 +1,20 @@
-"""The random numbers that generated code draws: the tables, without a simulator."""
+"""The random numbers that generated code draws, without a simulator."""
 
 import numpy as np
-import pytest
-from scipy.stats import kstest, poisson
+from scipy.stats import kstest
 
-from netspec.backends.genn.sampling import poisson_tables
-
-
-@pytest.mark.parametrize("mean", [1e-6, 0.07, 1.28, 2.32, 40.0, 900.0])
-def test_tables_hold_the_distribution_of_scipy(mean):
-    table, guide = poisson_tables(mean)
-    whole = [int(entry) for entry in table]
-    assert whole == sorted(whole) and whole[-1] == 2**64 - 1
-    shares = np.array([b - a for a, b in zip([-1, *whole], whole, strict=False)]) / 2.0**64
-    expected = poisson.pmf(np.arange(len(shares)), mean)
-    np.testing.assert_allclose(shares, expected, rtol=1e-9, atol=2e-16)
-    assert poisson.sf(len(shares) - 1, mean) < 1e-18
-    assert len(guide) == 256
+from netspec.backends.genn import sampling
+from netspec.realise import counters
 
 
-@pytest.mark.parametrize("mean", [0.07, 2.32, 40.0])
-def test_the_guide_begins_at_or_before_the_number(mean):
-    table, guide = poisson_tables(mean)
-    bits = np.random.default_rng(1).integers(0, 2**64, 20_000, np.uint64)
-    numbers = np.searchsorted(table, bits)  # the first k with bits <= table[k]
-    assert (guide[bits >> np.uint64(56)] <= numbers).all()
-    assert numbers.mean() == pytest.approx(mean, abs=5 * np.sqrt(mean / len(bits)))
+def test_literals_are_the_numbers_of_the_reference():
+    """Two halves of 32 bits, which is all that GeNN reads."""
+    for text, number in (
+        (sampling.GAMMA, counters.GAMMA),
+        (sampling.FIRST, counters.FIRST),
+        (sampling.SECOND, counters.SECOND),
+    ):
+        assert int(text.split("0x")[1][:8] + text.split("0x")[2][:8], 16) == number
 
 
 def test_neighbouring_states_make_unrelated_uniform_numbers():

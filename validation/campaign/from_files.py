@@ -16,8 +16,8 @@ from netspec.validation.judge.margins import Margins
 
 # what all runs of one side have in common
 IDENTITY = (
-    "name", "spec_hash", "backend", "simulation", "sizes", "connectivity", "threads", "options",
-    "approximations", "versions",
+    "name", "spec_hash", "backend", "simulation", "sizes", "connectivity", "drive", "threads",
+    "options", "approximations", "versions",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from netspec.describe.serialization import spec_hash
 from netspec.describe.simulation import Simulation
 from netspec.errors import DescriptionError, Fault, UsageError
 from netspec.execute.contract import RunRequest, get_backend
+from netspec.execute.request import Drive
 from netspec.validation.judge.margins import Margins
 from netspec.validation.ladder import MAX_NEURONS
 from netspec.validation.measure.cues import askable, cue_of, turned
@@ -39,7 +40,8 @@ class BackendRequest(Described):
     Attributes
     ----------
     name : str
-    connectivity : {"native", "shared"}
+    connectivity, noise : {"native", "shared"}
+        Who draws synapses, and events of Poisson inputs (`RunRequest.drive`).
     threads : int or None
         Of each rank; the backend's default on this machine if None.
     ranks : int
@@ -52,6 +54,7 @@ class BackendRequest(Described):
 
     name: Identifier
     connectivity: Connectivity = "native"
+    noise: Drive = "native"
     threads: Threads | None = None
     ranks: Ranks = 1
     approximations: tuple[StrictStr, ...] = ()
@@ -130,6 +133,7 @@ class ValidationRequest(Described):
                         simulation=self.simulation.at_seed(seed),
                         backend=backend.name,
                         connectivity=backend.connectivity,
+                        drive=backend.noise,
                         threads=chosen.default_threads(backend.ranks)
                         if backend.threads is None
                         else backend.threads,
@@ -142,6 +146,9 @@ class ValidationRequest(Described):
         """Return the request as JSON data; networks by their hashes, which are short."""
         data = self.model_dump(mode="json", exclude={"network", "ladder"})
         del data["simulation"]["seed"]
+        for backend in data["backends"]:
+            if backend["noise"] == "native":  # as in requests of earlier versions
+                del backend["noise"]
         data["spec_hash"] = spec_hash(self.network)
         data["ladder"] = None if self.ladder is None else spec_hash(self.ladder)
         return data
@@ -168,7 +175,7 @@ class RequestFile(Described):
         Fields of `Simulation` that differ from the usual ones.
     backends : list of str, or dict of tables
         Names, or name -> fields of `BackendRequest`. The first is the reference.
-    connectivity : {"native", "shared"}
+    connectivity, noise : {"native", "shared"}
         Of the backends that say nothing of their own.
     seeds : int or list of int
         5 stands for 1 to 5.
@@ -189,6 +196,7 @@ class RequestFile(Described):
     simulation: dict[Literal["dt", "warmup", "duration"], Any] = {}
     backends: Annotated[list[StrictStr], Field(min_length=1)] | dict[StrictStr, dict[str, Any]]
     connectivity: Connectivity = "native"
+    noise: Drive = "native"
     seeds: Annotated[StrictInt, Field(ge=1, le=MAX_SEEDS)] | list[StrictInt] = 10
     margins: dict[StrictStr, Any] = {}
     statistics: list[StrictStr] | None = None
@@ -219,7 +227,7 @@ class RequestFile(Described):
         if isinstance(self.backends, list) and len(tables) < len(self.backends):
             raise UsageError(f"backends {self.backends}: each of them once")
         times: dict[str, Any] = {str(name): value for name, value in self.simulation.items()}
-        usual: dict[str, Any] = {"connectivity": self.connectivity}
+        usual: dict[str, Any] = {"connectivity": self.connectivity, "noise": self.noise}
         seeds = range(1, self.seeds + 1) if isinstance(self.seeds, int) else self.seeds
         return ValidationRequest(
             network=network,

@@ -43,6 +43,7 @@ MATCHED = (
     "Both sides have the same seeds and the same synapses (shared connectivity): they are judged "
     "in pairs, seed by seed, so that what differs between networks cancels."
 )
+SAME_EVENTS = "The events of Poisson inputs are the same on both sides as well (shared noise)."
 
 AS_ONE_RUN = (
     "Published are mean rates, one number a population. Each is asked to lie where one more run of "
@@ -125,7 +126,7 @@ def judge_runs(
         if entry.run is not None
     ]
     sides = {name: [m for m in measured if m.backend == name] for name in request.names}
-    shared = {backend.name: backend.connectivity == "shared" for backend in request.backends}
+    shared = {b.name: _drawn_by_netspec(b.connectivity, b.noise) for b in request.backends}
     runs = [entry.run for entry in done if entry.run is not None]
     first = {run.manifest["backend"]: run for run in reversed(runs)}
     sizes = _sizes(network)
@@ -192,7 +193,9 @@ def judge_existing(
     reference = first[next(iter(sides))]
     known = {manifest["spec_hash"] for manifest in first.values()} - {None}
     shared = {
-        name: manifest["connectivity"] == "shared" and len(known) == 1
+        name: _drawn_by_netspec(manifest["connectivity"], manifest.get("drive"))
+        if len(known) == 1
+        else frozenset[str]()
         for name, manifest in first.items()
     }
     every = [m for found in measured.values() for m in found]
@@ -270,18 +273,26 @@ def _reason(finished: Finished) -> str:
     return first[first.index(name) :] if name in first else first
 
 
+def _drawn_by_netspec(connectivity: str | None, drive: str | None) -> frozenset[str]:
+    """Return what runs of the same seed have in common, of ``synapses`` and ``events``."""
+    shared = {"synapses": connectivity, "events": drive}
+    return frozenset(name for name, drawn in shared.items() if drawn == "shared")
+
+
 def _comparisons(
     sides: Mapping[str, Sequence[Measured]],
     margins: Margins,
-    shared: Mapping[str, bool],
+    shared: Mapping[str, frozenset[str]],
     notes: tuple[str, ...] = (),
 ) -> tuple[ComparisonEntry, ...]:
     reference, *others = sides
     entries = []
     for other in others:
         seeds = [[(m.seed, m.cue_angle) for m in sides[name]] for name in (reference, other)]
-        matched = shared[reference] and shared[other] and seeds[0] == seeds[1]
-        said = (*notes, MATCHED) if matched else notes
+        same = shared[reference] & shared[other] if seeds[0] == seeds[1] else frozenset()
+        matched, said = "synapses" in same, notes
+        if matched:
+            said = (*notes, MATCHED, *([SAME_EVENTS] if "events" in same else []))
         pair = {name: sides[name] for name in (reference, other)}
         entries.append(_comparison(pair, margins, said, matched))
     return tuple(entries)
