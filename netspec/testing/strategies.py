@@ -74,10 +74,10 @@ def distributions(draw: st.DrawFn, low: float, high: float) -> Any:
         # where no whole number lies between the bounds
         return ends[0] if ends[0] > high else {"kind": kind, "low": ends[0], "high": ends[1]}
     if kind == "uniform":
-        bounds = sorted([draw(numbers(low, high)), draw(numbers(low, high))])
-        return {"kind": "uniform", "low": bounds[0], "high": bounds[1]}
+        first, last = sorted([draw(numbers(low, high)), draw(numbers(low, high))])
+        return {"kind": "uniform", "low": first, "high": last}
     middle, clip = draw(numbers(low, high)), draw(st.sampled_from(["redraw", "bound"]))
-    bounds = {"low": low, "high": high}
+    bounds: dict[str, Any] = {"low": low, "high": high}
     if kind == "normal":
         sd = draw(numbers(0.0, high - low))
         return {"kind": kind, "mean": middle, "sd": sd, **bounds, "clip": clip}
