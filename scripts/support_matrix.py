@@ -104,7 +104,7 @@ def neurons() -> Iterator[Row]:
         yield Row(f"`{name}`", "populations.A", cells(name))
     linear, curved = "dx/dt = -x/tau : 1", "dx/dt = (x*x - x)/tau : 1"
     yield Row("a user's linear equations", "populations.A", cells(model(linear)))
-    for integrator in ("euler", "rk2", "rk4"):
+    for integrator in ("euler", "exponential_euler", "rk2", "rk4"):
         own = model(curved, integrator=integrator)
         yield Row(f"a user's nonlinear equations, `{integrator}`", "populations.A", cells(own))
     held = model(f"{linear} (unless refractory)", refractory="rest", receptors={"on": "x"})

@@ -162,8 +162,10 @@ class NeuronModel(Described):
     parameters : dict of Parameter
     initial : dict
         State variable -> initial value or name of a parameter; zero if absent.
-    integrator : {"rk4", "rk2", "euler"}
-        For the states whose equations are not linear. The others are integrated exactly.
+    integrator : {"rk4", "rk2", "euler", "exponential_euler"}
+        For the states whose equations are not linear. The others are integrated exactly. With
+        exponential Euler, a state is advanced by Euler's method if not even its own equation is
+        linear in it.
     """
 
     name: Identifier
@@ -181,7 +183,7 @@ class NeuronModel(Described):
         ],
     ] = {}
     initial: dict[Identifier, Quantity | Identifier] = {}
-    integrator: Literal["rk4", "rk2", "euler"] = "rk4"
+    integrator: Literal["rk4", "rk2", "euler", "exponential_euler"] = "rk4"
     description: StrictStr = ""
 
     @model_validator(mode="after")

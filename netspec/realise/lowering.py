@@ -2,9 +2,9 @@
 
 `lower` splits the states of a model in two. The linear ones (affine in each other and in the
 inputs, with coefficients made of parameters) are advanced exactly, by matrix exponentials.
-The others are advanced by the model's integrator, which sees the linear ones at their exact
-values within the step. The result is a list of assignments that every adapter prints in its
-own language, so all backends do the same arithmetic.
+The others are advanced by the model's integrator (`integrators`), which sees the linear ones at
+their exact values within the step. The result is a list of assignments that every adapter prints
+in its own language, so all backends do the same arithmetic.
 
 Inputs are constant within a step. Held states do not move while ``active`` is 0.
 """
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from netspec.describe import expressions as ex
 from netspec.describe.expressions import Expr, Name, Number, Operation
-from netspec.describe.neurons import NeuronModel, State
+from netspec.describe.neurons import NeuronModel
+from netspec.realise.integrators import ACTIVE, integrate, product, total
 from netspec.realise.propagators import driven, expm, propagators
 
-ACTIVE = Name("active")
 CONSTANT = "1"  # the column of what does not depend on any variable; no identifier
 
 
@@ -277,21 +277,10 @@ def _has_constant(tree: Expr, variables: frozenset[str]) -> bool:
     return not ex.names(tree) & variables
 
 
-def _product(a: Expr, b: Expr) -> Expr:
-    return Operation("*", (a, b))
-
-
-def _sum(terms: list[Expr]) -> Expr:
-    total = terms[0]
-    for term in terms[1:]:
-        total = Operation("+", (total, term))
-    return total
-
-
 def _held(new: Expr, old: Expr) -> Expr:
     """Return ``active * new + (1 - active) * old``, which is exactly one of the two."""
     rest = Operation("-", (Number(1.0), ACTIVE))
-    return Operation("+", (_product(ACTIVE, new), _product(rest, old)))
+    return Operation("+", (product(ACTIVE, new), product(rest, old)))
 
 
 @lru_cache(maxsize=64)
@@ -322,9 +311,9 @@ def _lower(model: NeuronModel, dt: float) -> StepProgram:
             if constant not in constants:
                 constants.append(constant)
             terms.append(
-                Name(constant) if column == CONSTANT else _product(Name(constant), Name(column))
+                Name(constant) if column == CONSTANT else product(Name(constant), Name(column))
             )
-        value = _sum(terms)
+        value = total(terms)
         return _held(value, Name(name)) if states[name].held else value
 
     def assign(target: str, value: Expr, local: bool = True) -> None:
@@ -338,7 +327,7 @@ def _lower(model: NeuronModel, dt: float) -> StepProgram:
     for name in linear:
         assign(f"next_{name}", exact(name, "full"))
     if others:
-        _integrate(model.integrator, dt, others, [n for n in linear if n in used], assign)
+        integrate(model.integrator, dt, others, [n for n in linear if n in used], assign)
     for state in (*others, *(states[name] for name in linear)):
         assign(state.name, Name(f"next_{state.name}"), local=False)
     found = tuple((name, tree) for tree, name in hoisted.items())
@@ -356,55 +345,5 @@ def _without_division(tree: Expr, model: NeuronModel, hoisted: dict[Expr, str]) 
     if tree.op == "/" and ex.names(divisor) <= {*model.parameters, *ex.UNIT_NAMES}:
         reciprocal = Operation("/", (Number(1.0), divisor))
         name = hoisted.setdefault(reciprocal, f"const_{len(hoisted)}")
-        return _product(args[0], Name(name))
+        return product(args[0], Name(name))
     return Operation(tree.op, args)
-
-
-def _integrate(
-    integrator: str, dt: float, others: list[State], linear: list[str], assign: Any
-) -> None:
-    """Assign ``next_x`` of the states that are not linear, by a Runge-Kutta method."""
-
-    def slope(stage: str, values: dict[str, Expr]) -> dict[str, Expr]:
-        slopes: dict[str, Expr] = {}
-        for state in others:
-            rhs = ex.substitute(state.rhs, values)
-            assign(f"{stage}_{state.name}", _product(ACTIVE, rhs) if state.held else rhs)
-            slopes[state.name] = Name(f"{stage}_{state.name}")
-        return slopes
-
-    def moved(stage: str, slopes: Mapping[str, Expr], span: float) -> dict[str, Expr]:
-        values: dict[str, Expr] = {}
-        for state in others:
-            step = _product(Number(span), slopes[state.name])
-            assign(f"{stage}_{state.name}", Operation("+", (Name(state.name), step)))
-            values[state.name] = Name(f"{stage}_{state.name}")
-        return values
-
-    def at(prefix: str) -> dict[str, Expr]:
-        return {name: Name(f"{prefix}_{name}") for name in linear}
-
-    k1 = slope("k1", {})
-    if integrator == "euler":
-        moved("next", k1, dt)
-        return
-    k2 = slope("k2", {**moved("y2", k1, dt / 2), **at("half")})
-    if integrator == "rk2":
-        moved("next", k2, dt)
-        return
-    k3 = slope("k3", {**moved("y3", k2, dt / 2), **at("half")})
-    k4 = slope("k4", {**moved("y4", k3, dt), **at("next")})
-    two = Number(2.0)
-    mean = {
-        s.name: Operation(
-            "/",
-            (
-                _sum(
-                    [k1[s.name], _product(two, k2[s.name]), _product(two, k3[s.name]), k4[s.name]]
-                ),
-                Number(6.0),
-            ),
-        )
-        for s in others
-    }
-    moved("next", mean, dt)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from netspec.describe import expressions as ex
 from netspec.describe.neurons import NeuronModel
-from netspec.realise.lowering import ACTIVE, lower
+from netspec.realise.integrators import ACTIVE
+from netspec.realise.lowering import lower
 
 SPAN, MOST = 30.0, 3000  # ms, and steps, that a neuron is followed at most
 FINER = 16  # times shorter is the step that tells a step too long from equations that run away

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from netspec import Network, Population, Recorder, Run
+from netspec import Network, NeuronModel, Population, Recorder, Run
 from netspec.execute.contract import get_backend
 from netspec.validation.ladder import oracle
 
@@ -22,6 +22,36 @@ PD14 = {
     "tau_syn_ex": 0.5,
     "tau_syn_in": 0.5,
 }
+# Traub & Miles (1991) as in Brette et al. (2007), J Comput Neurosci 23:349, Appendix 1, benchmark 3
+# (PyNN's HH_cond_exp), with a synaptic current; sodium alone is as fast as 100/ms in a spike
+TRAUB_MILES = NeuronModel(
+    name="traub_miles",
+    equations="""
+        v = V_m - V_T : mV
+        alpha_m = 0.32*4/ms/exprel((13*mV - v)/(4*mV)) : 1/ms
+        beta_m = 0.28*5/ms/exprel((v - 40*mV)/(5*mV)) : 1/ms
+        alpha_h = 0.128/ms*exp((17*mV - v)/(18*mV)) : 1/ms
+        beta_h = 4/ms/(1 + exp((40*mV - v)/(5*mV))) : 1/ms
+        alpha_n = 0.032*5/ms/exprel((15*mV - v)/(5*mV)) : 1/ms
+        beta_n = 0.5/ms*exp((10*mV - v)/(40*mV)) : 1/ms
+        I_ion = g_Na*m^3*h*(E_Na - V_m) + g_K*n^4*(E_K - V_m) + g_L*(E_L - V_m) : pA
+        dV_m/dt = (I_ion + I_syn + I_stim)/C_m : mV
+        dm/dt = alpha_m*(1 - m) - beta_m*m : 1
+        dh/dt = alpha_h*(1 - h) - beta_h*h : 1
+        dn/dt = alpha_n*(1 - n) - beta_n*n : 1
+        dI_syn/dt = -I_syn/tau_syn : pA
+    """,
+    threshold="V_m > 0",
+    refractory="t_ref",
+    receptors={"excitatory": "I_syn"},
+    inputs={"I_stim": "pA"},
+    parameters={
+        "C_m": "200 pF", "g_L": "10 nS", "g_Na": "20000 nS", "g_K": "6000 nS", "E_L": "-65 mV",
+        "E_Na": "50 mV", "E_K": "-90 mV", "V_T": "-63 mV", "tau_syn": "5 ms", "t_ref": "3 ms",
+    },
+    initial={"V_m": "E_L", "m": 0.05, "h": 0.6, "n": 0.32},
+    integrator="exponential_euler",
+)  # fmt: skip
 CURRENTS = ("V_m", "I_syn_ex", "I_syn_in")
 CONDUCTANCES = ("V_m", "g_AMPA", "g_GABA")
 

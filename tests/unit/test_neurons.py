@@ -96,7 +96,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("integrator", "order"), [("euler", 1), ("rk2", 2), ("rk4", 4)])
+@pytest.mark.parametrize(
+    ("integrator", "order"), [("euler", 1), ("exponential_euler", 1), ("rk2", 2), ("rk4", 4)]
+)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("active", [1.0, 0.0])
 def test_halving_the_step_divides_the_error_by_two_to_the_order(case, integrator, order, active):
@@ -112,6 +114,9 @@ def test_halving_the_step_divides_the_error_by_two_to_the_order(case, integrator
             abs(advance(model, 4.0 / n, n, start, inputs, active=active)[state] - exact[state])
             for n in steps
         ]
+        if integrator == "exponential_euler" and case == "adex" and not active:
+            assert max(errors) < 1e-12  # w is linear in itself, and V_m stands still
+            continue
         assert min(errors) > 1e-12
         assert errors[0] / errors[1] == pytest.approx(2**order, rel=0.25)
         assert errors[1] / errors[2] == pytest.approx(2**order, rel=0.15)

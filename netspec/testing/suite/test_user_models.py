@@ -20,7 +20,7 @@ from netspec import (
 )
 from netspec.errors import SimulationFailed
 from netspec.realise import drawing
-from netspec.testing.parts import WALK, accumulated, difference, sampled, trains
+from netspec.testing.parts import TRAUB_MILES, WALK, accumulated, difference, sampled, trains
 from netspec.validation.ladder import oracle
 
 # Brette & Gerstner (2005); the exponential is bounded, so that a spike stays finite on a grid
@@ -113,6 +113,64 @@ def test_adex_is_that_of_scipy(simulate, adaptive, tolerance, record_property):
     assert largest < tolerance(1e-9, WALK)
     assert difference(run, expected, "w") < 0.05  # pA, of some hundred
     assert difference(run, expected, "I_syn") < tolerance(1e-7, accumulated(expected, "I_syn", 40))
+
+
+def test_hodgkin_and_huxley_by_exponential_euler_are_near_scipy_at_a_tenth_of_a_ms(simulate):
+    described = Network(
+        name="gated",
+        populations=[Population(name="A", size=2, model=TRAUB_MILES)],
+        current_inputs=[
+            CurrentInput(name=f"dc_{neuron}", target="A", amplitude=amplitude, neurons=[neuron])
+            for neuron, amplitude in enumerate((400.0, 900.0))
+        ],
+        spike_inputs=[SpikeInput(name="given", target="A", receptor="excitatory", weight=300.0,
+                                 times=[5.0, 12.0], neurons=[0, 1])],
+        recorders=[Recorder(name="of_A", target="A", variables=["V_m", "m", "h", "n", "I_syn"])],
+    )  # fmt: skip
+    run = simulate(described, 40.0, 0.1)
+    expected = oracle.solve(described, 0.1, 400, rtol=1e-8)
+    assert difference(run, expected, "I_syn") < 1e-4
+    found = trains(run, "A")
+    for neuron, times in enumerate(expected.spikes["A"]):
+        assert len(found[neuron]) == len(times) > 1
+        # of first order: periods between spikes are longer by a share, 9 % at this step
+        assert np.abs(np.subtract(found[neuron], times)).max() <= 0.1 * max(times)
+    for gate in "mhn":
+        values = sampled(run, "A", gate)
+        assert values.min() >= 0 and values.max() <= 1
+
+
+def test_conditions_in_equations_are_zero_or_one(simulate, tolerance):
+    model = NeuronModel(
+        name="steps",
+        equations="""
+            dx/dt = (1 + 2*int(x > low and not y > 1 or x > high))/(10*ms) : 1
+            dy/dt = int(x >= low)*cos(x)^2/(10*ms) : 1
+        """,
+        threshold="x > 5.004 and int(y > 0) > 0",
+        reset={"x": "0", "y": "y + int(x > 4)"},
+        parameters={"low": 0.503, "high": 2.007},
+        integrator="euler",
+    )
+    described = Network(
+        name="steps",
+        populations=[Population(name="A", size=1, model=model)],
+        recorders=[Recorder(name="of_A", target="A", variables=["x", "y"])],
+    )
+    run = simulate(described, 60.0, 0.1)
+    x, y, course, spikes = 0.0, 0.0, [], []
+    for step in range(1, 601):
+        dx = (1 + 2 * ((x > 0.503 and not y > 1) or x > 2.007)) / 10
+        dy = (x >= 0.503) * np.cos(x) ** 2 / 10
+        x, y = x + 0.1 * dx, y + 0.1 * dy
+        if x > 5.004 and y > 0:
+            x, y = 0.0, y + 1
+            spikes.append(step)
+        course.append((x, y))
+    assert trains(run, "A") == [spikes] and len(spikes) > 1
+    for column, name in enumerate("xy"):
+        expected = np.array(course)[:, column]
+        assert np.abs(sampled(run, "A", name)[:, 0] - expected).max() < tolerance(1e-9, WALK)
 
 
 def test_a_state_that_is_no_number_any_more_is_an_error_and_no_silence(simulate):
