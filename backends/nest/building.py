@@ -89,8 +89,8 @@ class NestBuilding:
             planned = self.plan.populations[population.name]
             native, theirs = planned.native, planned.theirs
             given = self.execution.parameters(population.name)
-            # NEST rounds up what lies off the grid
-            given["t_ref"] = np.rint(np.asarray(given["t_ref"]) / self.dt) * self.dt
+            if "t_ref" in given:  # NEST rounds up what lies off the grid
+                given["t_ref"] = np.rint(np.asarray(given["t_ref"]) / self.dt) * self.dt
             values = {native.parameters[k]: v for k, v in given.items() if k in native.parameters}
             if planned.block is not None:
                 values["conc_Mg2"] = planned.block.concentration
@@ -213,6 +213,8 @@ class NestBuilding:
         self, post: str, receptor: str, weight: Any, delay: Any, model: str = "static_synapse"
     ) -> dict[str, Any]:
         """Return a synapse specification, with the receptor port where there is one."""
+        if receptor in self.natives[post].negated:
+            weight = -1.0 * weight
         spec = {"synapse_model": model, "weight": weight, "delay": delay}
         port = self.natives[post].receptors.get(receptor, receptor)
         if port is not None:

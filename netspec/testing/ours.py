@@ -8,6 +8,7 @@ from typing import ClassVar
 from netspec.testing.declaration import BackendTest
 
 NESTML = "models of one's own reach NEST through NESTML, which is not written yet"
+NATIVE = "NEST's own model is an approximation, which has to be named"
 UNUSUAL = "currents start at zero, signs choose the receptor, no first event"
 
 
@@ -18,6 +19,18 @@ class NestTest(BackendTest):
         "test_l2_nmda::test_s_nmda_is_that_of_scipy_and_never_above_one": (
             "iaf_bw_2001 lets nobody record the gating that it sends"
         ),
+        **{
+            f"test_l1_library::*[{name}]": NATIVE
+            for name in (
+                "iaf_cond_exp",
+                "iaf_cond_alpha",
+                "iaf_cond_beta",
+                "aeif_cond_exp",
+                "aeif_cond_alpha",
+                "izhikevich",
+                "hh_cond_exp_traub",
+            )
+        },
         "test_silence::test_any_name_is_as_good_as_another": NESTML,
         "test_silence::test_hodgkin_and_huxley_are_those_of_scipy": NESTML,
         "test_together::test_a_failure_in_company_costs_only_the_run_that_fails": NESTML,
