@@ -19,6 +19,7 @@ import numpy as np
 
 import netspec
 from netspec import Network, Population, Recorder, Simulation, SpikeInput, StepCurrent
+from netspec.errors import NetspecError
 from netspec.execute.contract import RunRequest, get_backend
 from netspec.validation.ladder import oracle
 
@@ -54,7 +55,9 @@ def described(name: str) -> Network:
                        times=[t + later for t in times], neurons=[0] * len(times))
             for r, w, later in inputs
         ],
-        recorders=[Recorder(name=f"of_{p}", target=p, variables=["V_m"]) for p in ("quiet", "spiking")],
+        recorders=[
+            Recorder(name=f"of_{p}", target=p, variables=["V_m"]) for p in ("quiet", "spiking")
+        ],
     )  # fmt: skip
 
 
@@ -92,7 +95,7 @@ def main() -> None:
         for backend in ("nest", "brian2"):
             try:
                 found[name][backend] = compared(network, backend, solution)
-            except Exception as error:
+            except NetspecError as error:
                 found[name][backend] = {"error": str(error).splitlines()[0]}
         print(name, json.dumps(found[name]), flush=True)
     record = {

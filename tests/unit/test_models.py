@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from netspec.cli import app
 from netspec.describe import expressions as ex
+from netspec.describe import serialization
 from netspec.describe.models import LIBRARY
 from netspec.realise.lowering import lower
 
+ROOT = Path(__file__).parents[2]
 # model -> parameter of the same name -> why its default is another
 OTHER_DEFAULTS: dict[str, dict[str, str]] = {}
-# what NEST's models have and ours do not: their states, what plasticity and recording need, and
+# model -> what NEST's has and ours has not, beside states and what plasticity needs, and why
 NOT_OURS = {
     "iaf_psc_exp": {"rho": "escape noise", "delta": "escape noise"},
     "iaf_psc_delta": {"V_min": "a lower bound of V_m, off by default"},
@@ -74,3 +82,30 @@ def test_the_weight_is_the_peak_of_an_event(name, rise):
         course.append(now[shown])
     assert max(course) == pytest.approx(3.5, rel=1e-6)
     assert np.argmax(course) > 100
+
+
+def test_the_page_on_models_is_not_stale(tmp_path):
+    namespace = runpy.run_path(str(ROOT / "scripts" / "models_page.py"))
+    assert (ROOT / "docs" / "models.md").read_text() == namespace["page"]()
+
+
+def test_the_examples_are_their_builders():
+    examples = ROOT / "docs" / "examples"
+    built = runpy.run_path(str(examples / "networks.py"))
+    assert {path.stem for path in examples.glob("*.toml")} == set(built["NETWORKS"])
+    for name, build in built["NETWORKS"].items():
+        text = (examples / f"{name}.toml").read_text()
+        assert text == serialization.to_toml(build(), built["SIMULATION"])
+
+
+def test_list_names_every_model_with_its_parameters():
+    result = CliRunner().invoke(app, ["list", "--models", "--json"])
+    assert result.exit_code == 0
+    found = json.loads(result.output)
+    assert list(found) == list(LIBRARY)
+    for name, model in LIBRARY.items():
+        units = {k: (v["default"], v["unit"]) for k, v in found[name]["parameters"].items()}
+        assert units == {k: (p.default, p.unit) for k, p in model.parameters.items()}
+        assert found[name]["receptors"] == model.receptors
+    shown = CliRunner().invoke(app, ["list", "--models"])
+    assert shown.exit_code == 0 and "tau_decay_ex" in shown.output
