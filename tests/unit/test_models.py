@@ -102,7 +102,7 @@ def test_list_names_every_model_with_its_parameters():
     result = CliRunner().invoke(app, ["list", "--models", "--json"])
     assert result.exit_code == 0
     found = json.loads(result.output)
-    assert list(found) == list(LIBRARY)
+    assert sorted(found) == sorted(LIBRARY)
     for name, model in LIBRARY.items():
         units = {k: (v["default"], v["unit"]) for k, v in found[name]["parameters"].items()}
         assert units == {k: (p.default, p.unit) for k, p in model.parameters.items()}
