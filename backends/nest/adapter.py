@@ -50,10 +50,11 @@ class NestBackend(Backend[NestPlan]):
             "presynaptic neuron in every target (slow)",
         ),
         "neurons": Option(
-            "native",
-            ("native", "generated"),
-            "native: models built into NEST where they have the same equations, others compiled "
-            "from theirs; generated: all are compiled",
+            "auto",
+            ("auto", "native", "generated"),
+            "auto: models built into NEST where they are exactly the same, others compiled from "
+            "their equations; native: also NEST's own that are approximately the same; generated: "
+            "all are compiled",
         ),
         "synapse": Option(
             "lean",

@@ -151,6 +151,8 @@ class NestBuilding:
         self, post: str, receptor: str, weight: Any, delay: Any, model: str = "static_synapse"
     ) -> dict[str, Any]:
         """Return a synapse specification, with the receptor port where there is one."""
+        if receptor in self.nodes.model(post).negated:
+            weight = -1.0 * weight
         spec = {"synapse_model": model, "weight": weight, "delay": delay}
         port = self.nodes.port(post, receptor)
         if port:  # the first is the one that is meant where nothing is said

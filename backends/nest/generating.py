@@ -65,6 +65,11 @@ class GeneratedModel:
         return {state.name: own(state.name) for state in self.model.dynamics.states}
 
     @property
+    def negated(self) -> tuple[str, ...]:
+        """Receptors whose weights have another sign in NEST, which are none."""
+        return ()
+
+    @property
     def settable(self) -> tuple[str, ...]:
         """State variables whose initial value can be set, which are all."""
         return tuple(self.recordables)

@@ -5,12 +5,24 @@ A row of a table is (ours, theirs). A model is recognised by its equations, not 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
-from netspec.describe.models import iaf_cond_nmda, iaf_psc_delta, iaf_psc_exp
+from netspec.describe.models import (
+    aeif_cond_alpha,
+    aeif_cond_exp,
+    hh_cond_exp_traub,
+    iaf_cond_alpha,
+    iaf_cond_beta,
+    iaf_cond_exp,
+    iaf_cond_nmda,
+    iaf_psc_alpha,
+    iaf_psc_delta,
+    iaf_psc_exp,
+    izhikevich,
+)
 from netspec.describe.neurons import NeuronModel
 from netspec.execute.contract import Entry
 
@@ -33,6 +45,15 @@ class NativeModel:
         Parameter that holds a constant current; None if only a device can inject one.
     settable : tuple of str
         Our state variables whose initial value can be set; the others start at zero.
+    by_sign : bool
+        Whether NEST takes the receptor from the sign of the weight.
+    negated : tuple of str
+        Receptors whose weights are positive here and negative in NEST.
+    exact : bool
+        Whether its arithmetic is that of our equations in the canonical order of time.
+    error : str
+        Of one that is not exact: how far it is from the solution, measured by
+        ``benchmarks/native_models.py`` (records ``native_models-*.json``).
     """
 
     ours: NeuronModel
@@ -42,6 +63,15 @@ class NativeModel:
     receptors: dict[str, str | None]
     current_parameter: str | None
     settable: tuple[str, ...]
+    by_sign: bool = False
+    negated: tuple[str, ...] = ()
+    exact: bool = True
+    error: str = ""
+
+    @property
+    def approximation(self) -> str:
+        """Name to which a request has to agree, if the model is not exact."""
+        return f"native-{self.theirs}"
 
     def lean(self, receptor: str) -> bool:
         """Return whether events need no port, so that the leanest synapses reach a receptor."""
@@ -62,6 +92,12 @@ IAF_PSC_EXP = NativeModel(
     receptors={"excitatory": None, "inhibitory": None},
     current_parameter="I_e",
     settable=("V_m",),
+    by_sign=True,
+)
+IAF_PSC_ALPHA = replace(
+    IAF_PSC_EXP,
+    ours=iaf_psc_alpha,
+    theirs="iaf_psc_alpha",
 )
 IAF_PSC_DELTA = NativeModel(
     ours=iaf_psc_delta,
@@ -89,7 +125,48 @@ IAF_BW_2001 = NativeModel(
     current_parameter=None,
     settable=("V_m", "g_AMPA", "g_GABA"),
 )
-NATIVE = (IAF_PSC_EXP, IAF_PSC_DELTA, IAF_BW_2001)
+
+
+def _approximation(
+    ours: NeuronModel,
+    states: tuple[str, ...],
+    error: str,
+    settable: tuple[str, ...] | None = None,
+    conductances: bool = True,
+) -> NativeModel:
+    """Return a model of NEST's with our names and another integration."""
+    return NativeModel(
+        ours=ours,
+        theirs=ours.name,
+        parameters=_same(*ours.parameters),
+        recordables=_same(*states),
+        receptors={"excitatory": None, "inhibitory": None},
+        current_parameter="I_e",
+        settable=states if settable is None else settable,
+        by_sign=conductances,
+        negated=("inhibitory",) if conductances else (),
+        exact=False,
+        error=error,
+    )
+
+
+CONDUCTANCES = ("V_m", "g_ex", "g_in")
+GATES = ("V_m", "Act_m", "Inact_h", "Act_n")
+IZHIKEVICH = _approximation(
+    izhikevich, ("V_m", "U_m"), "see benchmarks/native_models.py", conductances=False
+)
+APPROXIMATE = (
+    _approximation(iaf_cond_exp, CONDUCTANCES, "see benchmarks/native_models.py"),
+    _approximation(iaf_cond_alpha, CONDUCTANCES, "see benchmarks/native_models.py"),
+    _approximation(iaf_cond_beta, CONDUCTANCES, "see benchmarks/native_models.py"),
+    _approximation(aeif_cond_exp, (*CONDUCTANCES, "w"), "see benchmarks/native_models.py"),
+    _approximation(aeif_cond_alpha, (*CONDUCTANCES, "w"), "see benchmarks/native_models.py"),
+    _approximation(
+        hh_cond_exp_traub, (*GATES, "g_ex", "g_in"), "see benchmarks/native_models.py", GATES
+    ),
+    IZHIKEVICH,
+)
+NATIVE = (IAF_PSC_EXP, IAF_PSC_DELTA, IAF_PSC_ALPHA, IAF_BW_2001, *APPROXIMATE)
 
 BLOCK = ("Mg", "Mg_slope", "E_L", "V_th")  # what the magnesium block is made of
 NATIVE_MG_SLOPE = 0.062  # 1/mV, fixed in NEST's source

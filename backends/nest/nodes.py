@@ -78,8 +78,8 @@ class Nodes:
     def _native(self, population: str, planned: Neurons) -> dict[str, Any]:
         """Return the parameters of a model built into NEST, by its names."""
         given = self.execution.parameters(population)
-        # NEST rounds up what lies off the grid
-        given["t_ref"] = np.rint(np.asarray(given["t_ref"]) / self.dt) * self.dt
+        if "t_ref" in given:  # NEST rounds up what lies off the grid
+            given["t_ref"] = np.rint(np.asarray(given["t_ref"]) / self.dt) * self.dt
         names = planned.model.parameters
         values = {names[k]: v for k, v in given.items() if k in names}
         if planned.block is not None:

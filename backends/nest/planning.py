@@ -12,7 +12,6 @@ from netspec.backends.nest.generating import GeneratedModel, generated, module_t
 from netspec.backends.nest.models import (
     BLOCK,
     IAF_BW_2001,
-    IAF_PSC_EXP,
     MagnesiumBlock,
     NativeModel,
     magnesium_block,
@@ -157,8 +156,9 @@ class NestPlanning:
     def _counterpart(self, name: str) -> NativeModel | GeneratedModel:
         """Return a model of the network as NEST will have it."""
         model = self.network.models[name]
-        found = native_model(model) if self.options["neurons"] == "native" else None
-        if found is not None:
+        choice = self.options["neurons"]
+        found = None if choice == "generated" else native_model(model)
+        if found is not None and (found.exact or choice == "native"):
             return found
         steered = {
             piece.port
@@ -212,10 +212,22 @@ class NestPlanning:
             self._generated(population)
             return
         given = self.given[population.name]
-        steps = np.asarray(given["t_ref"]) / self.simulation.dt
-        self._exact(thing, f"native {native.theirs}")
-        if np.any(np.asarray(given["V_reset"]) >= np.asarray(given["V_th"])):
-            self._refuse(thing, "V_reset >= V_th")
+        steps = np.asarray(given.get("t_ref", 0.0)) / self.simulation.dt
+        if native.exact:
+            self._exact(thing, f"native {native.theirs}")
+        else:
+            self.entries.append(
+                Entry(
+                    thing=thing,
+                    status="approximate",
+                    name=native.approximation,
+                    reason=f"NEST's own {native.theirs}, integrated in another way",
+                    error=native.error,
+                )
+            )
+        top = "V_peak" if "V_peak" in given else "V_th"
+        if "V_reset" in given and np.any(np.asarray(given["V_reset"]) >= np.asarray(given[top])):
+            self._refuse(thing, f"V_reset >= {top}")
         if np.any(np.abs(steps - np.round(steps)) > 1e-6):
             reason = "rounded to the nearest step before NEST sees it, which would round up"
             self._exact(f"{thing}.parameters.t_ref", reason)
@@ -237,7 +249,7 @@ class NestPlanning:
         model = self.models[str(population.model)]
         if self.obstacle or not isinstance(model, GeneratedModel):
             name = self.network.model_of(population).name
-            reason = f"no model built into NEST has the equations of {name!r}, and "
+            reason = f"no model built into NEST is exactly that of {name!r}, and "
             if self.options["neurons"] == "generated":
                 reason = f"the equations of {name!r} are to be compiled, and "
             self._refuse(thing, reason + self.obstacle)
@@ -323,7 +335,14 @@ class NestPlanning:
     def _wrong_sign(self, post: str, receptor: str, weights: tuple[float, float]) -> str:
         """Say why weights between two bounds do not reach their receptor, if they do not."""
         low, high = weights
-        if self.native(post) is not IAF_PSC_EXP:
+        native = self.native(post)
+        if native is None or not native.by_sign:
+            return ""
+        if native.negated:
+            if low < 0:
+                return (
+                    "NEST sends a negative conductance to the other receptor; give a low bound of 0"
+                )
             return ""
         given = self.given[post]
         apart = not np.array_equal(given["tau_syn_ex"], given["tau_syn_in"])

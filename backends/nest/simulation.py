@@ -122,6 +122,8 @@ class NestSimulation:
             targets = np.atleast_1d(data["target"]).astype(np.int64) - post[0].global_id
             steps = np.rint(np.atleast_1d(data["delay"]) / self.dt).astype(np.int64)
             weights = np.atleast_1d(data["weight"])
+            if projection.receptor in self.built.nodes.model(projection.post).negated:
+                weights = -weights
             order = np.lexsort((steps, weights, targets, sources))
             base = f"projections/{projection.name}"
             for key, array in (

@@ -12,6 +12,7 @@ from netspec import circuits
 from netspec.cli.networks import CircuitOrFile, adjusted, circuit_command, network_of
 from netspec.cli.options import Dt, Json, Seed, Set, Threads, app, print_json
 from netspec.describe import serialization
+from netspec.describe.models import LIBRARY
 from netspec.errors import UsageError
 from netspec.execute.audit import audit
 from netspec.execute.contract import backend_names, get_backend
@@ -64,9 +65,18 @@ def doctor(as_json: Json = False) -> None:
 
 
 @app.command("list")
-def list_circuits(as_json: Json = False) -> None:
-    """List circuits, their variants and the backends."""
+def list_circuits(
+    as_json: Json = False,
+    models: Annotated[
+        bool, typer.Option("--models", help="The library of neuron models, with its parameters.")
+    ] = False,
+) -> None:
+    """List circuits, their variants and the backends; or the neuron models of the library."""
     from netspec.cli.terminal import console, table
+
+    if models:
+        _list_models(as_json)
+        return
 
     found: dict[str, dict[str, Any]] = {}
     for name in circuits.CIRCUITS:
@@ -86,6 +96,28 @@ def list_circuits(as_json: Json = False) -> None:
             rows = list(entry["variants"].items())
             table(f"{name}: {entry['title']}", ("variant", "source"), rows)
     console.print(f"backends: {', '.join(backend_names())}")
+
+
+def _list_models(as_json: bool) -> None:
+    """Print every model of the library: source, receptors, parameters with unit and default."""
+    from netspec.cli.terminal import console, table
+
+    if as_json:
+        kept = ("description", "equations", "threshold", "reset", "refractory", "receptors",
+                "inputs", "initial", "integrator", "parameters")  # fmt: skip
+        print_json({n: m.model_dump(mode="json", include=set(kept)) for n, m in LIBRARY.items()})
+        return
+    for name, model in LIBRARY.items():
+        receptors = ", ".join(
+            f"{receptor} onto {state} ({model.units_of_states[state]})"
+            for receptor, state in model.receptors.items()
+        )
+        rows = [
+            (key, f"{parameter.default:g}", parameter.unit)
+            for key, parameter in model.parameters.items()
+        ]
+        table(name, ("parameter", "default", "unit"), rows)
+        console.print(f"{model.description} Receptors: {receptors}.", soft_wrap=True)
 
 
 @app.command()
