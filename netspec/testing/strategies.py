@@ -71,24 +71,24 @@ def distributions(draw: st.DrawFn, low: float, high: float) -> Any:
     if kind == "uniform_int":
         whole = st.integers(math.ceil(low), max(math.ceil(low), math.floor(high)))
         ends = sorted([draw(whole), draw(whole)])
-        # where no whole number lies between the bounds
-        return ends[0] if ends[0] > high else {"kind": kind, "low": ends[0], "high": ends[1]}
+        # there may be no whole number between the bounds
+        return high if ends[0] > high else {"kind": kind, "low": ends[0], "high": ends[1]}
     if kind == "uniform":
         first, last = sorted([draw(numbers(low, high)), draw(numbers(low, high))])
         return {"kind": "uniform", "low": first, "high": last}
     middle, clip = draw(numbers(low, high)), draw(st.sampled_from(["redraw", "bound"]))
-    bounds: dict[str, Any] = {"low": low, "high": high}
+    within: Data = {"low": low, "high": high}
     if kind == "normal":
         sd = draw(numbers(0.0, high - low))
-        return {"kind": kind, "mean": middle, "sd": sd, **bounds, "clip": clip}
+        return {"kind": kind, "mean": middle, "sd": sd, **within, "clip": clip}
     # of these, redrawing may find too few within the bounds
-    bounds["clip"] = "bound"
+    within["clip"] = "bound"
     if kind == "lognormal":
-        return {"kind": kind, "median": middle, "sigma": draw(numbers(0.0, 2.0)), **bounds}
+        return {"kind": kind, "median": middle, "sigma": draw(numbers(0.0, 2.0)), **within}
     if kind == "gamma":
         shape = draw(st.sampled_from([0.5, 1.0, 4.0]))
-        return {"kind": kind, "shape": shape, "scale": middle / shape, **bounds}
-    return {"kind": kind, "scale": middle, **bounds}
+        return {"kind": kind, "shape": shape, "scale": middle / shape, **within}
+    return {"kind": kind, "scale": middle, **within}
 
 
 @st.composite
