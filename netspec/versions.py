@@ -20,7 +20,8 @@ DECIDING = ("describe", "realise", "execute")
 UNDECIDING = (
     "describe/checks", "describe/faults", "execute/audit", "execute/child", "execute/ledger",
     "execute/ledger_lines", "execute/machine", "execute/manifest", "execute/measure",
-    "execute/recording", "execute/results", "execute/running", "realise/stability",
+    "execute/recording", "execute/results", "execute/running", "realise/linearised",
+    "realise/stability",
 )  # fmt: skip
 _PIECE = re.compile(
     r'"""(?:\\.|[^\\])*?"""'
