@@ -21,7 +21,7 @@ UNDECIDING = (
     "describe/checks", "describe/faults", "execute/audit", "execute/cache", "execute/child",
     "execute/ledger", "execute/ledger_lines", "execute/machine", "execute/manifest",
     "execute/measure", "execute/recording", "execute/results", "execute/running",
-    "realise/stability",
+    "realise/linearised", "realise/stability",
 )  # fmt: skip
 _PIECE = re.compile(
     r'"""(?:\\.|[^\\])*?"""'

@@ -1,8 +1,9 @@
-"""Whether a time step is too long for a neuron: a few steps of its program, in NumPy.
+"""Whether a time step is too long for a neuron: a few steps of its program, and its Jacobian.
 
 States that are not linear are advanced by an explicit method, which diverges where a rate is too
 high for the time step: at rest, or only while a neuron spikes. So a neuron is driven to its first
-spikes, in steps of the length asked for, and where it runs away, in shorter ones.
+spikes, in steps of the length asked for, and where it runs away, in shorter ones. A step may be too
+long without that: the equations are linearised at the initial values and along voltages too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from netspec.describe import expressions as ex
 from netspec.describe.neurons import NeuronModel
 from netspec.realise.integrators import ACTIVE
+from netspec.realise.linearised import longest_step
 from netspec.realise.lowering import lower
 
 SPAN, MOST = 30.0, 3000  # ms, and steps, that a neuron is followed at most
@@ -68,9 +70,19 @@ def _too_long(key: str, parameters: tuple[tuple[str, float], ...],
               initial: tuple[tuple[str, float], ...], dt: float) -> str:  # fmt: skip
     model = NeuronModel.model_validate_json(key)
     span = min(SPAN, MOST * dt)
+    exact = lower(model, dt).linear
+    stepped = [state for state in model.dynamics.states if state.name not in exact]
+    step, voltage = longest_step(model, stepped, dict(parameters), dict(initial), dt)
+    enough = f"; {step:.2g} ms would do" if step < dt else ""
     finite, _ = course(model, dict(parameters), dict(initial), dt, span)
-    if finite.all():
+    if finite.all() and step == dt:
         return ""
+    if finite.all():
+        where = "at its initial values" if voltage is None else f"at {voltage:.3g} mV"
+        return (
+            f"{dt:g} ms is too long a step for {model.integrator}: {where} a mode that decays in "
+            f"the equations grows in a step{enough}"
+        )
     fine, spiked = course(model, dict(parameters), dict(initial), dt / FINER, span)
     # a current much stronger than what makes it spike is no use of the model
     first = int(np.argmax(spiked)) if spiked.any() else 0
@@ -80,7 +92,7 @@ def _too_long(key: str, parameters: tuple[tuple[str, float], ...],
     how = f"under {CURRENTS[wrong[0]]:g} pA" if wrong[0] else "without any input"
     return (
         f"{dt:g} ms is too long a step for {model.integrator}: {how} a neuron runs away within "
-        f"{span:g} ms, in steps of {dt / FINER:g} ms it does not"
+        f"{span:g} ms, in steps of {dt / FINER:g} ms it does not{enough}"
     )
 
 
