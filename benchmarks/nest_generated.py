@@ -108,7 +108,7 @@ def compile_times(options: Any) -> common.Result:
             common.in_child(
                 __file__, options.reference_python, {"side": "compiler", "models": models}
             )
-            for _ in range(options.repeats)
+            for _ in range(options.repeats if models == 1 else 1)
         ]
         for name in ("cold", "warm", "processor"):
             times = [run["seconds"][name] for run in runs]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ class NestBuilding:
         self.network, self.simulation = plan.request.network, plan.request.simulation
         self.dt = self.simulation.dt
         self.nodes = Nodes(nest, plan, execution)
+        self.module: Path | None = None
         self.recorders: dict[str, Any] = {}
         self.meters: dict[str, Any] = {}
         self.rank, self.ranks = self.nodes.rank, self.nodes.ranks
@@ -74,7 +76,8 @@ class NestBuilding:
         nest.rng_seed = simulator_seed(self.simulation.seed)
         # without the table of sources the network cannot be read back, but memory is saved
         nest.keep_source_table = self.request.readback
-        self._install()
+        if self.module is not None:  # a reset of the kernel takes it away
+            nest.Install(str(self.module))
         taken = nest.total_num_virtual_procs, nest.local_num_threads
         if taken != (processes, self.request.threads) or abs(nest.resolution - self.dt) > 1e-9:
             raise RuntimeError("NEST did not take over the number of threads or the resolution")
@@ -85,14 +88,13 @@ class NestBuilding:
             "built": str(nest.build_info["built"]),
         }
 
-    def _install(self) -> None:
-        """Load the module of generated models, which a reset of the kernel takes away."""
-        started = time.perf_counter()
-        made = False
+    def compile(self) -> None:
+        """Compile the module of generated models, unless it is there; not a part of `setup`."""
         if self.plan.module:
-            place, made = library(self.plan.module)
-            self.nest.Install(str(place))
-        self.recording.seconds["compile"] = time.perf_counter() - started if made else 0.0
+            self.execution.progress("compile", 0.0)
+            started = time.perf_counter()
+            self.module, made = library(self.plan.module)
+            self.recording.seconds["compile"] = time.perf_counter() - started if made else 0.0
 
     def devices(self) -> None:
         """Create recorders."""

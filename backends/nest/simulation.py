@@ -33,6 +33,7 @@ class NestSimulation:
     def recording(self) -> Recording:
         """Run all phases."""
         phase = self.execution.phase
+        self.built.compile()
         with phase("create"):
             self.built.setup()
             self.built.nodes.create()
