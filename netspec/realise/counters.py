@@ -209,7 +209,8 @@ class PoissonCounter:
 
         This is faster than `numbers` where nearly all of them are zero. Sorted by (step, neuron).
         """
-        bits = bits_at(self.states, np.arange(first, first + count))
+        bits = bits_at(self.states, np.arange(first, first + count)).ravel()
         table, _ = self.tables
-        steps, neurons = np.nonzero(bits > table[0])
-        return steps + first, neurons, np.searchsorted(table, bits[steps, neurons])
+        found = np.flatnonzero(bits > table[0])
+        steps, neurons = np.divmod(found, max(len(self.states), 1))
+        return steps + first, neurons, np.searchsorted(table, bits[found])
