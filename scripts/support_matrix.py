@@ -194,6 +194,9 @@ def inputs() -> Iterator[Row]:
         ("given spikes, one at time 0", "spike_inputs", {**given, "times": [0.0, 9.0]}),
     ):  # fmt: skip
         yield Row(label, f"{kind}.i", with_input(kind, **values))
+    shared = {"drive": "shared"}
+    yield Row("Poisson input, `noise=shared`", "poisson_inputs.i",
+              with_input("poisson_inputs", **poisson), shared)  # fmt: skip
     gated = {**cells("iaf_cond_nmda"),
              "current_inputs": [{"name": "i", "target": "A", "amplitude": 300.0}]}  # fmt: skip
     yield Row("constant current into `iaf_cond_nmda`", "current_inputs.i", gated)

@@ -176,7 +176,7 @@ class Brian2Inputs:
         total = self.simulation.total_steps
         # steps drawn together, and what was drawn: sparse where nearly all numbers are zero
         block = max(min(counter.steps_at_once, total - events.start), 1)
-        neurons, bounds = np.empty(0, np.int64), np.empty(0, np.int64)
+        neurons, bounds = np.empty(0, np.int64), [0]
         numbers: NDArray[Any] = np.empty(0)
         added: NDArray[np.float64] = np.empty(0)
 
@@ -184,7 +184,7 @@ class Brian2Inputs:
             nonlocal neurons, bounds, numbers, added
             if events.rare:
                 steps, neurons, numbers = counter.events(first, block)
-                bounds = np.searchsorted(steps, np.arange(first, first + block + 1))
+                bounds = np.searchsorted(steps, np.arange(first, first + block + 1)).tolist()
             else:
                 numbers = counter.numbers(first, block)
             added = np.multiply(poisson.weight, numbers, dtype=np.float64)

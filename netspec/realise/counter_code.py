@@ -29,6 +29,16 @@ static inline uint64_t netspec_bits(uint64_t state, uint64_t step) {{
     return netspec_mixed(state + (step + 1) * NETSPEC_GAMMA);
 }}
 """
+# a standard normal number in a step; its draws are 2 step and 2 step + 1 of the sequence
+NORMAL = """
+#include <math.h>
+static inline double netspec_normal(uint64_t state, uint64_t step) {
+    const double cell = 1.1102230246251565e-16;  // 2**-53
+    double radius = ((double)(netspec_bits(state, 2 * step) >> 11) + 0.5) * cell;
+    double angle = ((double)(netspec_bits(state, 2 * step + 1) >> 11) + 0.5) * cell;
+    return sqrt(-2.0 * log(radius)) * cos(6.283185307179586 * angle);
+}
+"""
 # table and guide are those of `poisson_tables`
 POISSON = """
 static inline unsigned int netspec_poisson(

@@ -103,6 +103,29 @@ def bits_at(states: Bits, steps: ArrayLike) -> Bits:
     return mixed(_after(states, numbers[:, None]))
 
 
+def normal_numbers(states: Bits, steps: ArrayLike) -> NDArray[np.float64]:
+    """Return a standard normal number of each neuron at each step, shape (m, n).
+
+    Box & Muller (1958), from the draws 2k and 2k + 1 of the sequence at step k; the second number
+    of the pair is not used. An input that asks for normal numbers has a key of its own
+    (`input_key` with another purpose), so these draws are no other's. Logarithm and cosine are the
+    library's, so that two programs may differ by a few units in the last place.
+
+    Parameters
+    ----------
+    states : ndarray of uint64, shape (n,)
+        Before step 0.
+    steps : array of int, shape (m,)
+    """
+    first = 2 * np.atleast_1d(np.asarray(steps, np.uint64))
+    # in (0, 1): the middles of 2**53 cells
+    radius, angle = (
+        ((bits_at(states, first + np.uint64(k)) >> np.uint64(11)) + 0.5) * 2.0**-53 for k in (0, 1)
+    )
+    found: NDArray[np.float64] = np.sqrt(-2.0 * np.log(radius)) * np.cos(2 * np.pi * angle)
+    return found
+
+
 # -- Poisson numbers --------------------------------------------------------------------------
 
 
@@ -209,7 +232,8 @@ class PoissonCounter:
 
         This is faster than `numbers` where nearly all of them are zero. Sorted by (step, neuron).
         """
-        bits = bits_at(self.states, np.arange(first, first + count))
+        bits = bits_at(self.states, np.arange(first, first + count)).ravel()
         table, _ = self.tables
-        steps, neurons = np.nonzero(bits > table[0])
-        return steps + first, neurons, np.searchsorted(table, bits[steps, neurons])
+        found = np.flatnonzero(bits > table[0])
+        steps, neurons = np.divmod(found, max(len(self.states), 1))
+        return steps + first, neurons, np.searchsorted(table, bits[found])

@@ -149,6 +149,19 @@ def test_poisson_numbers_are_those_of_their_distribution(mean):
         assert 1e-4 < chi2.cdf(dispersion, N) < 1 - 1e-4
 
 
+def test_normal_numbers_are_normal_and_strangers():
+    states = neuron_states(input_key(5, "noise", "white"), np.arange(N))
+    normal = counters.normal_numbers(states, np.arange(N))
+    assert kstest(normal.ravel(), "norm").pvalue > 1e-3
+    assert abs(normal.var() - 1) < SIGMAS * np.sqrt(2 / normal.size)
+    assert abs((normal**4).mean() - 3) < SIGMAS * np.sqrt(96 / normal.size)
+    for one, other in ((normal[1:], normal[:-1]), (normal[:, 1:], normal[:, :-1])):
+        for power in (1, 2):  # of squares too: the radius is no neighbour's
+            r = np.corrcoef((one**power).ravel(), (other**power).ravel())[0, 1]
+            assert abs(r) < SIGMAS / np.sqrt(one.size)
+    assert np.array_equal(counters.normal_numbers(states[3:5], [17])[0], normal[17, 3:5])
+
+
 # -- tables -----------------------------------------------------------------------------------
 
 
@@ -232,3 +245,28 @@ def test_the_text_of_c_is_the_numpy_reference(tmp_path, language, mean):
     )  # fmt: skip
     assert np.array_equal(bits, bits_at(counter.states, np.arange(first, first + steps)))
     assert np.array_equal(counts, counter.numbers(first, steps))
+
+
+NORMALS = """
+void normals(const uint64_t* states, int n, uint64_t first, int steps, double* found) {
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < steps; k++) {
+            found[k * n + i] = netspec_normal(states[i], first + k);
+        }
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("language", ["c", "c++"])
+def test_the_text_of_normal_numbers_is_the_numpy_reference(tmp_path, language):
+    loop = f'extern "C" {{ {NORMALS} }}' if language == "c++" else NORMALS
+    library = compiled(tmp_path, counter_code.INTEGERS + counter_code.NORMAL + loop, language)
+    states = neuron_states(input_key(3, "noise", "white"), np.arange(50))
+    found = np.empty((400, 50))
+    library.normals(
+        states.ctypes.data_as(ctypes.c_void_p), 50, ctypes.c_uint64(2**40), 400,
+        found.ctypes.data_as(ctypes.c_void_p),
+    )  # fmt: skip
+    expected = counters.normal_numbers(states, 2**40 + np.arange(400))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=4e-15)

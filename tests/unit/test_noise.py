@@ -1,0 +1,123 @@
+"""Who draws the events of Poisson inputs: what a request says of it, and what it is called."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+import netspec
+from netspec import Population, Recorder, Simulation
+from netspec.backends.brian2 import Brian2Backend
+from netspec.cli import app
+from netspec.errors import DescriptionError, UnsupportedError, UsageError
+from netspec.execute.contract import RunRequest, get_backend
+from netspec.validation.campaign.request import BackendRequest, ValidationRequest, read_request
+from netspec.validation.campaign.validating import MATCHED, SAME_EVENTS, validate
+from netspec.validation.judge.margins import Margins
+
+NETWORK = netspec.Network(
+    name="one",
+    populations=[Population(name="A", size=3, model="iaf_psc_exp")],
+    poisson_inputs=[netspec.PoissonInput(name="p", target="A", receptor="excitatory",
+                                         rate=10_000.0, weight=100.0)],
+    recorders=[Recorder(name="r", target="A")],
+)  # fmt: skip
+SHORT = Simulation(warmup=0.0, duration=50.0)
+TEXT = """
+circuit = "microcircuit"
+options = { scale = 0.02 }
+noise = "shared"
+backends = ["nest", "brian2"]
+"""
+
+
+def request(backend="brian2", network=NETWORK, **fields):
+    return RunRequest(network=network, simulation=SHORT, backend=backend, **fields)
+
+
+def entry(plan):
+    (found,) = (e for e in plan.ledger.entries if e.thing == "poisson_inputs.p")
+    return found
+
+
+def test_the_name_of_a_result_says_who_draws_and_nothing_new_of_native_draws():
+    backend = Brian2Backend()
+    native, shared = (backend.plan(request(drive=drive)) for drive in ("native", "shared"))
+    assert native.digest == backend.plan(request()).digest != shared.digest
+    assert "by counter" in entry(shared).reason and "by counter" not in entry(native).reason
+
+
+class Unaware(Brian2Backend):
+    """An adapter that was written before there were counters."""
+
+    answers_drive = False
+
+
+def test_an_adapter_that_does_not_know_of_it_is_not_asked_in_silence():
+    assert entry(Unaware().plan(request())).status == "exact"
+    refused = Unaware().plan(request(drive="shared"))
+    with pytest.raises(UnsupportedError, match=r"poisson_inputs\.p: the adapter draws its own"):
+        refused.ledger.check(("all",))
+    silent = NETWORK.model_copy(update={"poisson_inputs": ()})
+    Unaware().plan(request(network=silent, drive="shared")).ledger.check(())
+
+
+@pytest.mark.parametrize(
+    ("backend", "options", "rate", "reason"),
+    [
+        ("nest", {}, 10_000.0, "needs generated neurons"),
+        ("genn", {"poisson": "product"}, 10_000.0, "numbers are found by a table"),
+        ("genn", {}, 1e9, "100000 events a step; at most 60000"),
+        ("brian2", {}, 1e9, "100000 events a step; at most 60000"),
+    ],
+)
+def test_what_cannot_be_shared_is_refused(backend, options, rate, reason):
+    source = NETWORK.poisson_inputs[0].model_copy(update={"rate": rate})
+    described = NETWORK.model_copy(update={"poisson_inputs": (source,)})
+    asked = request(backend, described, drive="shared", options=options)
+    found = entry(get_backend(backend).plan(asked))
+    assert found.status == "unsupported" and reason in found.reason
+
+
+def test_files_and_options_call_it_noise(tmp_path):
+    path = tmp_path / "request.toml"
+    path.write_text(TEXT)
+    declared = read_request(path)
+    assert [backend.noise for backend in declared.backends] == ["shared", "shared"]
+    assert {r.drive for r in declared.run_requests()} == {"shared"}
+    path.write_text(TEXT.replace("shared", "native"))
+    native = read_request(path)
+    path.write_text(TEXT.replace('noise = "shared"\n', ""))
+    assert read_request(path).content() == native.content()
+    assert native.content_hash() != declared.content_hash()
+    path.write_text(TEXT.replace("shared", "mine"))
+    with pytest.raises(DescriptionError, match="noise"):
+        read_request(path)
+
+
+def test_python_and_the_command_line_call_it_noise(tmp_path):
+    with pytest.raises(UsageError, match="noise: given 'mine'; allowed: native, shared"):
+        netspec.run(NETWORK, "brian2", SHORT, noise="mine", out=tmp_path)
+    command = ["run", "microcircuit", "--scale", "0.01", "--backend", "brian2", "--dry-run"]
+    shown = CliRunner().invoke(app, [*command, "--noise", "shared", "--drive", "poisson"])
+    assert shown.exit_code == 0 and "by counter" in " ".join(shown.output.split())
+    refused = CliRunner().invoke(app, [*command, "--noise", "mine"])
+    assert isinstance(refused.exception, UsageError)
+
+
+def test_a_verdict_says_that_events_are_the_same(tmp_path):
+    for noise, notes in (("shared", (MATCHED, SAME_EVENTS)), ("native", (MATCHED,))):
+        backends = [
+            BackendRequest(name=name, noise=noise, connectivity="shared")
+            for name in ("brian2", "genn")
+        ]
+        declared = ValidationRequest(network=NETWORK, simulation=SHORT, backends=backends,
+                                     seeds=(1, 2), margins=Margins().only(["rate"]))  # fmt: skip
+        if not all(get_backend(name).status().available for name in declared.names):
+            pytest.skip("needs Brian2 and GeNN")
+        summary = validate(declared, tmp_path).summary
+        (found,) = summary.comparisons
+        assert found.notes == notes
+        rates = {name: [row.values["rate"] for row in summary.statistics if row.backend == name]
+                 for name in declared.names}  # fmt: skip
+        assert (rates["brian2"] == rates["genn"]) or noise == "native"
