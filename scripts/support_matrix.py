@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from netspec import Network, NeuronModel, Simulation
+from netspec.describe.models import LIBRARY
 from netspec.execute.contract import Entry, Plan, RunRequest, get_backend
-from netspec.library import LIBRARY
 
 FILE = Path(__file__).parents[1] / "docs" / "support.md"
 BACKENDS = {"nest": "NEST", "brian2": "Brian2", "genn": "GeNN"}

@@ -16,7 +16,7 @@ class Forgets(Brian2Backend):
         recordings = super().execute(_other(plans, self, _fewer), progress)
         for plan, recording in zip(plans, recordings, strict=True):
             for projection in plan.request.network.projections:
-                recording.synapses.setdefault(projection.name, 1)  # it claims to have them
+                recording.synapses.setdefault(projection.name, 0)
             yield recording
 
 
