@@ -29,9 +29,9 @@ def test_those_of_many_neurons_are_those_of_each(drawn):
     random = np.random.default_rng(5)
     many = {**values, **{name: values[name] + random.uniform(0, 3, size) for name in drawn}}
     program.constants(many)  # SciPy is imported
-    started = time.perf_counter()
+    started = time.process_time()
     found = program.constants(many)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     for index in (0, 4321, size - 1):
         own = {name: float(np.broadcast_to(v, size)[index]) for name, v in many.items()}
         for name, expected in program.constants(own).items():
