@@ -2,7 +2,7 @@
 
     python benchmarks/examples.py --out benchmarks/records/examples-DATE.json [NETWORK ...]
 
-NEST's own neuron models are agreed to where they are approximations.
+NEST compiles the models that are not built into it exactly.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
         found = record["runs"][name] = {}
         for backend in BACKENDS:
             command = ["netspec", "run", str(EXAMPLES / f"{name}.toml"), "--backend", backend,
-                       "--threads", "1", "--approximate", "all", "--json"]  # fmt: skip
+                       "--threads", "1", "--json"]  # fmt: skip
             found[backend] = {"command": " ".join(command)}
             with tempfile.TemporaryDirectory() as folder:
                 try:

@@ -63,9 +63,9 @@ def described(name: str) -> Network:
 
 def compared(network: Network, backend: str, solution: oracle.Solution) -> dict[str, Any]:
     simulation = Simulation(dt=DT, warmup=0.0, duration=DURATION, seed=1)
-    request = RunRequest(network=network, backend=backend, simulation=simulation)
+    options = {"codegen": "numpy"} if backend == "brian2" else {"neurons": "native"}
+    request = RunRequest(network=network, backend=backend, simulation=simulation, options=options)
     named = get_backend(backend).plan(request).ledger.approximations()
-    options = {"codegen": "numpy"} if backend == "brian2" else {}
     run = netspec.run(network, backend, simulation, approximations=named, options=options)
     found = run.spikes("spiking", warmup=True).steps.tolist()
     wanted = solution.spikes["spiking"][0]
