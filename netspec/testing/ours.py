@@ -30,7 +30,7 @@ class NestTest(BackendTest):
     generated: ClassVar[Mapping[str, str]] = {
         **{
             f"test_l2_nmda::test_{name}*": COUPLED
-            for name in ("senders", "v_m_of", "the_mean", "gating", "s_nmda", "a_ring")
+            for name in ("an_approx", "senders", "v_m_of", "the_mean", "gating", "s_nmda", "a_ring")
         },
         **{
             f"test_together::test_{name}": COUPLED
