@@ -165,7 +165,7 @@ def library(text: str) -> tuple[Path, bool]:
     Raises
     ------
     SimulationFailed
-        If the compiler fails; with its last lines.
+        If the compiler fails, with its last lines; if the module cannot be written.
     """
     nest = installed()
     why = obstacle()
@@ -173,16 +173,21 @@ def library(text: str) -> tuple[Path, bool]:
         raise SimulationFailed(f"no module for NEST can be compiled here: {why or 'no NEST'}")
     flags = [*FLAGS, f"-D_GLIBCXX_USE_CXX11_ABI={int(OLD_STRINGS not in nest.kernel)}"]
     folder = (cache_folder() / "nest").absolute()
-    folder.mkdir(parents=True, exist_ok=True)
     place = folder / f"netspec_{_key(nest, text, flags)}.so"
     if place.exists():
         return place, False
-    with FileLock(folder / f"{place.name}.lock"):
-        if place.exists():
-            return place, False
-        for rest in folder.glob(f".{place.name}.*"):  # of a compilation that was killed
-            rest.unlink(missing_ok=True)
-        _compile(nest, flags, text, place)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{place.name}.lock"):
+            if place.exists():
+                return place, False
+            for rest in folder.glob(f".{place.name}.*"):  # of a compilation that was killed
+                rest.unlink(missing_ok=True)
+            _compile(nest, flags, text, place)
+    except OSError as error:
+        raise SimulationFailed(
+            f"{folder}: no module can be kept there ({error}). Another place: NETSPEC_CACHE=..."
+        ) from error
     return place, True
 
 

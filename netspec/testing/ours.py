@@ -29,8 +29,14 @@ class NestTest(BackendTest):
     late_poisson = 2
     memory_within = 0.15
     generated: ClassVar[Mapping[str, str]] = {
-        "test_l2_nmda": COUPLED,
-        "test_together": COUPLED,
+        **{
+            f"test_l2_nmda::test_{name}*": COUPLED
+            for name in ("an_approx", "senders", "v_m_of", "the_mean", "gating", "s_nmda", "a_ring")
+        },
+        **{
+            f"test_together::test_{name}": COUPLED
+            for name in ("*[ring]", "*[different]", "only_what*", "what_must*", "samples*")
+        },
         "test_limits::test_an_almost_constant_magnesium_block_is_exact_or_named": COUPLED,
         "test_user_models::test_continuous_coupling*": COUPLED,
     }

@@ -126,6 +126,13 @@ def test_what_a_compiler_says_at_last_is_in_the_error(tmp_path, monkeypatch, com
     assert not list((tmp_path / "cache" / "nest").glob("*.so"))
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("NETSPEC_CACHE", str(tmp_path / "file"))
+    with pytest.raises(SimulationFailed, match=r"file/nest: .*NETSPEC_CACHE"):
+        run(driven(), tmp_path)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="symbols of ELF")
 def test_a_module_needs_nothing_that_is_not_there(tmp_path):
     """Its symbols are NEST's, the C++ library's, the C library's and libm's."""
