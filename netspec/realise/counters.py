@@ -17,7 +17,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import poisson
 
 from netspec.realise.streams import stream
 
@@ -151,6 +150,8 @@ def poisson_tables(mean: float) -> tuple[Bits, NDArray[np.uint16]]:
     ValueError
         If the mean is negative, or too large.
     """
+    from scipy.stats import poisson  # 60 MB, which every process would hold
+
     if not 0 <= mean <= LARGEST_TABLE_MEAN:
         raise ValueError(f"mean: given {mean}, allowed: 0 to {LARGEST_TABLE_MEAN:.0f}")
     whole = 2**64
