@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from netspec.backends.genn import device, host, kernels
 from netspec.backends.genn.blueprint import Blueprint, Code, Connections, Sums
 from netspec.errors import SimulationFailed
-from netspec.execute.cache import cache_folder
+from netspec.execute.cache import cache_folder, first_line
 
 NAME = "network"  # of the model in generated code
 UNFOLDED = "unfolded"  # file that says why GeNN's kernels stay as they are; empty if they do not
@@ -31,20 +31,12 @@ FLAGS = "-O3 -march=native -ffp-contract=off"
 NVCC_FLAGS = "-O3 --fmad=false"
 
 
-def _first_line(command: list[str], last: bool = False) -> str:
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return found.stdout.splitlines()[-1 if last else 0] if found.stdout else ""
-
-
 def environment(backend: str) -> dict[str, str]:
     """Return what compiles a blueprint: versions, flags, processor or device."""
     compiler = os.environ.get("CXX", "g++")
     found = {
         "pygenn": metadata.version("pygenn"),
-        "compiler": f"{compiler} {_first_line([compiler, '-dumpfullversion', '-dumpversion'])}",
+        "compiler": f"{compiler} {first_line([compiler, '-dumpfullversion', '-dumpversion'])}",
         "flags": FLAGS,
         "host": host.SOURCE,
         "machine": platform.machine(),
@@ -57,10 +49,10 @@ def environment(backend: str) -> dict[str, str]:
         ]
         found |= {
             "CUDA_PATH": os.environ.get("CUDA_PATH", ""),
-            "nvcc": _first_line([str(device.nvcc()), "--version"], last=True),
+            "nvcc": first_line([str(device.nvcc()), "--version"], last=True),
             "nvcc flags": NVCC_FLAGS,
             "kernels": hashlib.sha256(Path(kernels.__file__).read_bytes()).hexdigest(),
-            "device": _first_line(query),
+            "device": first_line(query),
         }
     # -march=native, for a GPU of the host's part: another processor may not know the instructions
     with contextlib.suppress(OSError, StopIteration):

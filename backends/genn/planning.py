@@ -89,12 +89,12 @@ class GennPlanning:
         self.precision = PRECISIONS[options["precision"]]
         self.by_product = options["poisson"] == "product"
         self.couplings, self.waves = self._couplings()
+        self.longest = self._longest()
         self.slots = self._slots()
         self.loop = self._loop()
         # folded kernels do not wait for one spike after the other
         divided = self.on_gpu and not self.slots
         self.parts = shards.divided(self.network, request.simulation, options["shards"], divided)
-        self.longest = self._longest()
         self.wirings = {p.name: self._wiring(p) for p in self.network.projections}
 
     def _dense(self, projection: Projection) -> bool:
@@ -119,8 +119,8 @@ class GennPlanning:
     def _slots(self) -> int:
         """Return the slots of all rings if a step is to be two kernels, see `kernels`; else 0."""
         network, longest = self.network, 0
-        if self.on_gpu and network.projections and not network.continuous_projections:
-            longest = max(longest_delay(p, self.request.simulation) for p in network.projections)
+        if self.on_gpu and not network.continuous_projections:
+            longest = max(self.longest.values(), default=0)
         possible = 0 < longest <= kernels.MOST_SLOTS and not any(
             map(self._dense, network.projections)
         )
@@ -237,8 +237,6 @@ class GennPlanning:
         """Say how Poisson numbers are drawn."""
         thing, way = f"poisson_inputs.{poisson.name}", "an inverse table"
         mean = self.request.poisson_mean(poisson)
-        if self.request.drive == "shared" and not self.by_product:
-            return ledger_lines.of_counted_poisson(self.request, poisson)
         if self.by_product:
             if self.request.drive == "shared":
                 reason = "option poisson=product: netspec's numbers are found by a table"
@@ -247,7 +245,7 @@ class GennPlanning:
             if mean > LARGEST_PRODUCT_MEAN:
                 reason = f"option poisson=product: exp(-{mean:.0f}) is too small, use table"
                 return Entry(thing=thing, status="unsupported", reason=reason)
-        elif mean > LARGEST_TABLE_MEAN:
+        elif self.request.drive == "shared" or mean > LARGEST_TABLE_MEAN:
             return ledger_lines.of_counted_poisson(self.request, poisson)
         return Entry(thing=thing, reason=f"one Poisson number a neuron and step, by {way}")
 

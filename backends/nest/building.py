@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.backends.nest.generating import GeneratedModel
-from netspec.backends.nest.models import NativeModel
 from netspec.backends.nest.modules import library
 from netspec.backends.nest.nodes import Nodes
 from netspec.backends.nest.planning import FIRST_DC_STEP, NestPlan
@@ -313,8 +312,8 @@ class NestBuilding:
                     self._dc(population.name, np.flatnonzero(values == level), float(level))
 
     def _needs_generator(self, population: str) -> bool:
-        model = self.nodes.model(population)
-        return isinstance(model, NativeModel) and model.current_parameter is None
+        needs: bool = self.nodes.model(population).level("I_stim") is None
+        return needs
 
     def _dc(self, population: str, neurons: NDArray[np.int64], level: float) -> None:
         nodes = self.nodes.chosen(population, neurons)

@@ -73,6 +73,10 @@ class NativeModel:
         """Name to which a request has to agree, if the model is not exact."""
         return f"native-{self.theirs}"
 
+    def level(self, port: str) -> str | None:
+        """Return the parameter that holds a current into an input, which is `I_stim`."""
+        return self.current_parameter
+
     def lean(self, receptor: str) -> bool:
         """Return whether events need no port, so that the leanest synapses reach a receptor."""
         return self.receptors.get(receptor, receptor) is None

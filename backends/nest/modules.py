@@ -24,7 +24,7 @@ from filelock import FileLock
 
 from netspec.backends.nest.template import STUBS
 from netspec.errors import SimulationFailed
-from netspec.execute.cache import cache_folder
+from netspec.execute.cache import cache_folder, first_line
 from netspec.whole_files import whole
 
 # No fast math, and no fused products: the arithmetic is the step program's. Without -z now a
@@ -120,12 +120,7 @@ def at_hand() -> str:
 @lru_cache(maxsize=1)
 def compiler_version(words: tuple[str, ...]) -> str:
     """Return the first line that a compiler says of itself; empty if it says nothing."""
-    command = [*words, "--version"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return next(iter(found.stdout.splitlines()), "")
+    return first_line([*words, "--version"])
 
 
 def _key(nest: Nest, text: str, flags: list[str]) -> str:

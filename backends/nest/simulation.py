@@ -168,10 +168,7 @@ class Levels:
             self.built.nodes.set_local(population, values)
 
     def _parameter(self, change: CurrentChange) -> str | None:
-        model = self.built.nodes.model(change.population)
-        if isinstance(model, GeneratedModel):
-            return model.level(change.port)
-        found: str | None = model.current_parameter
+        found: str | None = self.built.nodes.model(change.population).level(change.port)
         return found
 
     def _level(self, population: str, name: str) -> NDArray[np.float64]:

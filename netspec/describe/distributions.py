@@ -7,7 +7,7 @@ NumPy where these agree. Values one by one and formulas stand in `netspec.descri
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,18 +35,26 @@ __all__ = [
 ]
 
 
-class Uniform(Drawn):
-    """Uniform on [low, high); one value where both are the same."""
+class Between(Drawn):
+    """What lies between two ends; one value where both are the same.
 
-    kind: Literal["uniform"] = "uniform"
-    low: Quantity
-    high: Quantity
+    A class of this kind declares the fields itself, so that they stand after its own in files.
+    """
+
+    if TYPE_CHECKING:
+        low: Quantity
+        high: Quantity
 
     @model_validator(mode="after")
-    def _ordered(self) -> Uniform:
+    def _ordered(self) -> Self:
+        self.sound()
         if not self.low <= self.high:
             raise ValueError(f"low {self.low:g} must not exceed high {self.high:g}")
         return self
+
+    def sound(self) -> None:
+        """Raise a ValueError if an end is none, whatever the other."""
+        return
 
     def fixed(self) -> float | None:
         """Return the one value there is if `low` is `high`, or else None."""
@@ -55,6 +63,14 @@ class Uniform(Drawn):
     def extremes(self) -> tuple[float, float]:
         """Return (low, high)."""
         return self.low, self.high
+
+
+class Uniform(Between):
+    """Uniform on [low, high); one value where both are the same."""
+
+    kind: Literal["uniform"] = "uniform"
+    low: Quantity
+    high: Quantity
 
     def typical(self) -> float:
         """Return the middle."""
@@ -77,7 +93,7 @@ class Uniform(Drawn):
         return (generator.random(size, dtype) * dtype(span)) + dtype(self.low)
 
 
-class UniformInteger(Drawn):
+class UniformInteger(Between):
     """The whole numbers from `low` to `high`, both included, each as likely as the others.
 
     NEST and PyNN call it ``uniform_int``. Of a quantity, whole numbers of its canonical unit
@@ -88,27 +104,16 @@ class UniformInteger(Drawn):
     low: Quantity
     high: Quantity
 
-    @model_validator(mode="after")
-    def _ordered(self) -> UniformInteger:
+    def sound(self) -> None:
+        """Raise a ValueError if an end is no whole number."""
         for name, value in (("low", self.low), ("high", self.high)):
             if value != round(value) or abs(value) > 2**53:
                 raise ValueError(f"{name} {value:g} must be a whole number, at most 2^53")
-        if not self.low <= self.high:
-            raise ValueError(f"low {self.low:g} must not exceed high {self.high:g}")
-        return self
 
     @property
     def count(self) -> int:
         """Of the numbers that can be drawn."""
         return round(self.high - self.low) + 1
-
-    def fixed(self) -> float | None:
-        """Return the one value there is if `low` is `high`, or else None."""
-        return self.low if self.low == self.high else None
-
-    def extremes(self) -> tuple[float, float]:
-        """Return (low, high)."""
-        return self.low, self.high
 
     def typical(self) -> float:
         """Return the whole number in the middle, the lower of two."""
@@ -162,10 +167,9 @@ class Normal(Bounded):
         """Return the share below `value` without bounds."""
         return 0.5 * math.erfc((self.mean - value) / (self.sd * math.sqrt(2)))
 
-    def typical(self) -> float:
-        """Return the mean before clipping, or the one value that can be drawn."""
-        value = self.fixed()
-        return self.mean if value is None else value
+    def middle(self) -> float:
+        """Return the mean."""
+        return self.mean
 
     def tails(self, share: float, deviations: float) -> tuple[float, float]:
         """Return the values so many standard deviations from the mean."""

@@ -229,6 +229,15 @@ class Bounded(Drawn):
             return float(low <= least <= high)
         return self.below(high) - self.below(low)
 
+    @abstractmethod
+    def middle(self) -> float:
+        """Return the mean or median without bounds."""
+
+    def typical(self) -> float:
+        """Return the middle without bounds, or the one value that can be drawn."""
+        value = self.fixed()
+        return self.middle() if value is None else value
+
     def fixed(self) -> float | None:
         """Return the one value, within the bounds, if it has no spread, or else None."""
         least, most = self.extremes()

@@ -159,10 +159,9 @@ class LogNormal(Scaled):
         """Return zero and an infinity, or the median twice."""
         return super().support() if self.sigma else (self.median, self.median)
 
-    def typical(self) -> float:
-        """Return the median before clipping, or the one value that can be drawn."""
-        value = self.fixed()
-        return self.median if value is None else value
+    def middle(self) -> float:
+        """Return the median."""
+        return self.median
 
 
 class Gamma(Scaled):
@@ -208,10 +207,9 @@ class Gamma(Scaled):
         """Draw `size` samples of scale 1."""
         return generator.standard_gamma(self.shape, size, dtype)
 
-    def typical(self) -> float:
-        """Return the mean before clipping, or the one value that can be drawn."""
-        value = self.fixed()
-        return self.shape * self.scale if value is None else value
+    def middle(self) -> float:
+        """Return the mean."""
+        return self.shape * self.scale
 
 
 class Exponential(Scaled):
@@ -252,7 +250,6 @@ class Exponential(Scaled):
         """Draw `size` samples of mean 1."""
         return generator.standard_exponential(size, dtype)
 
-    def typical(self) -> float:
-        """Return the mean before clipping, or the one value that can be drawn."""
-        value = self.fixed()
-        return self.scale if value is None else value
+    def middle(self) -> float:
+        """Return the mean."""
+        return self.scale

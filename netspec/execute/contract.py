@@ -11,10 +11,11 @@ import hashlib
 import json
 import os
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import metadata
 from importlib.util import find_spec
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -311,8 +312,19 @@ def versions(backend: Backend[Any]) -> dict[str, str]:
     """Return the versions that decide a result: of netspec, the simulator and the adapter."""
     found = {**own_versions(), backend.name: backend.status().version}
     found["adapter source"] = adapter_digest(type(backend).__module__)
+    package = _package(backend.name, tuple(map(str, sys.path)))
+    return found | ({"adapter": package} if package else {})
+
+
+@lru_cache(maxsize=16)
+def _package(name: str, path: tuple[str, ...]) -> str:
+    """Return the package of an adapter from elsewhere and its version, looked up once for a path.
+
+    To look for it takes as long as the rest of a plan, and every run of many has a plan.
+    """
+    found = ""
     for entry in metadata.entry_points(group=GROUP):
         package = entry.dist
-        if entry.name == backend.name and package is not None and package.name != "netspec-snn":
-            found["adapter"] = f"{package.name} {package.version}"
+        if entry.name == name and package is not None and package.name != "netspec-snn":
+            found = f"{package.name} {package.version}"
     return found

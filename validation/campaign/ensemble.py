@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from netspec.circuits import known
 from netspec.errors import SimulationFailed
@@ -53,37 +54,13 @@ class Room:
     memory: int | None = None
 
 
-def run_all(
-    requests: Sequence[RunRequest],
-    out: Path,
-    *,
-    force: bool = False,
-    time_limit: float | None = None,
-    room: Room | None = None,
-    batch: int = 1,
-    progress: Progress = lambda phase, fraction: None,
-) -> list[Finished]:
-    """Run all requests, each in a child process; a failure of one does not lose the others.
+def run_all(requests: Sequence[RunRequest], out: Path, **how: Any) -> list[Finished]:
+    """Run all requests, see `run_plans`.
 
     Requests that cannot be run at all (backend missing, approximation not agreed to) raise
     before anything runs.
-
-    Parameters
-    ----------
-    batch : int
-        Requests in a row that share a child process at most, where only networks and seeds differ
-        (`netspec.execute.running.execute_together`). What such a process leaves undone is run by
-        itself.
-
-    Returns
-    -------
-    list of Finished
-        In the order of the requests, whatever the order in which they ended.
     """
-    plans = [planned(request) for request in requests]
-    return run_plans(
-        plans, out, force=force, time_limit=time_limit, room=room, batch=batch, progress=progress
-    )
+    return run_plans([planned(request) for request in requests], out, **how)
 
 
 def run_plans(
@@ -96,7 +73,20 @@ def run_plans(
     batch: int = 1,
     progress: Progress = lambda phase, fraction: None,
 ) -> list[Finished]:
-    """Run all plans, see `run_all`."""
+    """Run all plans, each in a child process; a failure of one does not lose the others.
+
+    Parameters
+    ----------
+    batch : int
+        Plans in a row that share a child process at most, where only networks and seeds differ
+        (`netspec.execute.running.execute_plans`). What such a process leaves undone is run by
+        itself.
+
+    Returns
+    -------
+    list of Finished
+        In the order of the plans, whatever the order in which they ended.
+    """
     stop = threading.Event()
     gate = _Gate(room or Room(), stop)
 

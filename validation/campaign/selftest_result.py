@@ -8,30 +8,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BeforeValidator
 
 from netspec.execute.measure import Margin
 from netspec.validation.campaign.mutants import LADDER
+from netspec.validation.campaign.summary import Part
 from netspec.validation.judge.comparison import Outcome
 from netspec.validation.judge.margins import Margins
 from netspec.validation.judge.means import ALPHA
+from netspec.validation.measure.catalogue import finite
 from netspec.whole_files import write_text
 
 SEVERITY = (Outcome.EQUIVALENT, Outcome.INCONCLUSIVE, Outcome.DIFFERENT)
+Number = Annotated[float | None, BeforeValidator(finite)]  # None: not finite, which JSON has not
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-Number = Annotated[float | None, BeforeValidator(_finite)]  # None: not finite, which JSON has not
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class TestEntry(_Part):
+class TestEntry(Part):
     """One test: deviation and margin are shares where the margin is one."""
 
     __test__ = False  # pytest looks for classes of this name
@@ -66,7 +58,7 @@ class Column(TestEntry):
     detectable: tuple[Number, Number] | None
 
 
-class Row(_Part):
+class Row(Part):
     """A verdict: by statistic, and the one test that says most.
 
     Attributes
@@ -89,7 +81,7 @@ class Row(_Part):
     statistics: dict[str, Column]
 
 
-class _Named(_Part):
+class _Named(Part):
     name: str
     what: str
     expected: bool | None
@@ -107,7 +99,7 @@ class FailedRow(_Named):
     caught: Literal[False] = False
 
 
-class Splits(_Part):
+class Splits(Part):
     """Random halves of equal runs.
 
     Attributes
@@ -128,7 +120,7 @@ class Splits(_Part):
     statistics: dict[str, dict[str, float]]
 
 
-class SelfTest(_Part):
+class SelfTest(Part):
     """What n seeds a side can see (``docs/selftest.md``).
 
     Attributes

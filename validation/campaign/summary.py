@@ -25,11 +25,13 @@ from netspec.whole_files import write_text
 FAILED = 4  # exit code: a comparison is impossible since a side has no run
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of a JSON file: no key but those that are declared, no number that is not finite."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class NetworkEntry(_Part):
+class NetworkEntry(Part):
     """Which network; `populations` are the recorded ones and their sizes."""
 
     name: str
@@ -38,7 +40,7 @@ class NetworkEntry(_Part):
     populations: dict[str, int]
 
 
-class RunEntry(_Part):
+class RunEntry(Part):
     """One run: its result file (name only), or why there is none."""
 
     backend: str
@@ -49,7 +51,7 @@ class RunEntry(_Part):
     error: str | None = None
 
 
-class StatisticRow(_Part):
+class StatisticRow(Part):
     """All statistics of a population in one run; None: undefined."""
 
     backend: str
@@ -62,7 +64,7 @@ class StatisticRow(_Part):
 PUBLISHED = "published"  # as the other side of a comparison: one value a population
 
 
-class ComparisonEntry(_Part):
+class ComparisonEntry(Part):
     """A verdict (`Verdict.to_dict`), or the reason why there can be none.
 
     Attributes
@@ -86,14 +88,14 @@ class ComparisonEntry(_Part):
         return "impossible" if self.verdict is None else str(self.verdict["outcome"])
 
 
-class RingEntry(_Part):
+class RingEntry(Part):
     """Trials of a ring: the fields of `Trial` and ``backend``; why there are none, else."""
 
     trials: tuple[dict[str, Any], ...]
     note: str = ""
 
 
-class Summary(_Part):
+class Summary(Part):
     """Everything that a report of a validation needs.
 
     Attributes

@@ -27,11 +27,11 @@ from netspec.validation.campaign.summary import (
 )
 from netspec.validation.judge.comparing import compare
 from netspec.validation.judge.margins import Margins
+from netspec.validation.judge.verdict import as_json
 from netspec.validation.ladder import Ladder, climb
 from netspec.validation.measure.catalogue import (
     Measured,
     Reading,
-    finite,
     measure,
     measures_of_circuit,
 )
@@ -347,16 +347,12 @@ def ring_summary(circuit: str | None, measured: Sequence[Measured]) -> dict[str,
     if not any(measure.name == "ring" for measure in measures_of_circuit(circuit)):
         return None
     trials = [
-        {"backend": run.backend, **_plain(record), "seed": run.seed}
+        {"backend": run.backend, **as_json(dict(record)), "seed": run.seed}
         for run in measured
         if (record := run.record("ring")) is not None
     ]
     note = "" if trials else "no trials: they need one cue, and 500 ms of the run after its end"
     return {"trials": trials, "note": note}
-
-
-def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: finite(v) if isinstance(v, float) else v for k, v in found.items()}
 
 
 def _citations(name: str | None, backends: Sequence[str]) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from netspec.validation.judge.equivalence import (
 )
 from netspec.validation.judge.margins import Margins
 from netspec.validation.judge.means import ALPHA
+from netspec.validation.measure.catalogue import finite
 
 Values = Mapping[Key, ArrayLike]
 Samples = Mapping[Key, Sequence[ArrayLike]]
@@ -133,7 +134,7 @@ def as_json(value: object) -> Any:
         return {key: as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [as_json(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return finite(value)
 
 
 def judge(

@@ -104,9 +104,9 @@ def judged(side: Sequence[Measured]) -> list[list[tuple[int, Reading]]]:
     return [readings for name, readings in found.items() if name not in replaced]
 
 
-def finite(value: float) -> float | None:
-    """Return a number as JSON has it: None for one that is not finite."""
-    return value if math.isfinite(value) else None
+def finite(value: Any) -> Any:
+    """Return a value as JSON has it: None for a number that is not finite."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def measure(
