@@ -19,6 +19,7 @@ from netspec.testing.parts import network, neuron
 pytestmark = pytest.mark.skipif(
     not get_backend("genn").status().available, reason="PyGeNN is not installed"
 )
+LONG = pytest.mark.long
 
 
 def noisy(rate=8000.0):
@@ -77,7 +78,10 @@ def test_other_code_is_compiled_anew_and_what_is_half_done_is_not_used(tmp_path,
     assert run(changed, tmp_path).manifest["seconds"]["compile"] > 0
 
 
-@pytest.mark.parametrize("steps", [1, 999, 1000, 1001, 2003])
+@pytest.mark.parametrize(
+    "steps", [1, pytest.param(999, marks=LONG), pytest.param(1000, marks=LONG), 1001,
+              pytest.param(2003, marks=LONG)]
+)  # fmt: skip
 def test_chunks_of_recording_lose_no_spike_and_add_none(tmp_path, steps):
     """The device records in chunks of at most 1000 steps; a spike at every step would fit."""
     described = network(
@@ -97,11 +101,12 @@ def cued(size=64):
     return netspec.circuits.working_memory(size=size, cues=[cue])
 
 
-@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("precision", ["double", pytest.param("single", marks=LONG)])
 @pytest.mark.parametrize(
     "options",
-    [{"coupling": "dense"}, {"coupling": "waves"}, {"coupling": "waves", "loop": "python"}],
-)
+    [{"coupling": "dense"}, {"coupling": "waves"},
+     pytest.param({"coupling": "waves", "loop": "python"}, marks=LONG)],
+)  # fmt: skip
 def test_coupling_on_the_device_is_that_of_the_host(tmp_path, options, precision):
     """From the first step on, which finds channels open."""
     described = cued()

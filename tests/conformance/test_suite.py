@@ -103,7 +103,7 @@ def test_a_mark_of_no_test_is_an_error_of_the_whole_suite_only(suite):
     assert status == 0
 
 
-@pytest.mark.parametrize("processes", [[], ["-n", "2"]])
+@pytest.mark.parametrize("processes", [[], pytest.param(["-n", "2"], marks=pytest.mark.long)])
 def test_a_required_backend_that_did_not_run_fails_the_whole_suite_only(suite, processes):
     status, output = suite(TESTS, *processes, declared=DECLARED + NO_BRIAN2)
     assert status == 1

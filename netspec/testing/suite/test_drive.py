@@ -136,7 +136,7 @@ def test_spikes_are_those_of_scipy_with_the_same_events(simulate, tolerance, see
         assert trains(run, name) == solution.spikes[name]
 
 
-@pytest.mark.parametrize("option", ["codegen", "loop"])
+@pytest.mark.parametrize("option", [pytest.param("codegen", marks=pytest.mark.long), "loop"])
 def test_no_way_of_running_changes_the_spikes(simulate, backend, option):
     runs = [
         simulate(driven(), 100.0, DT, 1, noise="shared", connectivity="shared", options=chosen)

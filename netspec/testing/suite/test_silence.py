@@ -431,7 +431,9 @@ def squid(v=-65.0):
     )
 
 
-@pytest.mark.parametrize("v", [-65.0, -40.0, -55.0])  # two rates are 0/0 at the last ones
+@pytest.mark.parametrize(  # two rates are 0/0 at the last ones
+    "v", [-65.0, -40.0, pytest.param(-55.0, marks=pytest.mark.long)]
+)
 def test_hodgkin_and_huxley_are_those_of_scipy(simulate, v):
     run = simulate(squid(v), 20.0, dt=0.02)
     expected = oracle.solve(squid(v), 0.02, 1000, rtol=1e-9)
