@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.backends.nest.counterparts import FIRST_DC_STEP
 from netspec.backends.nest.generating import GeneratedModel
 from netspec.backends.nest.modules import library
 from netspec.backends.nest.nodes import Nodes
-from netspec.backends.nest.planning import FIRST_DC_STEP, NestPlan
+from netspec.backends.nest.planning import NestPlan
 from netspec.describe import connectivity as rules
 from netspec.describe import distributions as dist
 from netspec.describe.inputs import Current
@@ -128,6 +129,8 @@ class NestBuilding:
         for coupling in network.continuous_projections:
             self._couple(coupling)
         for poisson in network.poisson_inputs:
+            if poisson.name not in self.plan.poisson_starts:  # neurons draw it themselves
+                continue
             start = self.plan.poisson_starts[poisson.name] * self.dt
             generator = nest.Create(
                 "poisson_generator", params={"rate": poisson.rate * poisson.number, "start": start}

@@ -12,10 +12,13 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from netspec.backends.nest.template import MODULE, NEURON
 from netspec.describe import expressions as ex
 from netspec.describe.neurons import NeuronModel
+from netspec.realise import counter_code
+from netspec.realise.counters import GUIDE
 from netspec.realise.lowering import StepProgram, lower, own
 
 REST = "refractory_steps"  # parameter of every generated model
@@ -32,10 +35,13 @@ class GeneratedModel:
     program : StepProgram
     steered : tuple of str
         Inputs of the model whose level a device changes while it runs.
+    counted : tuple of str
+        Receptor of each Poisson input whose events the neuron draws, by counter: one stream each.
     """
 
     program: StepProgram
     steered: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
 
     @property
     def model(self) -> NeuronModel:
@@ -96,6 +102,14 @@ class GeneratedModel:
         """Return the parameter that holds the events due at the end of the first step."""
         return f"first_{receptor}"
 
+    def stream(self, number: int, **values: Any) -> dict[str, Any]:
+        """Return values of a stream of random numbers by the names of their parameters."""
+        return {f"stream_{number}_{name}": value for name, value in values.items()}
+
+    def weight(self, stream: int) -> str:
+        """Return the parameter that holds the weight of a Poisson input that the neuron draws."""
+        return f"stream_{stream}_weight"
+
     def lean(self, receptor: str) -> bool:
         """Return whether the leanest synapses reach a receptor, which know the first port only."""
         return self.receptors[receptor] == 0
@@ -116,6 +130,7 @@ class GeneratedModel:
         moving = [*states, *map(_stepped, self.steered)]
         used = [*model.inputs, *program.parameter_names, *self.constants]
         fixed = [*map(own, used), *map(self.first, model.receptors)]
+        fixed += map(self.weight, range(len(self.counted)))
         unused = [own(name) for name in model.parameters if name not in program.parameter_names]
         names = [*moving, *fixed, *unused]  # what a step reads stands close together
         channels = len(model.receptors) + len(self.steered)
@@ -126,6 +141,7 @@ class GeneratedModel:
             "RECEPTORS": str(len(model.receptors)),
             "CURRENTS": str(len(self.steered)),
             "CHANNELS": str(max(channels, 1)),
+            "STREAMS": str(len(self.counted)),
             "REFERENCES": _lines(
                 [f"double& {name} = v[ {k} ];" for k, name in enumerate(moving)]
                 + [f"const double {n} = v[ {k} ];" for k, n in enumerate(fixed, len(moving))],
@@ -162,6 +178,15 @@ class GeneratedModel:
             # a held state discards what arrives
             passed = f"active * {due}" if self.model.dynamics.held(state) else due
             lines.append(f"{own(state)} += {passed};")
+        for stream, receptor in enumerate(self.counted):
+            state = receptors[receptor]
+            number = (
+                f"netspec_poisson( netspec_bits( sequence[ {stream} ], step ), "
+                f"stream[ {stream} ]->table.data(), stream[ {stream} ]->guide.data() )"
+            )
+            due = f"{self.weight(stream)} * {number}"
+            passed = f"active * {due}" if self.model.dynamics.held(state) else due
+            lines.append(f"if ( step >= stream[ {stream} ]->begin ) {own(state)} += {passed};")
         for port, name in enumerate(self.steered, len(receptors)):
             lines.append(f"{_stepped(name)} = due[ {port} ];")
         return lines
@@ -173,7 +198,9 @@ class GeneratedModel:
         return [*lines, *(f"{own(name)} = reset_{name};" for name, _ in reset)]
 
 
-def generated(model: NeuronModel, dt: float, steered: Iterable[str]) -> GeneratedModel:
+def generated(
+    model: NeuronModel, dt: float, steered: Iterable[str], counted: Iterable[str] = ()
+) -> GeneratedModel:
     """Return a model as a class in C++.
 
     Parameters
@@ -183,9 +210,12 @@ def generated(model: NeuronModel, dt: float, steered: Iterable[str]) -> Generate
         In ms.
     steered : iterable of str
         Inputs whose level a device changes while it runs.
+    counted : iterable of str
+        Receptors of Poisson inputs that the neuron draws itself, in their order.
     """
     wanted = frozenset(steered)
-    return GeneratedModel(lower(model, dt), tuple(n for n in model.inputs if n in wanted))
+    ports = tuple(n for n in model.inputs if n in wanted)
+    return GeneratedModel(lower(model, dt), ports, tuple(counted))
 
 
 def module_text(models: Iterable[GeneratedModel]) -> str:
@@ -195,7 +225,10 @@ def module_text(models: Iterable[GeneratedModel]) -> str:
     registered = _lines(
         [f'nest::register_node_model< {name} >( "{name}", "" );' for name, _ in unique], 4
     )
-    return _filled(MODULE, {"CLASSES": classes, "REGISTERED": registered})
+    counted = counter_code.INTEGERS + counter_code.POISSON
+    places = {"COUNTERS": counted, "CLASSES": classes, "REGISTERED": registered}
+    places["GUIDE"] = str(GUIDE)
+    return _filled(MODULE, places)
 
 
 def _stepped(port: str) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from netspec.backends.nest.generating import BROKEN, REST, GeneratedModel
 from netspec.backends.nest.planning import NestPlan, Neurons
 from netspec.execute.execution import Execution
+from netspec.realise.counters import input_key, poisson_tables
 
 
 class Nodes:
@@ -46,15 +47,18 @@ class Nodes:
                 values = self._generated(population.name, planned.model)
             else:
                 values = self._native(population.name, planned)
+            first = self.nest.network_size + 1
             numbers = {k: v for k, v in values.items() if np.ndim(v) == 0}
             arrays = {k: v for k, v in values.items() if np.ndim(v)}
             if isinstance(planned.model, GeneratedModel):
                 # neurons are copies of their model: what is one number need not be set in each
-                self.nest.SetDefaults(planned.theirs, numbers)
+                self.nest.SetDefaults(planned.theirs, numbers | self._streams(planned, first))
                 numbers = {}
             params = {} if arrays else numbers
             nodes = self.nest.Create(planned.theirs, population.size, params=params)
             self.populations[population.name] = nodes
+            if nodes[0].global_id != first:
+                raise RuntimeError(f"NEST numbers the neurons of {population.name} otherwise")
             defaults = self.nest.GetDefaults(planned.theirs)
             self.ports[population.name] = defaults.get("receptor_types", {})
             if arrays:
@@ -100,6 +104,29 @@ class Nodes:
         values |= self._first_events(population, model)
         found = {k: np.asarray(v, float) if np.ndim(v) else float(v) for k, v in values.items()}
         return found | {REST: model.program.refractory_steps(given)}
+
+    def _streams(self, planned: Neurons, first: int) -> dict[str, Any]:
+        """Return what all neurons of a population have of the numbers that they draw by counter.
+
+        Parameters
+        ----------
+        planned : Neurons
+        first : int
+            NEST's number of the population's first neuron.
+        """
+        values: dict[str, Any] = {"first_node": first}
+        for number, poisson in enumerate(planned.counted):
+            table, _ = poisson_tables(self.request.poisson_mean(poisson))
+            key = np.uint64(input_key(self.request.simulation.seed, poisson.name))
+            values |= planned.model.stream(
+                number,
+                # NEST's whole numbers have a sign
+                key=int(key.astype(np.int64)),
+                begin=self.request.simulation.steps(poisson.delay),
+                weight=float(poisson.weight),
+                table=table.astype(np.int64).tolist(),
+            )
+        return values
 
     def _first_events(self, population: str, model: GeneratedModel) -> dict[str, NDArray[Any]]:
         """Return what given events add at the end of the first step, where no device can."""
