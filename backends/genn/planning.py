@@ -243,9 +243,7 @@ class GennPlanning:
                 reason = "option poisson=product: netspec's numbers are found by a table"
                 return Entry(thing=thing, status="unsupported", reason=reason)
             if poisson.changes:
-                reason = (
-                    "option poisson=product: one rate is compiled in; use table"
-                )
+                reason = "option poisson=product: one rate is compiled in; use table"
                 return Entry(thing=thing, status="unsupported", reason=reason)
             way = "multiplying uniform numbers"
             if mean > LARGEST_PRODUCT_MEAN:

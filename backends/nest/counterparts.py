@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netspec.backends.nest.generating import GeneratedModel, generated
 from netspec.backends.nest.models import NativeModel, native_model
 from netspec.describe.inputs import Current
-from netspec.describe.network import PoissonInput, Population
+from netspec.describe.network import NoiseCurrent, PoissonInput, Population
 from netspec.execute.request import RunRequest
 
 FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current can act
@@ -18,8 +18,9 @@ class Counterparts:
     """The model of every population, by its name.
 
     Built into NEST is what is exactly the same there, or what the option ``neurons`` asks for. With
-    shared noise a population that gets Poisson events has neurons that draw them, unless it is
-    coupled continuously, which generated neurons cannot be.
+    shared noise a population that gets Poisson events has neurons that draw them, and one that gets
+    a noise current has neurons that draw it, unless it is coupled continuously, which generated
+    neurons cannot be.
 
     Parameters
     ----------
@@ -32,15 +33,16 @@ class Counterparts:
         self.network, self.simulation = request.network, request.simulation
         self.choice, self.shared = choice, request.drive == "shared"
         self.coupled = {end for c in self.network.continuous_projections for end in (c.pre, c.post)}
-        made: dict[tuple[str, tuple[str, ...]], GeneratedModel] = {}
+        made: dict[tuple[str, tuple[str, ...], tuple[str, ...]], GeneratedModel] = {}
         self.models: dict[str, Model] = {}
         for population in self.network.populations:
             found = self._native(population)
             if found is None:
                 counted = tuple(poisson.receptor for poisson in self.counted(population.name))
-                key = str(population.model), counted
+                noisy = tuple(noise.port for noise in self.noise(population.name))
+                key = str(population.model), counted, noisy
                 if key not in made:
-                    made[key] = self._generated(population, counted)
+                    made[key] = self._generated(population, counted, noisy)
                 found = made[key]
             self.models[population.name] = found
 
@@ -52,6 +54,10 @@ class Counterparts:
         """Yield the Poisson inputs of a population whose numbers are to be netspec's."""
         if self.shared:
             yield from (p for p in self.network.poisson_inputs if p.target == population)
+
+    def noise(self, population: str) -> Iterator[NoiseCurrent]:
+        """Yield the noise currents of a population, whose numbers are netspec's."""
+        yield from (n for n in self.network.noise_currents if n.target == population)
 
     def generated(self) -> list[GeneratedModel]:
         """Return the models that are compiled."""
@@ -77,10 +83,13 @@ class Counterparts:
             return None
         if self.choice == "native":
             return found
-        draws = any(self.counted(population.name)) and population.name not in self.coupled
-        return found if found.exact and not draws else None
+        name = population.name
+        draws = any(self.counted(name)) or any(self.noise(name))
+        return found if found.exact and (not draws or name in self.coupled) else None
 
-    def _generated(self, population: Population, counted: tuple[str, ...]) -> GeneratedModel:
+    def _generated(
+        self, population: Population, counted: tuple[str, ...], noisy: tuple[str, ...]
+    ) -> GeneratedModel:
         """Return a population's model as one that is compiled; others of its model can share it."""
         steered = {
             piece.port
@@ -89,4 +98,5 @@ class Counterparts:
             and self.network.population(piece.target).model == population.model
             and any(step >= FIRST_DC_STEP for step, _ in piece.levels(self.simulation))
         }
-        return generated(self.network.model_of(population), self.simulation.dt, steered, counted)
+        model = self.network.model_of(population)
+        return generated(model, self.simulation.dt, steered, counted, noisy)

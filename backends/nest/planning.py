@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from netspec.describe import distributions as dist
 from netspec.describe.inputs import Current
 from netspec.describe.network import (
     ContinuousProjection,
+    NoiseCurrent,
     PoissonInput,
     Population,
     Projection,
@@ -32,13 +33,14 @@ from netspec.describe.network import (
 )
 from netspec.execute.contract import Plan
 from netspec.execute.ledger import Entry
-from netspec.execute.ledger_lines import of_counted_poisson, of_populations
+from netspec.execute.ledger_lines import of_counted_poisson, of_noise_currents, of_populations
 from netspec.execute.request import RunRequest
 from netspec.realise import drawing
 
 FIRST_POISSON_STEP = 2  # the first step, from zero, at whose end a generator's events can be due
 NO_RANDOM = ("gamma",)  # distributions that are not among NEST's (nest.random, 3.10)
 MAX_REDRAWS = 1000  # of one number of a distribution with bounds; then NEST raises an error
+NOISE_GENERATOR = "; numbers of NEST's noise_generator are others, and act a step late"
 UNLIKELY = 1e-9  # probability that a network is refused for it
 GENERATED_CAN = "; neurons of the same equations can, with --option neurons=generated"
 GATING = ("tau_x", "tau_NMDA", "alpha")
@@ -57,12 +59,15 @@ class Neurons:
         How NEST computes the magnesium block, if the model has one.
     counted : tuple of PoissonInput
         Inputs whose events the neurons draw, in the order of the model's streams.
+    noise : tuple of NoiseCurrent
+        Currents that the neurons draw, in the order of the streams that follow.
     """
 
     model: NativeModel | GeneratedModel
     theirs: str
     block: MagnesiumBlock | None = None
     counted: tuple[PoissonInput, ...] = ()
+    noise: tuple[NoiseCurrent, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,8 @@ class NestPlanning:
             self._coupling(coupling)
         for poisson in network.poisson_inputs:
             self._poisson(poisson)
+        for noise in network.noise_currents:
+            self._noise(noise)
         for kind, piece in network.pieces():
             if isinstance(piece, Current):
                 self._current(f"{kind}.{piece.name}", piece)
@@ -237,13 +244,17 @@ class NestPlanning:
                 reason = f"the equations of {name!r} are to be compiled, and "
             elif model.counted:
                 reason = "with noise=shared neurons draw their events, so they are compiled, and "
+            elif model.noisy:
+                reason = "neurons draw their noise currents, so they are compiled, and "
             self._refuse(thing, reason + self.obstacle)
             return
         draws = "; it draws its Poisson events (noise=shared)" if model.counted else ""
+        draws += "; it draws its noise currents" if model.noisy else ""
         how = f"generated: a C++ compiler makes it, once{draws}; {self.how[thing]}"
         self._exact(thing, how)
-        counted = tuple(self.models.counted(population.name))
-        self.populations[population.name] = Neurons(model, model.theirs, counted=counted)
+        name = population.name
+        counted, noise = tuple(self.models.counted(name)), tuple(self.models.noise(name))
+        self.populations[name] = Neurons(model, model.theirs, counted=counted, noise=noise)
 
     def _magnesium(self, thing: str, given: Mapping[str, Any]) -> MagnesiumBlock | None:
         if np.any(np.asarray(given["E_AMPA"]) != np.asarray(given["E_NMDA"])):
@@ -356,15 +367,31 @@ class NestPlanning:
             self._counted(poisson)
             return
         # what a generator sends is first due three steps after its start, our own input a step
-        # after its delay; a delay of the synapse would cost memory
-        early = FIRST_POISSON_STEP - self.simulation.steps(poisson.delay)
+        # after its begin; a delay of the synapse would cost memory
+        course = self.request.poisson_course(poisson)
+        begin = course[0][0]
+        early = FIRST_POISSON_STEP - begin
         self.poisson_starts[poisson.name] = max(-early, 0)
         reason = "one poisson_generator, a train for every neuron"
+        if changes_rate(course):
+            reason = f"one inhomogeneous_poisson_generator{reason[21:]}"
         if early > 0:
             reason += f"; its first events are {early} step{'s' if early > 1 else ''} late, "
             reason += "since no device acts before the third step"
         wrong = self._wrong_sign(poisson.target, poisson.receptor, (poisson.weight,) * 2)
         self._exact_unless(wrong, f"poisson_inputs.{poisson.name}", reason)
+
+    def _noise(self, noise: NoiseCurrent) -> None:
+        """Answer for a noise current, which neurons draw themselves."""
+        entry = next(
+            e for e in of_noise_currents(self.request) if e.thing.endswith(f".{noise.name}")
+        )
+        why = self.models.why_native(noise.target)
+        if why:
+            reason = f"a noise current needs generated neurons, which draw it, {why}"
+            self._refuse(entry.thing, reason + NOISE_GENERATOR)
+        else:
+            self._exact(entry.thing, f"{entry.reason} in the neuron{NOISE_GENERATOR}")
 
     def _counted(self, poisson: PoissonInput) -> None:
         """Answer for events that the neurons draw themselves."""
@@ -411,6 +438,11 @@ class NestPlanning:
         if missing:
             reason = f"{', '.join(missing)} cannot be recorded from {native.theirs}{GENERATED_CAN}"
             self._refuse(f"recorders.{recorder.name}", reason)
+
+
+def changes_rate(course: Sequence[tuple[int, float]]) -> bool:
+    """Return whether a Poisson input has more than one rate, and zero from its end on."""
+    return len(course) > 2 or any(mean for _, mean in course[1:])
 
 
 def _kinds(projection: Projection) -> list[str]:

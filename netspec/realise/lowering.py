@@ -23,7 +23,7 @@ from netspec.describe import expressions as ex
 from netspec.describe.expressions import Expr, Name, Number, Operation
 from netspec.describe.neurons import NEVER, NeuronModel
 from netspec.realise.integrators import ACTIVE, integrate, product, total
-from netspec.realise.noise import UNIFORM, RandomName, white
+from netspec.realise.noise import CHANCE, RandomName, white
 from netspec.realise.propagators import driven, expm, propagators
 
 CONSTANT = "1"  # the column of what does not depend on any variable; no identifier
@@ -98,14 +98,14 @@ class StepProgram:
             return threshold
         exponent = product(Number(-self.dt), escape)
         chance = Operation("neg", (ex.Call("expm1", (exponent,)),))
-        escapes = Operation("<", (Name(UNIFORM.name), chance))
+        escapes = Operation("<", (Name(CHANCE.name), chance))
         return escapes if threshold == NEVER else Operation("or", (threshold, escapes))
 
     @property
     def random(self) -> tuple[RandomName, ...]:
         """The names in statements and threshold that are random numbers, new in every step."""
         found = tuple(white(noise) for noise in self.model.dynamics.noises)
-        return found if self.model.dynamics.escape is None else (*found, UNIFORM)
+        return found if self.model.dynamics.escape is None else (*found, CHANCE)
 
     @property
     def parameter_names(self) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ class RandomName:
         return counters.uniform_numbers(counters.bits_at(states, steps))
 
 
-UNIFORM = RandomName(f"{OWN}uniform", "uniform", "escape")
+CHANCE = RandomName(f"{OWN}chance", "uniform", "escape")
 
 
 def white(noise: str) -> RandomName:
