@@ -2,7 +2,10 @@
 
 Brunel 2000 (J Comput Neurosci 8:183), asynchronous irregular state (g = 5, eta = 2), with a fifth
 of the neurons and weights five times as large; Brette et al. 2007 (J Comput Neurosci 23:349),
-benchmark 1 (COBA); Izhikevich 2003 (IEEE Trans Neural Netw 14:1569).
+benchmarks 1 (COBA) and 3 (HH); Izhikevich 2003 (IEEE Trans Neural Netw 14:1569); neurons of Brette
+& Gerstner 2005 (J Neurophysiol 94:3637) in a network of our own.
+
+Every builder takes the share of the neurons that it is to have; in-degrees stay, but for Brunel's.
 """
 
 from collections.abc import Iterable
@@ -10,7 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from netspec import Network, PoissonInput, Population, Projection, Recorder, Simulation, StepCurrent
+from netspec import (
+    Network,
+    NeuronModel,
+    PoissonInput,
+    Population,
+    Projection,
+    Recorder,
+    Simulation,
+    StepCurrent,
+)
+from netspec.describe.models import izhikevich as cell
 from netspec.describe.serialization import to_toml
 
 FOLDER = Path(__file__).parent
@@ -29,9 +42,9 @@ def spikes_of(populations: Iterable[str]) -> list[Recorder]:
     return [Recorder(name=f"spikes_{name}", target=name) for name in populations]
 
 
-def brunel(model: str) -> Network:
+def brunel(model: str, share: float = 1.0) -> Network:
     """2000 excitatory and 500 inhibitory neurons, a tenth of each onto every neuron."""
-    order, psp, g, eta, tau_m, threshold = 500, 0.5, 5.0, 2.0, 20.0, 20.0
+    order, psp, g, eta, tau_m, threshold = round(500 * share), 0.5 / share, 5.0, 2.0, 20.0, 20.0
     parameters = {"C_m": 250.0, "tau_m": tau_m, "E_L": 0.0, "V_reset": 0.0, "V_th": threshold,
                   "t_ref": 2.0}  # fmt: skip
     weight = psp
@@ -65,61 +78,109 @@ def brunel(model: str) -> Network:
     )  # fmt: skip
 
 
-def coba() -> Network:
-    """3200 excitatory and 800 inhibitory neurons, 2 % connected, that keep themselves active."""
-    parameters = {"C_m": 200.0, "g_L": 10.0, "E_L": -60.0, "V_th": -50.0, "V_reset": -60.0,
-                  "t_ref": 5.0, "E_ex": 0.0, "E_in": -80.0, "tau_syn_ex": 5.0,
-                  "tau_syn_in": 10.0}  # fmt: skip
-    populations = {"E": (3200, "excitatory", 6.0), "I": (800, "inhibitory", 67.0)}
+SIZES = {"E": 3200, "I": 800}
+CONDUCTANCES = {"E": ("excitatory", 6.0), "I": ("inhibitory", 67.0)}  # nS
+DENSITY = 0.02
+VOGELS_ABBOTT = {"C_m": 200.0, "g_L": 10.0, "E_L": -60.0, "E_ex": 0.0, "E_in": -80.0,
+                 "tau_syn_ex": 5.0, "tau_syn_in": 10.0}  # fmt: skip
+
+
+def self_sustained(name: str, text: str, model: str, share: float, **own: float) -> Network:
+    """Excitatory and inhibitory neurons that keep themselves active once they are started."""
     return Network(
-        name="brette2007_coba",
-        description="Brette et al. 2007, benchmark 1; a current of 50 ms starts the activity",
+        name=name,
+        description=f"{text}; a current of 50 ms starts the activity",
         populations=[
-            Population(name=n, size=size, model="iaf_cond_exp", parameters=parameters,
+            Population(name=n, size=round(share * size), model=model,
+                       parameters=VOGELS_ABBOTT | own,
                        initial={"V_m": {"kind": "uniform", "low": -60.0, "high": -50.0}})
-            for n, (size, *_) in populations.items()
+            for n, size in SIZES.items()
         ],
         projections=[
             Projection(name=f"{pre}_{post}", pre=pre, post=post, receptor=receptor,
-                       rule={"kind": "pairwise_bernoulli", "p": 0.02}, weight=weight, delay=0.1)
-            for pre, (_, receptor, weight) in populations.items() for post in populations
+                       rule={"kind": "pairwise_bernoulli", "p": DENSITY / share}, weight=weight,
+                       delay=0.1)
+            for pre, (receptor, weight) in CONDUCTANCES.items() for post in SIZES
         ],
         step_currents=[
             StepCurrent(name=f"start_{n}", target=n, times=(0.0, 50.0), amplitudes=(200.0, 0.0))
-            for n in populations
+            for n in SIZES
         ],
-        recorders=spikes_of(populations),
+        recorders=spikes_of(SIZES),
     )  # fmt: skip
 
 
-def izhikevich() -> Network:
+def coba(share: float = 1.0) -> Network:
+    """3200 excitatory and 800 inhibitory neurons, 2 % connected."""
+    own = {"V_th": -50.0, "V_reset": -60.0, "t_ref": 5.0}
+    text = "Brette et al. 2007, benchmark 1"
+    return self_sustained("brette2007_coba", text, "iaf_cond_exp", share, **own)
+
+
+def hodgkin_huxley(share: float = 0.25) -> Network:
+    """800 excitatory and 200 inhibitory neurons, with the in-degrees of the whole network."""
+    text = "Brette et al. 2007, benchmark 3, a quarter of the neurons"
+    return self_sustained("brette2007_hh", text, "hh_cond_exp_traub", share)
+
+
+def adaptive(share: float = 1.0) -> Network:
+    """400 excitatory neurons that adapt, 100 inhibitory ones that do not, under Poisson input."""
+    sizes = {"E": (400, {}), "I": (100, {"b": 0.0, "a": 0.0})}
+    parameters = {"t_ref": 2.0, "tau_syn_ex": 5.0, "tau_syn_in": 10.0, "E_in": -80.0,
+                  "V_reset": -70.6}  # fmt: skip
+    receptors = {"E": ("excitatory", 40, 2.0), "I": ("inhibitory", 10, 12.0)}
+    return Network(
+        name="adex",
+        description="Neurons of Brette & Gerstner 2005 in a sparse network of our own",
+        populations=[
+            Population(name=n, size=round(share * size), model="aeif_cond_exp",
+                       parameters=parameters | own,
+                       initial={"V_m": {"kind": "uniform", "low": -70.6, "high": -55.0}})
+            for n, (size, own) in sizes.items()
+        ],
+        projections=[
+            Projection(name=f"{pre}_{post}", pre=pre, post=post, receptor=receptor,
+                       rule={"kind": "fixed_indegree", "indegree": round(indegree * share)},
+                       weight=weight / share, delay=1.5)
+            for pre, (receptor, indegree, weight) in receptors.items() for post in sizes
+        ],
+        poisson_inputs=[
+            PoissonInput(name=f"external_{n}", target=n, receptor="excitatory", rate=2000.0,
+                         weight=2.0)
+            for n in sizes
+        ],
+        recorders=spikes_of(sizes),
+    )  # fmt: skip
+
+
+def izhikevich(share: float = 1.0) -> Network:
     """800 excitatory and 200 inhibitory neurons, all connected, under noise.
 
-    The noise is two dense Poisson inputs of either sign with the variance of the published one
-    (sd 5 mV, 2 mV, each millisecond); c and d are drawn apart, r^2 of the paper is uniform here.
+    As published, but for the noise: two dense Poisson inputs of either sign with the variance of
+    the published one (sd 5 mV, 2 mV, each millisecond).
     """
-    uniform = {"kind": "uniform"}
+    # r is the random number of a neuron that all its parameters are made of
+    model = NeuronModel(**cell.model_dump() | {"parameters": {**cell.parameters, "r": 0.0}})
+    r = {"kind": "uniform", "low": 0.0, "high": 1.0}
     own = {
-        "E": (800, {"c": {**uniform, "low": -65.0, "high": -50.0},
-                    "d": {**uniform, "low": 2.0, "high": 8.0}}, -13.0, 5.0),
-        "I": (200, {"a": {**uniform, "low": 0.02, "high": 0.1},
-                    "b": {**uniform, "low": 0.2, "high": 0.25}, "d": 2.0},
-              {**uniform, "low": -16.25, "high": -13.0}, 2.0),
-    }  # fmt: skip
+        "E": (800, {"r": r, "c": "-65*mV + 15*mV*r^2", "d": "8*pA - 6*pA*r^2"}, 5.0),
+        "I": (200, {"r": r, "a": "(0.02 + 0.08*r)/ms", "b": "0.25*nS - 0.05*nS*r", "d": 2.0}, 2.0),
+    }
     rate = 10.0  # events of either sign each ms
-    weights = {"E": (0.0, 0.5), "I": (-1.0, 0.0)}
+    weights = {"E": (0.0, 0.5 / share), "I": (-1.0 / share, 0.0)}
     receptors = {"E": "excitatory", "I": "inhibitory"}
     return Network(
         name="izhikevich2003",
         description="Izhikevich 2003: 1000 neurons of random kind that spike in rhythms",
         populations=[
-            Population(name=n, size=size, model="izhikevich", parameters=parameters,
-                       initial={"U_m": u})
-            for n, (size, parameters, u, _) in own.items()
+            Population(name=n, size=round(share * size), model=model, parameters=parameters,
+                       initial={"U_m": "b*V_m"})
+            for n, (size, parameters, _) in own.items()
         ],
         projections=[
             Projection(name=f"{pre}_{post}", pre=pre, post=post, receptor=receptors[pre],
-                       rule="all_to_all", weight={**uniform, "low": low, "high": high}, delay=1.0)
+                       rule="all_to_all", weight={"kind": "uniform", "low": low, "high": high},
+                       delay=1.0)
             for pre, (low, high) in weights.items() for post in own
         ],
         poisson_inputs=[
@@ -133,13 +194,18 @@ def izhikevich() -> Network:
 
 
 NETWORKS = {
-    "brunel2000_delta": lambda: brunel("iaf_psc_delta"),
-    "brunel2000_alpha": lambda: brunel("iaf_psc_alpha"),
+    "brunel2000_delta": lambda share=1.0: brunel("iaf_psc_delta", share),
+    "brunel2000_alpha": lambda share=1.0: brunel("iaf_psc_alpha", share),
     "brette2007_coba": coba,
+    "brette2007_hh": hodgkin_huxley,
     "izhikevich2003": izhikevich,
+    "adex": adaptive,
 }
 SIMULATION = Simulation(dt=0.1, warmup=200.0, duration=800.0)
+# sodium needs the shorter step
+SIMULATIONS = {"brette2007_hh": SIMULATION.model_copy(update={"dt": 0.05})}
 
 if __name__ == "__main__":
     for name, build in NETWORKS.items():
-        (FOLDER / f"{name}.toml").write_text(to_toml(build(), SIMULATION))
+        simulation = SIMULATIONS.get(name, SIMULATION)
+        (FOLDER / f"{name}.toml").write_text(to_toml(build(), simulation))

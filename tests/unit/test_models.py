@@ -95,7 +95,8 @@ def test_the_examples_are_their_builders():
     assert {path.stem for path in examples.glob("*.toml")} == set(built["NETWORKS"])
     for name, build in built["NETWORKS"].items():
         text = (examples / f"{name}.toml").read_text()
-        assert text == serialization.to_toml(build(), built["SIMULATION"])
+        simulation = built["SIMULATIONS"].get(name, built["SIMULATION"])
+        assert text == serialization.to_toml(build(), simulation)
 
 
 def test_list_names_every_model_with_its_parameters():
