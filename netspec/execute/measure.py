@@ -261,9 +261,11 @@ def within(spikes: SpikeData, begin: int, end: int) -> SpikeData:
             "Indices count within the population, from 0"
         )
     inside = (steps > begin) & (steps <= end)
+    exact = spikes.exact
     if not inside.all():
         steps, neurons = steps[inside], neurons[inside]
-    return replace(spikes, steps=steps, neurons=neurons, begin=begin, end=end)
+        exact = None if exact is None else exact[inside]
+    return replace(spikes, steps=steps, neurons=neurons, begin=begin, end=end, exact=exact)
 
 
 def circular_mean(degrees: NDArray[np.float64]) -> float:

@@ -40,6 +40,9 @@ class SpikeData:
     begin, end : int
         The counted window in steps: ``begin < step <= end``. A spike is labelled with the end
         of its step, so this is the half-open interval of steps [begin, end).
+    exact : ndarray of float64, shape (n,), or None
+        Times in ms where spikes are not bound to the grid (of other programs only): step k is
+        then the one with ``(k - 1) dt <= time < k dt``. None: they are ``steps * dt``.
     """
 
     steps: NDArray[np.int64]
@@ -48,6 +51,7 @@ class SpikeData:
     dt: float
     begin: int
     end: int
+    exact: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -55,6 +59,8 @@ class SpikeData:
     @property
     def times(self) -> NDArray[np.float64]:
         """Spike times in ms from the start of the warm-up, shape (n,)."""
+        if self.exact is not None:
+            return self.exact
         return np.multiply(self.steps, self.dt, dtype=np.float64)
 
     @property
@@ -65,7 +71,10 @@ class SpikeData:
     def window(self, begin: int, end: int) -> SpikeData:
         """Return the spikes with ``begin < step <= end``."""
         lo, hi = np.searchsorted(self.steps, [begin, end], side="right")
-        return SpikeData(self.steps[lo:hi], self.neurons[lo:hi], self.size, self.dt, begin, end)
+        exact = None if self.exact is None else self.exact[lo:hi]
+        return SpikeData(
+            self.steps[lo:hi], self.neurons[lo:hi], self.size, self.dt, begin, end, exact
+        )
 
     def rate(self) -> float:
         """Return the mean rate of the population over its window, in spikes/s."""
@@ -144,6 +153,7 @@ class Run:
             self.manifest["simulation"]["dt"],
             0,
             self.manifest["total_steps"],
+            self._content.get(f"spikes/{population}/time"),
         )
         return data if warmup else data.window(self.manifest["warmup_steps"], data.end)
 
@@ -179,7 +189,8 @@ class Run:
         ----------
         **chosen
             ``populations``, ``sample``, ``seed``, ``warmup``: what to keep, everything in the
-            counted window by default (see `netspec.validation.exchange.neo.to_neo`).
+            counted window by default; ``label``: "start", "middle" or "end" (the default) of
+            its step as the time of a spike (see `netspec.validation.exchange.neo.to_neo`).
         """
         # results know nothing of what is made of them, so the converter registers itself
         (converter,) = metadata.entry_points(group="netspec.converters", name="neo")

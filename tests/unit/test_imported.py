@@ -195,13 +195,6 @@ def test_every_bad_row_is_named_by_its_line(tmp_path):
     assert lines[9].given == "3.1"
 
 
-def test_two_spikes_in_one_step_are_a_fault_also_across_files(tmp_path):
-    (tmp_path / "a.txt").write_text("0 1.0\n2 1.5\n")
-    (tmp_path / "b.txt").write_text("1 1.0\n2 1.5\n")
-    (where,) = faults(describe(tmp_path, files=["a.txt", "b.txt"]))
-    assert where == "b.txt, line 2"
-
-
 def test_all_files_are_read_before_anything_is_said(tmp_path):
     (tmp_path / "a.txt").write_text("0 1.0\n1\n2 x\n")
     (tmp_path / "b.txt").write_text("7 1.0 \n" + "99 1.0\n" * 8)

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.validation.exchange.recordings import Content, Signal, Trains, as_steps, sizes_in
+from netspec.validation.exchange.recordings import (
+    Content,
+    Signal,
+    as_steps,
+    exact_in,
+    sizes_in,
+    trains_from,
+)
 
 _POPULATION = ("name", "neurons", "spike_neuron", "spike_time_ms")
 _SIGNAL = ("recorder", "variable", "population", "unit", "neurons", "interval_steps", "time_ms",
@@ -31,7 +38,7 @@ def write_mat(content: Content, path: Path) -> None:
         "provenance": content.provenance,
     }
     populations = [
-        (name, trains.neurons, trains.owners, _times(trains.steps, content.dt))
+        (name, trains.neurons, trains.owners, trains.times(content.dt))
         for name, trains in content.trains.items()
     ]
     signals = [
@@ -75,8 +82,10 @@ def read_mat(path: Path) -> Content:
     for row in data["populations"].ravel():
         neurons, owners = (np.ravel(row[f]).astype(np.int64) for f in _POPULATION[1:3])
         ends = np.searchsorted(owners, neurons, side="right")
-        steps = as_steps(np.ravel(row["spike_time_ms"]), dt)
-        trains[_text(row["name"])] = Trains(neurons, ends.astype(np.int64), steps)
+        times = np.ravel(row["spike_time_ms"])
+        trains[_text(row["name"])] = trains_from(
+            neurons, ends.astype(np.int64), times, dt, exact_in(provenance)
+        )
     return Content(
         name=_text(info["name"]),
         dt=dt,

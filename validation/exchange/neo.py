@@ -12,19 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netspec.errors import UsageError, unknown
 from netspec.execute.results import Run
 from netspec.validation.exchange.recordings import (
+    EXACT,
     Content,
     Signal,
     Trains,
     as_steps,
     content_of,
+    exact_in,
     sizes_in,
+    trains_from,
 )
 
 if TYPE_CHECKING:
     import neo
 
+LABELS = {"start": -1.0, "middle": -0.5, "end": 0.0}  # what is added to a step, in steps
 # Names that the package quantities has for our units, where they are not the same.
 _UNITS = {"1": "dimensionless", "GOhm": "mV/pA"}
 
@@ -35,40 +40,65 @@ def to_neo(
     sample: int | None = None,
     seed: int = 1,
     warmup: bool = False,
+    label: str = "end",
 ) -> neo.Block:
     """Return a run as a Neo block with one segment (0.3 ms per spike train).
 
     Every neuron has a spike train, annotated with ``population`` and ``neuron`` (its index
     there, from 0); sampled variables are analog signals. The block's annotation ``provenance``
-    is JSON text. For the parameters see `netspec.validation.exchange.recordings.content_of`.
+    is JSON text.
+
+    Parameters
+    ----------
+    run, populations, sample, seed, warmup
+        See `netspec.validation.exchange.recordings.content_of`.
+    label : {"start", "middle", "end"}
+        Which moment of its step stands for a spike. A spike that is labelled with the end of its
+        step lies on the edges of bins of whole steps, and bins that are open to the right, as
+        Elephant's, count it one bin late; with ``"start"`` and ``"middle"`` the bins of Elephant
+        are those of netspec. Times off the grid stay as they are.
+
+    Raises
+    ------
+    UsageError
+        If `label` is none of these, or as `content_of` does.
     """
-    return block_of(content_of(run, populations, sample, seed, warmup))
+    if label not in LABELS:
+        raise UsageError(unknown("label", label, LABELS))
+    return block_of(content_of(run, populations, sample, seed, warmup), label)
 
 
-def block_of(content: Content) -> neo.Block:
-    """Return a content as a Neo block."""
+def block_of(content: Content, label: str = "end") -> neo.Block:
+    """Return a content as a Neo block, see `to_neo`."""
     import neo
 
-    block = neo.Block(name=content.name, provenance=content.provenance, dt_ms=content.dt)
+    block = neo.Block(
+        name=content.name, provenance=content.provenance, dt_ms=content.dt, spike_label=label
+    )
+    if exact_in(content.provenance):
+        block.annotations["spike_label"] = EXACT
     segment = neo.Segment(
         name="counted window", t_start_ms=content.t_start, t_stop_ms=content.t_stop
     )
     block.segments.append(segment)
     # a SpikeTrainList of plain arrays would take quadratic time when its first item is asked for
-    segment.spiketrains = list(_spike_trains(content))
+    segment.spiketrains = list(_spike_trains(content, LABELS[label]))
     segment.analogsignals = [_analog_signal(content, signal) for signal in content.signals]
     segment.check_relationships()
     return block
 
 
-def _spike_trains(content: Content) -> Iterator[Any]:
+def _spike_trains(content: Content, share: float) -> Iterator[Any]:
+    """Yield a train for each neuron, its times moved by a share of the step."""
     import neo
     import quantities as pq
 
     t_start, t_stop = content.t_start * pq.ms, content.t_stop * pq.ms
     channel = 0
     for population, trains in content.trains.items():
-        times = np.multiply(trains.steps, content.dt, dtype=np.float64)
+        times = trains.times(content.dt)
+        if trains.exact is None and share:
+            times = (trains.steps + share) * content.dt
         for neuron, train in zip(
             trains.neurons.tolist(), np.split(times, trains.ends)[:-1], strict=True
         ):
@@ -130,6 +160,7 @@ def content_in(block: neo.Block) -> Content:
     """Return the content of a block that `block_of` made."""
     (segment,) = block.segments
     dt, provenance = float(block.annotations["dt_ms"]), str(block.annotations["provenance"])
+    exact = exact_in(provenance)
     grouped: dict[str, list[Any]] = {name: [] for name in sizes_in(provenance)}
     for train in segment.spiketrains:
         grouped[str(train.annotations["population"])].append(train)
@@ -144,19 +175,21 @@ def content_in(block: neo.Block) -> Content:
         dt=dt,
         begin=int(begin),
         end=int(end),
-        trains={name: _joined(found, dt) for name, found in grouped.items()},
+        trains={name: _joined(found, dt, exact) for name, found in grouped.items()},
         signals=tuple(_signal(found, dt) for found in segment.analogsignals),
         provenance=provenance,
     )
 
 
-def _joined(trains: Iterable[Any], dt: float) -> Trains:
+def _joined(trains: Iterable[Any], dt: float, exact: bool) -> Trains:
     found = sorted(trains, key=lambda train: int(train.annotations["neuron"]))
     times = [train.rescale("ms").magnitude for train in found]
-    return Trains(
+    return trains_from(
         np.array([int(train.annotations["neuron"]) for train in found], np.int64),
         np.cumsum([len(train) for train in times], dtype=np.int64),
-        as_steps(np.concatenate([np.empty(0), *times]), dt),
+        np.concatenate([np.empty(0), *times]),
+        dt,
+        exact,
     )
 
 

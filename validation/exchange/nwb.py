@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.validation.exchange.recordings import Content, Signal, Trains, as_steps, sizes_in
+from netspec.validation.exchange.recordings import (
+    Content,
+    Signal,
+    Trains,
+    as_steps,
+    exact_in,
+    sizes_in,
+    trains_from,
+)
 
 # NWB wants SI units and a factor: unit of ours -> (theirs, theirs / ours)
 _SI = {
@@ -68,7 +76,7 @@ def _units(content: Content) -> Any:
 
     every = list(content.trains.values())
     neurons = np.concatenate([trains.neurons for trains in every])
-    steps = np.concatenate([trains.steps for trains in every])
+    moments = np.concatenate([trains.times(content.dt) for trains in every])
     spikes = [np.diff(trains.ends, prepend=0) for trains in every]
     names = np.repeat(
         np.array([*content.trains], object), [len(trains.neurons) for trains in every]
@@ -77,7 +85,7 @@ def _units(content: Content) -> Any:
     times = VectorData(
         name="spike_times",
         description="spike times in s from the start of the warm-up",
-        data=_packed(np.multiply(steps, content.dt, dtype=np.float64) / 1000),
+        data=_packed(moments / 1000),
     )
     observed = VectorData(
         name="obs_intervals",
@@ -143,12 +151,16 @@ def read_nwb(path: Path) -> Content:
         provenance = str(file.notes)
         export = json.loads(provenance)["export"]
         dt, window = export["dt_ms"], [export["t_start_ms"], export["t_stop_ms"]]
-        trains = {name: Trains(*(np.empty(0, np.int64),) * 3) for name in sizes_in(provenance)}
+        nobody = np.empty(0, np.int64)
+        exact = exact_in(provenance)
+        trains = {
+            name: trains_from(nobody, nobody, nobody, dt, exact) for name in sizes_in(provenance)
+        }
         if file.units is not None:
             resolution = float(file.units.resolution) * 1000
             dt = dt if math.isclose(dt, resolution) else resolution
             (window,) = np.unique(file.units["obs_intervals"].target.data[:], axis=0) * 1000
-            trains |= _trains(file.units, dt)
+            trains |= _trains(file.units, dt, exact)
         begin, end = as_steps(window, dt).tolist()
         return Content(
             name=str(file.session_id),
@@ -161,16 +173,16 @@ def read_nwb(path: Path) -> Content:
         )
 
 
-def _trains(units: Any, dt: float) -> dict[str, Trains]:
+def _trains(units: Any, dt: float, exact: bool) -> dict[str, Trains]:
     names = units["population"].data[:]
     neurons = np.asarray(units["neuron"].data[:], np.int64)
     ends = np.asarray(units["spike_times"].data[:], np.int64)
-    steps = as_steps(units["spike_times"].target.data[:] * 1000, dt)
+    times = units["spike_times"].target.data[:] * 1000
     found, starts = {}, np.flatnonzero(names[1:] != names[:-1]) + 1
     for lo, hi in itertools.pairwise([0, *starts.tolist(), len(names)]):
         before = ends[lo - 1] if lo else 0
-        found[str(names[lo])] = Trains(
-            neurons[lo:hi], ends[lo:hi] - before, steps[before : ends[hi - 1]]
+        found[str(names[lo])] = trains_from(
+            neurons[lo:hi], ends[lo:hi] - before, times[before : ends[hi - 1]], dt, exact
         )
     return found
 

@@ -19,6 +19,9 @@ from netspec.execute.results import Run, SpikeData
 from netspec.realise.streams import stream
 from netspec.release import __version__
 
+EXACT = "exact"  # times that are no multiples of the time step
+ROUNDING = 1e-6  # steps by which a time may miss the begin of its step, as 0.1 + 0.2 does
+
 
 @dataclass(frozen=True)
 class Trains:
@@ -32,11 +35,20 @@ class Trains:
         Train j is ``steps[ends[j - 1]:ends[j]]``.
     steps : ndarray of int64, shape (n,)
         Spike times in steps from the start of the warm-up, increasing within a train.
+    exact : ndarray of float64, shape (n,), or None
+        Times in ms, of spikes that are not bound to the grid.
     """
 
     neurons: NDArray[np.int64]
     ends: NDArray[np.int64]
     steps: NDArray[np.int64]
+    exact: NDArray[np.float64] | None = None
+
+    def times(self, dt: float) -> NDArray[np.float64]:
+        """Return the spike times in ms, shape (n,)."""
+        if self.exact is not None:
+            return self.exact
+        return np.multiply(self.steps, dt, dtype=np.float64)
 
     @property
     def owners(self) -> NDArray[np.int64]:
@@ -148,7 +160,7 @@ def content_of(
         "t_start_ms": begin * dt,
         "t_stop_ms": end * dt,
         "warmup included": warmup,
-        "window": "t_start < t <= t_stop; a spike is labelled with the end of its step",
+        **_labels(spikes.values()),
         "time zero": "the start of the warm-up",
         "neuron": "index within its population, from 0",
     }
@@ -163,6 +175,13 @@ def content_of(
         ),
         provenance=json.dumps({"export": export, "run": run.manifest}),
     )
+
+
+def _labels(spikes: Iterable[SpikeData]) -> dict[str, str]:
+    """Say what the times of spikes are."""
+    if any(data.exact is not None for data in spikes):
+        return {"window": "t_start <= t < t_stop", "times": EXACT}
+    return {"window": "t_start < t <= t_stop; a spike is labelled with the end of its step"}
 
 
 def _chosen(run: Run, populations: Sequence[str] | None) -> list[str]:
@@ -191,15 +210,17 @@ def _neurons(sizes: dict[str, int], sample: int | None, seed: int) -> dict[str, 
 
 
 def _trains(spikes: SpikeData, ids: NDArray[np.int64]) -> Trains:
-    steps, owners = spikes.steps, spikes.neurons
+    steps, owners, exact = spikes.steps, spikes.neurons, spikes.exact
     if len(ids) < spikes.size:
         wanted = np.zeros(spikes.size, bool)
         wanted[ids] = True
         kept = wanted[owners]
         steps, owners = steps[kept], owners[kept]
+        exact = None if exact is None else exact[kept]
     order = np.argsort(owners, kind="stable")
     ends = np.searchsorted(owners[order], ids, side="right")
-    return Trains(ids, ends.astype(np.int64), steps[order])
+    exact = None if exact is None else exact[order]
+    return Trains(ids, ends.astype(np.int64), steps[order], exact)
 
 
 def _signals(run: Run, populations: Iterable[str], begin: int, end: int) -> Iterable[Signal]:
@@ -229,6 +250,32 @@ def sizes_in(provenance: str) -> dict[str, int]:
     """Return the populations that an export's provenance names, with their sizes."""
     sizes: dict[str, int] = json.loads(provenance)["export"]["populations"]
     return sizes
+
+
+def exact_in(provenance: str) -> bool:
+    """Return whether an export holds times that are not bound to the grid."""
+    return bool(json.loads(provenance)["export"].get("times") == EXACT)
+
+
+def begun(steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many steps have begun and ended before each time, given in steps."""
+    return np.floor(steps + ROUNDING)
+
+
+def trains_from(
+    neurons: NDArray[np.int64], ends: NDArray[np.int64], times: Any, dt: float, exact: bool
+) -> Trains:
+    """Return trains of times in ms, on the grid or as they are.
+
+    Raises
+    ------
+    ResultFileError
+        If a time is no multiple of `dt`, and should be.
+    """
+    if not exact:
+        return Trains(neurons, ends, as_steps(times, dt))
+    times = np.asarray(times, np.float64)
+    return Trains(neurons, ends, begun(times / dt).astype(np.int64) + 1, times)
 
 
 def as_steps(times: Any, dt: float) -> NDArray[np.int64]:
@@ -268,8 +315,12 @@ def differences(written: Content, found: Content) -> list[str]:
 
 def _unequal(what: str, one: object, other: object) -> list[str]:
     pairs = ((field, value, vars(other)[field]) for field, value in vars(one).items())
-    return [
-        f"{what}: {field} differ"
-        for field, a, b in pairs
-        if not np.array_equal(a, b, equal_nan=isinstance(a, np.ndarray) and a.dtype.kind == "f")
-    ]
+    return [f"{what}: {field} differ" for field, a, b in pairs if not _same(field, a, b)]
+
+
+def _same(field: str, one: Any, other: Any) -> bool:
+    if field == "exact" and one is not None and other is not None:
+        # formats in seconds give milliseconds back but for the last digit
+        return one.shape == other.shape and np.allclose(one, other, rtol=1e-14, atol=0)
+    nan = isinstance(one, np.ndarray) and one.dtype.kind == "f"
+    return bool(np.array_equal(one, other, equal_nan=nan))

@@ -99,6 +99,8 @@ class _Trains:
         Number of neurons; length of the window in steps.
     dt : float
         In ms.
+    exact : ndarray of float64, shape (n,), or None
+        Times in ms where spikes are not bound to the grid: intervals are then theirs.
     """
 
     neurons: NDArray[np.int64]
@@ -106,6 +108,12 @@ class _Trains:
     size: int
     span: int
     dt: float
+    exact: NDArray[np.float64] | None = None
+
+    @property
+    def times(self) -> NDArray[Any]:
+        """What intervals are taken of: steps, or times off the grid; only their ratios count."""
+        return self.steps if self.exact is None else self.exact
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
@@ -126,10 +134,11 @@ class _Trains:
     @cached_property
     def local_variation(self) -> NDArray[np.float64]:
         """LV of every eligible neuron: the mean of 3 (I_k - I_k+1)^2 / (I_k + I_k+1)^2."""
-        intervals, same = np.diff(self.steps), np.diff(self.neurons) == 0
+        intervals, same = np.diff(self.times), np.diff(self.neurons) == 0
         pairs = same[1:] & same[:-1]
         first, second = intervals[:-1][pairs], intervals[1:][pairs]
-        both = np.maximum(first + second, 1)  # two intervals of 0 are equal: they contribute 0
+        both = first + second
+        both = np.where(both > 0, both, 1)  # two intervals of 0 are equal: they contribute 0
         terms = 3 * ((first - second) / both) ** 2
         sums = np.bincount(self.neurons[1:-1][pairs], terms, self.size)
         return _floats(sums[self.eligible] / (self.counts[self.eligible] - 2))
@@ -138,7 +147,7 @@ class _Trains:
     def coefficient_of_variation(self) -> NDArray[np.float64]:
         """SD / mean of the intervals of every eligible neuron; SD over n, not n - 1."""
         same = np.diff(self.neurons) == 0
-        intervals, owners = np.diff(self.steps)[same], self.neurons[1:][same]
+        intervals, owners = np.diff(self.times)[same], self.neurons[1:][same]
         number = np.maximum(self.counts - 1, 1)
         means = np.bincount(owners, intervals, self.size) / number
         squares = np.bincount(owners, (intervals - means[owners]) ** 2, self.size) / number
@@ -260,9 +269,14 @@ def _trains(spikes: SpikeData) -> _Trains:
     span = max(0, spikes.end - spikes.begin)
     # one integer per spike sorts several times faster than two columns
     keys = spikes.neurons.astype(np.int64) * span + (spikes.steps - (spikes.begin + 1))
-    keys.sort()
+    exact = spikes.exact
+    if exact is None:
+        keys.sort()
+    else:
+        order = np.lexsort((exact, keys))
+        keys, exact = keys[order], exact[order]
     neurons, steps = np.divmod(keys, span) if span else (keys, keys)
-    return _Trains(neurons, steps, spikes.size, span, spikes.dt)
+    return _Trains(neurons, steps, spikes.size, span, spikes.dt, exact)
 
 
 def _sd_rate(trains: _Trains) -> float:
