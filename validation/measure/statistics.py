@@ -53,7 +53,7 @@ STATISTICS = (
     Statistic(
         "lv",
         "",
-        "local variation of intervals, mean over eligible neurons",
+        "local variation of intervals, mean over all pairs of successive intervals",
         margin("0.02", "absolute"),
     ),
     Statistic(
@@ -68,6 +68,11 @@ STATISTICS = (
         "",
         f"variance / mean of the population's spike count, bins of {SYNCHRONY_BIN:g} ms",
         margin("25 %", "log"),
+    ),
+    Statistic(
+        "lv_of_neurons",
+        "",
+        "local variation of intervals, mean over eligible neurons: what `lv` was before",
     ),
     Statistic("neurons", "", "number of neurons, on which the synchrony depends"),
     Statistic("eligible", "", f"share of neurons with {MIN_SPIKES} spikes or more: LV and CV"),
@@ -123,16 +128,27 @@ class _Trains:
         seconds = self.span * self.dt / 1000
         return self.counts / seconds if seconds else np.empty(0)
 
-    @cached_property
+    @property
     def local_variation(self) -> NDArray[np.float64]:
         """LV of every eligible neuron: the mean of 3 (I_k - I_k+1)^2 / (I_k + I_k+1)^2."""
+        return _floats(self.variation_sums / (self.counts[self.eligible] - 2))
+
+    @property
+    def pooled_variation(self) -> float:
+        """The mean of the same terms over all pairs of intervals, whichever neuron's they are."""
+        pairs = int((self.counts[self.eligible] - 2).sum())
+        return float(self.variation_sums.sum() / pairs) if pairs else math.nan
+
+    @cached_property
+    def variation_sums(self) -> NDArray[np.float64]:
+        """Sum of the terms of LV of every eligible neuron."""
         intervals, same = np.diff(self.steps), np.diff(self.neurons) == 0
         pairs = same[1:] & same[:-1]
         first, second = intervals[:-1][pairs], intervals[1:][pairs]
         both = np.maximum(first + second, 1)  # two intervals of 0 are equal: they contribute 0
         terms = 3 * ((first - second) / both) ** 2
         sums = np.bincount(self.neurons[1:-1][pairs], terms, self.size)
-        return _floats(sums[self.eligible] / (self.counts[self.eligible] - 2))
+        return _floats(sums[self.eligible])
 
     @cached_property
     def coefficient_of_variation(self) -> NDArray[np.float64]:
@@ -227,7 +243,8 @@ def _statistics(trains: _Trains) -> dict[str, float]:
         "rate": _mean(trains.rates),
         "log_sd_rate": _log(_sd_rate(trains)),
         "silent_fraction": _mean(trains.counts == 0) if trains.span else math.nan,
-        "lv": _mean(trains.local_variation),
+        "lv": trains.pooled_variation,
+        "lv_of_neurons": _mean(trains.local_variation),
         "covariance": _covariance(pairs),
         "synchrony": _synchrony(_Counts(trains, SYNCHRONY_BIN)),
         "neurons": float(trains.size),
