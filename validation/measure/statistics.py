@@ -24,11 +24,20 @@ from netspec.execute.measure import (
     Measure,
     Samples,
     Statistic,
+    Traces,
     Values,
     margin,
     within,
 )
 from netspec.execute.results import SpikeData
+from netspec.validation.measure.curves import (
+    CURVES,
+    Trace,
+    correlations,
+    quantiles,
+    rate_in_time,
+    spectrum,
+)
 
 COVARIANCE_BIN = 2.0  # ms; the field's choice for the microcircuit, its refractory time
 SYNCHRONY_BIN = 3.0  # ms; Potjans & Diesmann (2014)
@@ -208,6 +217,7 @@ class PopulationMeasure(Measure):
     name = "populations"
     statistics = STATISTICS
     distributions = DISTRIBUTIONS
+    curves = CURVES
     headline = ("rate",)
 
     def values(self, run: Activity) -> Values:
@@ -217,6 +227,17 @@ class PopulationMeasure(Measure):
     def samples(self, run: Activity) -> Samples:
         """Return all of `distributions` of every recorded population."""
         return _by_group({p: self._of(run, p)[1] for p in run.populations})
+
+    def traces(self, run: Activity) -> Traces:
+        """Return the curves of every recorded population."""
+        found: dict[tuple[str, str], Trace] = {}
+        for group in run.populations:
+            spikes = run.spikes(group)
+            found[group, "rate_in_time"] = rate_in_time(spikes)
+            found[group, "spectrum"] = spectrum(spikes)
+            found[group, "correlations"] = quantiles(correlations(spikes))
+            found[group, "cvs"] = quantiles(_trains(spikes).coefficient_of_variation)
+        return found
 
     def _of(
         self, run: Activity, population: str
