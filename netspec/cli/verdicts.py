@@ -73,6 +73,8 @@ def _show(summary: Summary) -> None:
         console.print(text)
     for entry in summary.comparisons:
         console.print(tables.headline(entry))
+        if entry.looks is not None:
+            console.print(f"  {entry.looks['text']}")
         needed = tables.seeds_needed(entry)
         if needed is not None:
             console.print(f"  {needed} seeds a side would be needed for the open ones")
