@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ContinuousProjection,
         CurrentInput,
         Network,
+        NoiseCurrent,
         PoissonInput,
         Population,
         Projection,
@@ -41,6 +42,7 @@ __all__ = [
     "NetspecWarning",
     "Network",
     "NeuronModel",
+    "NoiseCurrent",
     "Parameter",
     "PoissonInput",
     "Population",
@@ -68,8 +70,8 @@ __all__ = [
 _MODULES = {
     "errors": ("NetspecError", "NetspecWarning"),
     "describe.network": (
-        "ContinuousProjection", "CurrentInput", "Network", "PoissonInput", "Population",
-        "Projection", "Recorder", "SpikeInput", "StepCurrent",
+        "ContinuousProjection", "CurrentInput", "Network", "NoiseCurrent", "PoissonInput",
+        "Population", "Projection", "Recorder", "SpikeInput", "StepCurrent",
     ),
     "describe.neurons": ("NeuronModel", "Parameter"),
     "execute.results": ("Run", "SpikeData", "open_run"),

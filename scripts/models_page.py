@@ -22,9 +22,6 @@ list --models` shows the same in the terminal (`--json`: with the equations). Na
 defaults and units are NEST's, which a test compares; those of `iaf_cond_nmda` are of Compte et al.
 (2000). An event adds its weight to the state that its receptor names. `I_stim` (pA) is the input of
 currents. States that are linear are advanced exactly, the others by the integrator that is named.
-
-A generalised integrate-and-fire neuron with escape noise is not here: a threshold is a condition,
-and cannot be stochastic.
 """
 
 
@@ -37,7 +34,9 @@ def section(model: NeuronModel) -> Iterator[str]:
     units = model.units_of_states
     receptors = ", ".join(f"`{r}` onto {s} ({units[s]})" for r, s in model.receptors.items())
     initial = ", ".join(f"{s} = {v}" for s, v in model.initial.items())
-    yield f"- Threshold: `{model.threshold}`; reset: {reset}; refractory: {model.refractory}"
+    spikes = f"Threshold: `{model.threshold}`" if model.threshold else "Threshold: none"
+    spikes += f"; escape rate: `{model.escape}`" if model.escape else ""
+    yield f"- {spikes}; reset: {reset}; refractory: {model.refractory}"
     yield f"- Receptors: {receptors}"
     yield f"- Initial values: {initial}, all others 0; integrator: {model.integrator}\n"
     yield "| parameter | default | unit | plausible |"

@@ -91,8 +91,8 @@ def coupled(kernel: dict[str, Any]) -> dict[str, Any]:
 
 def model(equations: str, **more: Any) -> NeuronModel:
     """Return a user's model."""
-    return NeuronModel(name="own", equations=equations, threshold="x > 1",
-                       parameters={"tau": "10 ms", "rest": "2 ms"}, **more)  # fmt: skip
+    values = {"threshold": "x > 1", "parameters": {"tau": "10 ms", "rest": "2 ms"}, **more}
+    return NeuronModel(name="own", equations=equations, **values)
 
 
 # -- rows -------------------------------------------------------------------------------------
@@ -107,6 +107,10 @@ def neurons() -> Iterator[Row]:
     for integrator in ("euler", "exponential_euler", "rk2", "rk4"):
         own = model(curved, integrator=integrator)
         yield Row(f"a user's nonlinear equations, `{integrator}`", "populations.A", cells(own))
+    noisy = model("dx/dt = -x/tau + xi/sqrt(tau) : 1", integrator="euler")
+    yield Row("a user's stochastic equations", "populations.A", cells(noisy))
+    escaping = model(linear, threshold="", escape="x/tau")
+    yield Row("a user's escape rate", "populations.A", cells(escaping))
     held = model(f"{linear} (unless refractory)", refractory="rest", receptors={"on": "x"})
     yield Row("a user's state that is held while refractory", "populations.A", cells(held))
     uniform = {"kind": "uniform", "low": 200.0, "high": 300.0}
@@ -185,9 +189,16 @@ def inputs() -> Iterator[Row]:
     for label, kind, values in (
         ("Poisson input", "poisson_inputs", {**poisson, "delay": 1.5}),
         ("Poisson input from the first step on", "poisson_inputs", poisson),
+        ("Poisson input that starts and stops", "poisson_inputs",
+         {**poisson, "start": 5.0, "stop": 9.0}),
+        ("Poisson input whose rate changes", "poisson_inputs",
+         {**poisson, "times": [5.0, 9.0], "rates": [100.0, 8000.0]}),
         ("constant current", "current_inputs", {"amplitude": 300.0}),
         ("constant current, some neurons", "current_inputs", {"amplitude": 300.0, "neurons": [1]}),
         ("stepped current", "step_currents", {"times": [5.0, 9.0], "amplitudes": [300.0, 0.0]}),
+        ("noise current, white", "noise_currents", {"sd": 300.0}),
+        ("noise current, Ornstein-Uhlenbeck, some neurons", "noise_currents",
+         {"sd": 300.0, "tau": 5.0, "neurons": [1]}),
         ("given spikes", "spike_inputs", {**given, "times": [5.0, 9.0]}),
         ("given spikes, one due at the end of the first step", "spike_inputs",
          {**given, "times": [0.1, 9.0]}),
@@ -197,9 +208,15 @@ def inputs() -> Iterator[Row]:
     shared = {"drive": "shared"}
     yield Row("Poisson input, `noise=shared`", "poisson_inputs.i",
               with_input("poisson_inputs", **poisson), shared)  # fmt: skip
+    changing = {**poisson, "times": [5.0], "rates": [100.0], "stop": 9.0}
+    yield Row("Poisson input whose rate changes, `noise=shared`", "poisson_inputs.i",
+              with_input("poisson_inputs", **changing), shared)  # fmt: skip
     gated = {**cells("iaf_cond_nmda"),
              "current_inputs": [{"name": "i", "target": "A", "amplitude": 300.0}]}  # fmt: skip
     yield Row("constant current into `iaf_cond_nmda`", "current_inputs.i", gated)
+    noisy = {**cells("iaf_cond_nmda"), **coupled({"kind": "uniform", "weight": 0.5}),
+             "noise_currents": [{"name": "i", "target": "A", "sd": 300.0}]}  # fmt: skip
+    yield Row("noise current into `iaf_cond_nmda`, coupled continuously", "noise_currents.i", noisy)
 
 
 def recorders() -> Iterator[Row]:

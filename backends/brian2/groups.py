@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from netspec.backends.brian2.functions import vectorisable
 from netspec.describe import expressions as ex
 from netspec.execute.execution import Execution
+from netspec.realise.counters import AT_ONCE
 from netspec.realise.lowering import lower, own
 
 # names of the adapter's own, which no name of a description can meet (`lowering.own`)
@@ -59,7 +61,8 @@ class Group:
     def equations(self) -> str:
         """Return Brian2 equations: variables only, since the step program does the rest."""
         names = [*(state.name for state in self.model.dynamics.states), *self.model.inputs]
-        lines = [f"{name} : 1" for name in (*map(own, names), ACTIVE)]
+        random = [random.name for random in self.program.random]
+        lines = [f"{name} : 1" for name in (*map(own, names), *random, ACTIVE)]
         lines.append(f"{LEFT} : integer")
         for name, values in self.varying.items():
             kind = "integer" if values.dtype.kind == "i" else "1"
@@ -77,8 +80,33 @@ class Group:
 
     def threshold(self) -> str:
         """Return the condition of the thresholds slot."""
-        condition = self._source(self.model.dynamics.threshold)
+        condition = self._source(self.program.threshold)
         return f"({condition}) and {ACTIVE} > 0.5"
+
+    def draw(self, seed: int, total: int) -> Callable[[int], None]:
+        """Return a function that gives every random name of the step program its numbers of a step.
+
+        Parameters
+        ----------
+        seed, total : int
+            Of the simulation; its steps.
+        """
+        each = [
+            (random, self.memory(random.name), np.concatenate(
+                [random.states(seed, p.name, p.size) for p in self.members]))
+            for random in self.program.random
+        ]  # fmt: skip
+        block = max(min(AT_ONCE // self.size, total), 1)  # steps drawn together
+        numbers: list[NDArray[np.float64]] = []
+
+        def draw(step: int) -> None:
+            nonlocal numbers
+            if step % block == 0:
+                numbers = [random.numbers(states, step, block) for random, _, states in each]
+            for (_, values, _), drawn in zip(each, numbers, strict=True):
+                values[:] = drawn[step % block]
+
+        return draw
 
     def reset(self) -> str:
         """Return the code of the resets slot."""

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from netspec.backends.brian2.building import Brian2Building
 from netspec.backends.brian2.groups import ACTIVE, Receiving
-from netspec.backends.brian2.planning import Events
-from netspec.describe.network import PoissonInput
+from netspec.backends.brian2.planning import RARE
+from netspec.describe.network import NoiseCurrent, PoissonInput
+from netspec.realise.counters import PoissonCounter
 from netspec.realise.drawing import CurrentChange
 from netspec.realise.kernels import product
 from netspec.realise.lowering import own
@@ -20,6 +21,54 @@ from netspec.realise.lowering import own
 
 def _add(values: NDArray[Any], change: CurrentChange) -> None:
     values[change.neurons] += change.level
+
+
+def _one_after_the_other(
+    parts: list[tuple[int, int, Callable[[int], None]]],
+) -> Callable[[int], None]:
+    """Return a function that calls the one of several whose steps (first, end) those are."""
+    waiting = list(parts)
+
+    def deliver(step: int) -> None:
+        while waiting and waiting[0][1] <= step:
+            waiting.pop(0)
+        if waiting and waiting[0][0] <= step:
+            waiting[0][2](step)
+
+    return deliver
+
+
+def _counted(
+    counter: PoissonCounter, weight: float, target: Receiving, first: int, end: int
+) -> Callable[[int], None]:
+    """Return a function that adds a counter's events of the steps from `first` to `end`."""
+    # steps drawn together, and what was drawn: sparse where nearly all numbers are zero
+    block = max(min(counter.steps_at_once, end - first), 1)
+    rare = counter.mean < RARE
+    neurons, bounds = np.empty(0, np.int64), [0]
+    numbers: NDArray[Any] = np.empty(0)
+    added: NDArray[np.float64] = np.empty(0)
+
+    def draw(begin: int) -> None:
+        nonlocal neurons, bounds, numbers, added
+        if rare:
+            steps, neurons, numbers = counter.events(begin, block)
+            bounds = np.searchsorted(steps, np.arange(begin, begin + block + 1)).tolist()
+        else:
+            numbers = counter.numbers(begin, block)
+        added = np.multiply(weight, numbers, dtype=np.float64)
+
+    def deliver(step: int) -> None:
+        at = (step - first) % block
+        if at == 0:
+            draw(step)
+        if rare:
+            here = slice(bounds[at], bounds[at + 1])
+            target.add_at(neurons[here], added[here])
+        else:
+            target.add(added[at])
+
+    return deliver
 
 
 class Brian2Inputs:
@@ -35,14 +84,17 @@ class Brian2Inputs:
         """Add couplings, currents, Poisson events, given spikes and sums over spikes."""
         couplings = [self._coupling(c) for c in self.network.continuous_projections]
         changes = self._current_changes()
-        if couplings or changes:
+        # of each step, in this order: a coupling sets its input, noise adds to it
+        always: list[Callable[[int], None]] = [*couplings, *self._noise(), *self._random()]
+        if always or changes:
             clock, now = self.b2.defaultclock, self.built.timestep()
 
             def before_step() -> None:
-                for update in changes.get(int(now[0]), ()):
+                step = int(now[0])
+                for update in changes.get(step, ()):
                     update()
-                for couple in couplings:
-                    couple()
+                for set_values in always:
+                    set_values(step)
 
             self.built.objects.append(
                 self.b2.NetworkOperation(before_step, when="start", clock=clock)
@@ -50,6 +102,40 @@ class Brian2Inputs:
         self._poisson()
         self._given_spikes()
         self._deliver()
+
+    def _random(self) -> list[Callable[[int], None]]:
+        """Return functions that draw what the neurons' step programs ask for."""
+        seed, total = self.simulation.seed, self.simulation.total_steps
+        groups = [group for group in self.built.groups.values() if group.program.random]
+        return [group.draw(seed, total) for group in groups]
+
+    def _noise(self) -> list[Callable[[int], None]]:
+        """Return functions that add noise to inputs, one for each input that has some."""
+        places: dict[tuple[str, str], list[NoiseCurrent]] = {}
+        for noise in self.network.noise_currents:
+            places.setdefault((noise.target, noise.port), []).append(noise)
+        return [self._noises(*place, noises) for place, noises in places.items()]
+
+    def _noises(self, population: str, port: str, noises: list[NoiseCurrent]) -> Any:
+        """Return a function that adds noise currents to an input, step by step."""
+        group, where = self.built.group(population)
+        target = group.array(port)[where]
+        # where a coupling sets the input, the currents are in it already
+        base = None if self._coupled(population, port) else self._currents(population, port)
+        sources = [(n, c, c.changes()) for n, c in map(self.built.execution.noise, noises)]
+        levels = [np.zeros(len(neurons)) for neurons, _, _ in sources]
+        waiting = [next(changes, None) for _, _, changes in sources]
+
+        def add(step: int) -> None:
+            if base is not None:
+                target[:] = base
+            for k, (neurons, _, changes) in enumerate(sources):
+                due = waiting[k]
+                if due is not None and due[0] == step:
+                    levels[k], waiting[k] = due[1], next(changes, None)
+                target[neurons] += levels[k]
+
+        return add
 
     def _coupling(self, coupling: Any) -> Any:
         """Return a function that sets S_i = sum_j w_ij s_j."""
@@ -66,19 +152,24 @@ class Brian2Inputs:
         )
         multiply = product(coupling.kernel, len(target))
 
-        def couple() -> None:
+        def couple(_: int) -> None:
             np.add(base, multiply(source), out=target)
 
         return couple
 
+    def _coupled(self, population: str, port: str) -> bool:
+        """Return whether a continuous coupling sets an input at every step."""
+        couplings = self.network.continuous_projections
+        return (population, port) in {(c.post, c.target) for c in couplings}
+
     def _currents(self, population: str, port: str) -> NDArray[Any]:
         """Return where the currents into an input are kept.
 
-        That is the input itself, unless a continuous coupling sets it at every step.
+        That is the input itself, unless a continuous coupling or noise sets it at every step.
         """
         group, where = self.built.group(population)
-        coupled = {(c.post, c.target) for c in self.network.continuous_projections}
-        if (population, port) not in coupled:
+        noisy = {(n.target, n.port) for n in self.network.noise_currents}
+        if not self._coupled(population, port) and (population, port) not in noisy:
             return group.array(port)[where]
         return self.levels.setdefault((population, port), np.zeros(where.stop - where.start))
 
@@ -105,7 +196,12 @@ class Brian2Inputs:
             start, mean = events.start, events.mean
             if events.counted:
                 self.built.deliveries.append(
-                    self._counted_events(poisson, group.receiving(state, where), events)
+                    self._counted_events(poisson, group.receiving(state, where))
+                )
+                continue
+            if events.changing:
+                self.built.deliveries.append(
+                    self._changing_events(poisson, group.receiving(state, where))
                 )
                 continue
             if events.rare:
@@ -166,42 +262,32 @@ class Brian2Inputs:
 
         return deliver
 
-    def _counted_events(
-        self, poisson: PoissonInput, target: Receiving, events: Events
-    ) -> Callable[[int], None]:
+    def _changing_events(self, poisson: PoissonInput, target: Receiving) -> Callable[[int], None]:
+        """Return a function that adds Poisson events of a rate that changes."""
+        course = self.built.execution.request.poisson_course(poisson)
+        ends = [*(step for step, _ in course[1:]), self.simulation.total_steps]
+        size, generator = len(target.values), self.built.generator.spawn(1)[0]
+
+        def numbers(mean: float) -> Callable[[int], None]:
+            def deliver(_: int) -> None:
+                drawn = generator.poisson(mean, size)
+                target.add(np.multiply(poisson.weight, drawn, dtype=np.float64))
+
+            return deliver
+
+        return _one_after_the_other([
+            (step, end, self._rare_events(target, mean, poisson.weight, step) if mean < RARE
+             else numbers(mean))
+            for (step, mean), end in zip(course, ends, strict=True)
+            if mean
+        ])  # fmt: skip
+
+    def _counted_events(self, poisson: PoissonInput, target: Receiving) -> Callable[[int], None]:
         """Return a function that adds the events that netspec's counters have for a step."""
-        counter = self.built.execution.poisson_counter(poisson)
-        if not counter.mean:
-            return lambda step: None
-        total = self.simulation.total_steps
-        # steps drawn together, and what was drawn: sparse where nearly all numbers are zero
-        block = max(min(counter.steps_at_once, total - events.start), 1)
-        neurons, bounds = np.empty(0, np.int64), [0]
-        numbers: NDArray[Any] = np.empty(0)
-        added: NDArray[np.float64] = np.empty(0)
-
-        def draw(first: int) -> None:
-            nonlocal neurons, bounds, numbers, added
-            if events.rare:
-                steps, neurons, numbers = counter.events(first, block)
-                bounds = np.searchsorted(steps, np.arange(first, first + block + 1)).tolist()
-            else:
-                numbers = counter.numbers(first, block)
-            added = np.multiply(poisson.weight, numbers, dtype=np.float64)
-
-        def deliver(step: int) -> None:
-            at = (step - events.start) % block
-            if step < events.start:
-                return
-            if at == 0:
-                draw(step)
-            if events.rare:
-                here = slice(bounds[at], bounds[at + 1])
-                target.add_at(neurons[here], added[here])
-            else:
-                target.add(added[at])
-
-        return deliver
+        return _one_after_the_other([
+            (first, end, _counted(counter, poisson.weight, target, first, end))
+            for first, end, counter in self.built.execution.poisson_counters(poisson)
+        ])  # fmt: skip
 
     def _given_spikes(self) -> None:
         """Add the events of `SpikeInput` at the end of the step that they are due in."""

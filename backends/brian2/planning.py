@@ -46,19 +46,22 @@ class Events:
     Attributes
     ----------
     mean : float
-        Events per neuron and step.
+        Events per neuron and step, at the largest rate.
     start : int
         First step.
     rare : bool
         One number a step, spread over the neurons, instead of one a neuron.
     counted : bool
         By netspec's counters.
+    changing : bool
+        The rate changes, or ends.
     """
 
     mean: float
     start: int
     rare: bool
     counted: bool = False
+    changing: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,15 +110,15 @@ def decide(
     poisson = {}
     for source in network.poisson_inputs:
         mean = request.poisson_mean(source)
-        start = request.simulation.steps(source.delay)
-        counted = request.drive == "shared"
-        poisson[source.name] = Events(mean, start, mean < RARE, counted)
+        start, counted = request.poisson_course(source)[0][0], request.drive == "shared"
+        poisson[source.name] = Events(mean, start, mean < RARE, counted, source.changes)
         if counted:
             entries.append(ledger_lines.of_counted_poisson(request, source))
             continue
         reason = "one Poisson number a neuron and step, or their sum, spread over the neurons"
+        reason += "; drawn with NumPy's generator, since the rate changes" * source.changes
         entries.append(Entry(thing=f"poisson_inputs.{source.name}", reason=reason))
-    entries += ledger_lines.of_given_inputs(request)
+    entries += ledger_lines.of_given_inputs(request) + ledger_lines.of_noise_currents(request)
     return entries, wirings, poisson
 
 

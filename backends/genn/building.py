@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,9 @@ class GennBuilding:
         self.sources: list[Source] = []
         self.sums: list[Sums] = []
         self.connections: dict[str, Connections] = {}  # group -> what it is
-        self.poisson = [p for p in self.network.poisson_inputs if p.rate * p.number > 0]
+        self.poisson = [p for p in self.network.poisson_inputs if self.request.poisson_mean(p) > 0]
+        # of the variables of noise currents, one value a neuron
+        self.noise: dict[str, dict[str, NDArray[Any]]] = {}
         # couplings that the device computes, and those that the host does
         couplings = self.network.continuous_projections
         self.on_device = [c for c in couplings if plan.couplings[c.name] != "host"]
@@ -74,6 +77,9 @@ class GennBuilding:
             )
             for p in self.poisson
         ]
+        for noise in self.network.noise_currents:
+            source, self.noise[noise.name] = inputs.noise_code(self.network, noise, self.simulation)
+            self.sources.append(source)
         places = {(s.target, inputs.state_of(self.network, s)) for s in self.network.spike_inputs}
         self.sources += [inputs.given_code(self.network, *place) for place in sorted(places)]
 

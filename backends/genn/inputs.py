@@ -1,15 +1,20 @@
-"""What reaches GeNN's neurons from outside: Poisson events, given spikes."""
+"""What reaches GeNN's neurons from outside: Poisson events, given spikes, noise."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from netspec.backends.genn import sampling
 from netspec.backends.genn.blueprint import Code, Source
-from netspec.backends.genn.neurons import arriving
-from netspec.describe.network import Network, PoissonInput, SpikeInput
+from netspec.backends.genn.neurons import arriving, coupled
+from netspec.describe.network import Network, NoiseCurrent, PoissonInput, SpikeInput
 from netspec.describe.simulation import Simulation
+from netspec.realise.counters import PoissonCounter, poisson_tables
+from netspec.realise.noise import NoiseCounter
 
 
 def poisson_code(
@@ -20,7 +25,8 @@ def poisson_code(
     by_product: bool,
 ) -> Source:
     """Return a source that draws one Poisson number of a mean per neuron and step."""
-    start = simulation.steps(poisson.delay)
+    # where the rate changes, the host exchanges tables: before the first there is one of zeros
+    start = 0 if poisson.changes else poisson.course(simulation)[0][0]
     state = network.model_of(poisson.target).receptors[poisson.receptor]
     params: dict[str, float | int] = {"weight": poisson.weight}
     text = sampling.POISSON
@@ -39,6 +45,65 @@ def poisson_code(
         tables=() if by_product else (("table", "uint64_t*"), ("guide", "uint16_t*")),
     )
     return Source(source_name(poisson), poisson.target, code, params, arriving(state))
+
+
+def noise_code(
+    network: Network, noise: NoiseCurrent, simulation: Simulation
+) -> tuple[Source, dict[str, NDArray[Any]]]:
+    """Return a source that adds a noise current, and its variables, one value a neuron."""
+    size = network.population(noise.target).size
+    counter = NoiseCounter.of(noise, simulation, size)
+    params = {name: getattr(counter, name) for name in ("mean", "keep", "spread")}
+    params |= {name: getattr(counter, name) for name in ("begin", "end", "every")}
+    variables = {"state": "uint64_t", "x": "scalar", "step": "int"}
+    values: dict[str, NDArray[Any]] = {"state": counter.states, "x": counter.x}
+    level = "mean + x"
+    if noise.neurons is not None:
+        level, variables["feels"] = "feels * (mean + x)", "scalar"
+        values["feels"] = np.zeros(size)
+        values["feels"][list(noise.neurons)] = 1.0
+    whole = ("begin", "end", "every")
+    code = Code(
+        name="noise_of_some" if noise.neurons is not None else "noise",
+        texts={"injection_code": sampling.NOISE.replace("@LEVEL@", level)},
+        params=tuple((name, "int" if name in whole else "scalar") for name in params),
+        variables=tuple(variables.items()),
+        read_only=("feels",) if noise.neurons is not None else (),
+        zero=("step",),
+    )
+    source = Source(noise_name(noise), noise.target, code, params, coupled(noise.port))
+    return source, values
+
+
+def noise_name(noise: NoiseCurrent) -> str:
+    """Return the name of a noise current among GeNN's current sources."""
+    return f"noise_{noise.name}"
+
+
+def poisson_courses(
+    counters: list[tuple[int, int, PoissonCounter]],
+) -> list[tuple[int, NDArray[np.uint64], NDArray[np.uint16]]]:
+    """Return (step, table, guide), all of one length, for steps from each on; the first is 0.
+
+    Parameters
+    ----------
+    counters : list
+        As of `Execution.poisson_counters`: nothing is drawn in steps that are in none of them.
+    """
+    nothing = poisson_tables(0.0)
+    found, at = [], 0
+    for first, end, counter in counters:
+        found += [(at, *nothing)] if first > at else []
+        found.append((first, *counter.tables))
+        at = end
+    found.append((at, *nothing))
+    longest = max(len(table) for _, table, _ in found)
+    # no number is beyond a table's last entry, which is all ones
+    filled = np.iinfo(np.uint64).max
+    return [
+        (step, np.append(table, np.full(longest - len(table), filled, np.uint64)), guide)
+        for step, table, guide in found
+    ]
 
 
 def source_name(poisson: PoissonInput) -> str:

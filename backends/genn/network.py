@@ -16,7 +16,7 @@ from netspec.backends.genn.couplings import Coupled
 from netspec.backends.genn.planning import GennPlan
 from netspec.backends.genn.shards import Part, Piece, Spread, selection
 from netspec.backends.genn.weights import Grid
-from netspec.describe.network import ContinuousProjection, Projection
+from netspec.describe.network import ContinuousProjection, PoissonInput, Projection
 from netspec.execute.execution import Execution, Progress
 from netspec.execute.recording import Samples
 from netspec.realise import counters, drawing
@@ -39,6 +39,8 @@ class GennNetwork:
         self.built = GennBuilding(plan, self.execution, run)
         self.request, self.result = plan.request, self.execution.recording
         self.network, self.simulation = plan.request.network, plan.request.simulation
+        # Poisson input -> step, table and guide from that step on, where its rate changes
+        self.courses: dict[str, list[tuple[int, NDArray[np.uint64], NDArray[np.uint16]]]] = {}
         self.parts, self.codes, self.pieces = self.built.parts, self.built.codes, self.built.pieces
 
     # -- loading ------------------------------------------------------------------------
@@ -59,19 +61,34 @@ class GennNetwork:
                     array = np.broadcast_to(np.asarray(value), code.neurons.size)
                     variables[variable].set_init_values(array[part.neurons])
         for poisson in self.built.poisson:
-            counter = self.execution.poisson_counter(poisson)
-            # the code advances the state in every step from the first one on in which it draws
-            states = counters.states_at(counter.states, self.simulation.steps(poisson.delay))
-            for part in self.parts[poisson.target]:
-                source = self.model.current_sources[part.named(inputs.source_name(poisson))]
-                source.vars["state"].set_init_values(states[part.neurons])
-                if not self.plan.by_product:
-                    table, guide = counter.tables
-                    source.extra_global_params["table"].set_init_values(table)
-                    source.extra_global_params["guide"].set_init_values(guide)
+            self._give_tables(poisson)
+        for noise in self.network.noise_currents:
+            for part in self.parts[noise.target]:
+                source = self.model.current_sources[part.named(inputs.noise_name(noise))]
+                for variable, array in self.built.noise[noise.name].items():
+                    source.vars[variable].set_init_values(array[part.neurons])
         self._set_profiles()
         for projection in self.network.projections:
             yield from self._tables(projection)
+
+    def _give_tables(self, poisson: PoissonInput) -> None:
+        """Give the source of a Poisson input its tables, and the neurons' states."""
+        counter = self.execution.poisson_counter(poisson)
+        # the code advances the state in every step from the first one on in which it draws
+        begin = 0 if poisson.changes else self.request.poisson_course(poisson)[0][0]
+        states = counters.states_at(counter.states, begin)
+        if poisson.changes:
+            found = inputs.poisson_courses(self.execution.poisson_counters(poisson))
+            self.courses[poisson.name] = found
+            _, table, guide = found[0]
+        for part in self.parts[poisson.target]:
+            source = self.model.current_sources[part.named(inputs.source_name(poisson))]
+            source.vars["state"].set_init_values(states[part.neurons])
+            if not self.plan.by_product:
+                if not poisson.changes:
+                    table, guide = counter.tables
+                source.extra_global_params["table"].set_init_values(table)
+                source.extra_global_params["guide"].set_init_values(guide)
 
     def _tables(self, projection: Projection) -> Iterator[ConnectionTable]:
         """Set what the code that draws synapses reads; yield what the connecting code reads."""
@@ -176,6 +193,9 @@ class GennNetwork:
         for step, places in inputs.given_events(self.network, self.simulation).items():
             for where, events in places.items():
                 self.before.setdefault(step, []).append(self._given(where, events))
+        for poisson in self.built.poisson:
+            for step, *tables in self.courses.get(poisson.name, ())[1:]:
+                self.before.setdefault(step, []).append(self._exchange(poisson, tables))
         self.samplers = [self._sampler(r) for r in self.network.recorders if r.variables]
         self.collected: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {
             name: [] for name, code in self.codes.items() if code.neurons.recorded
@@ -274,6 +294,22 @@ class GennNetwork:
 
         def apply() -> None:
             pending.write(sums)
+
+        return apply
+
+    def _exchange(self, poisson: PoissonInput, tables: list[NDArray[Any]]) -> Callable[[], None]:
+        """Return a function that gives a Poisson input the tables of another rate."""
+        sources = [
+            self.model.current_sources[part.named(inputs.source_name(poisson))]
+            for part in self.parts[poisson.target]
+        ]
+
+        def apply() -> None:
+            for source in sources:
+                for name, values in zip(("table", "guide"), tables, strict=True):
+                    parameter = source.extra_global_params[name]
+                    parameter.view[:] = values
+                    parameter.push_to_device()
 
         return apply
 

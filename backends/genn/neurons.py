@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.backends.genn import sampling
 from netspec.backends.genn.blueprint import Code, Neurons
 from netspec.describe import expressions as ex
 from netspec.describe.network import Network
@@ -24,8 +25,13 @@ def arriving(state: str) -> str:
 
 
 def coupled(port: str) -> str:
-    """Return the input that collects continuous coupling."""
+    """Return the input that collects continuous coupling, and noise."""
     return f"couple_{port}"
+
+
+def sequence(random: str) -> str:
+    """Return the variable that holds the state of the sequence of a random name."""
+    return f"state_of_{random}"
 
 
 @dataclass(frozen=True)
@@ -85,12 +91,19 @@ def neuron_code(
     values[LEFT], types[LEFT] = 0, "int"
 
     targets = sorted({model.receptors[receptor] for receptor in model.receptors})
-    couplings = sorted({c.target for c in network.continuous_projections if c.post == population})
+    coupled_ports = {c.target for c in network.continuous_projections if c.post == population}
+    noisy = {noise.port for noise in network.noise_currents if noise.target == population}
+    couplings = sorted(coupled_ports | noisy)
+    for random in program.random:
+        values[sequence(random.name)] = random.states(simulation.seed, population, size)
+        types[sequence(random.name)] = "uint64_t"
+        # the threshold is code of its own: what both see is a variable
+        values[random.name], types[random.name] = 0.0, "scalar"
     code = Code(
         name=f"neuron_{model.name}",
         texts={
             "sim_code": _step(program, targets, couplings),
-            "threshold_condition_code": f"({_source(model.dynamics.threshold, program.code_names)})"
+            "threshold_condition_code": f"({_source(program.threshold, program.code_names)})"
             f" && {LEFT} == 0",
             "reset_code": _reset(program),
         },
@@ -129,6 +142,10 @@ def _step(program: StepProgram, targets: list[str], couplings: list[str]) -> str
         f"if({LEFT} > 0) {{ {LEFT} -= 1; }}",
         f"const scalar active = ({LEFT} == 0) ? 1.0 : 0.0;",
     ]
+    if program.random:
+        lines.append(sampling.DRAWING)
+    for random in program.random:
+        lines.append(sampling.random_number(random.kind, sequence(random.name), random.name))
     for statement in program.statements:
         value = _source(statement.value, names)
         target = f"const scalar {statement.target}" if statement.local else own(statement.target)

@@ -190,6 +190,7 @@ class GennPlanning:
         entries += map(self._how_coupled, network.continuous_projections)
         entries += map(self._how_driven, network.poisson_inputs)
         entries += ledger_lines.of_given_inputs(self.request)
+        entries += ledger_lines.of_noise_currents(self.request)
         if self.precision == "float":
             entries.append(
                 Entry(
@@ -241,12 +242,16 @@ class GennPlanning:
             if self.request.drive == "shared":
                 reason = "option poisson=product: netspec's numbers are found by a table"
                 return Entry(thing=thing, status="unsupported", reason=reason)
+            if poisson.changes:
+                reason = "option poisson=product: one rate is compiled in; use table"
+                return Entry(thing=thing, status="unsupported", reason=reason)
             way = "multiplying uniform numbers"
             if mean > LARGEST_PRODUCT_MEAN:
                 reason = f"option poisson=product: exp(-{mean:.0f}) is too small, use table"
                 return Entry(thing=thing, status="unsupported", reason=reason)
         elif self.request.drive == "shared" or mean > LARGEST_TABLE_MEAN:
             return ledger_lines.of_counted_poisson(self.request, poisson)
+        way += "; the host exchanges it when the rate changes" * poisson.changes
         return Entry(thing=thing, reason=f"one Poisson number a neuron and step, by {way}")
 
 

@@ -76,6 +76,44 @@ POISSON_BY_PRODUCT = (
 )
 
 
+# Box & Muller (1958), as in `netspec.realise.counters.normal_numbers`: two draws a number
+NORMAL = (
+    f"{next_bits('{state}', 'bits')}"
+    f"radius = sqrt(-2.0d * log({UNIT.format(bits='bits')}));\n"
+    f"{next_bits('{state}', 'bits')}"
+    f"{{number}} = radius * cos(6.283185307179586d * ({UNIT.format(bits='bits')}));\n"
+)
+DRAWING = "uint64_t bits = 0;\ndouble radius = 0.0d;\n"  # what the code of numbers works with
+
+
+def random_number(kind: str, state: str, number: str) -> str:
+    """Return code that assigns to `number` the next number of the sequence of `state`.
+
+    Parameters
+    ----------
+    kind : {"normal", "uniform"}
+    state, number : str
+        A variable; what stands left of the assignment. `DRAWING` stands before the code.
+    """
+    if kind == "normal":
+        return NORMAL.format(state=state, number=number)
+    return f"{next_bits(state, 'bits')}{number} = {UNIT.format(bits='bits')};\n"
+
+
+# `step` counts from zero; `x` is the noise without its mean
+NOISE = (
+    "if(step >= begin && step < end) {\n"
+    "if((step - begin) % every == 0) {\n"
+    f"{DRAWING}"
+    f"{NORMAL.format(state='state', number='const double number')}"
+    "x = (keep * x) + (spread * number);\n"
+    "}\n"
+    "injectCurrent(@LEVEL@);\n"
+    "}\n"
+    "step += 1;\n"
+)
+
+
 # with bounds or without; besides these, what has one value, and whole numbers
 DRAWN = (dist.Normal, dist.LogNormal, dist.Exponential)
 

@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.backends.nest.counterparts import FIRST_DC_STEP
 from netspec.backends.nest.generating import GeneratedModel
 from netspec.backends.nest.modules import library
 from netspec.backends.nest.nodes import Nodes
-from netspec.backends.nest.planning import FIRST_DC_STEP, NestPlan
+from netspec.backends.nest.planning import FIRST_POISSON_STEP, NestPlan, changes_rate
 from netspec.describe import connectivity as rules
 from netspec.describe import distributions as dist
 from netspec.describe.inputs import Current
-from netspec.describe.network import Projection
+from netspec.describe.network import PoissonInput, Projection
 from netspec.execute.execution import Execution
 from netspec.realise.streams import simulator_seed
 
@@ -128,10 +129,9 @@ class NestBuilding:
         for coupling in network.continuous_projections:
             self._couple(coupling)
         for poisson in network.poisson_inputs:
-            start = self.plan.poisson_starts[poisson.name] * self.dt
-            generator = nest.Create(
-                "poisson_generator", params={"rate": poisson.rate * poisson.number, "start": start}
-            )
+            if poisson.name not in self.plan.poisson_starts:  # neurons draw it themselves
+                continue
+            generator = self._poisson_generator(poisson)
             spec = self.synapse(poisson.target, poisson.receptor, poisson.weight, self.dt)
             nest.Connect(generator, self.nodes[poisson.target], "all_to_all", spec)
         self._inject_spikes()
@@ -147,6 +147,25 @@ class NestBuilding:
                     nodes = self.nodes.chosen(recorder.target, recorder.neurons)
                 if nodes is not None:
                     nest.Connect(self.meters[recorder.name], nodes)
+
+    def _poisson_generator(self, poisson: PoissonInput) -> Any:
+        """Return a generator of a Poisson input's events."""
+        course = poisson.course(self.simulation)
+        if changes_rate(course):
+            # a rate set for T makes events that arrive from a step after T on; nothing is set for 0
+            rates = {max(step, 1): rate for step, rate in course}
+            return self.nest.Create(
+                "inhomogeneous_poisson_generator",
+                params={
+                    "rate_times": [step * self.dt for step in rates],
+                    "rate_values": list(rates.values()),
+                },
+            )
+        start = self.plan.poisson_starts[poisson.name]
+        params = {"rate": course[0][1], "start": start * self.dt}
+        if len(course) == 2:
+            params["stop"] = max(course[1][0] - FIRST_POISSON_STEP, start) * self.dt
+        return self.nest.Create("poisson_generator", params=params)
 
     def synapse(
         self, post: str, receptor: str, weight: Any, delay: Any, model: str = "static_synapse"

@@ -12,11 +12,16 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from netspec.backends.nest.template import MODULE, NEURON
 from netspec.describe import expressions as ex
 from netspec.describe.neurons import NeuronModel
+from netspec.realise import counter_code
+from netspec.realise.counters import GUIDE
+from netspec.realise.integrators import total
 from netspec.realise.lowering import StepProgram, lower, own
+from netspec.realise.noise import RandomName
 
 REST = "refractory_steps"  # parameter of every generated model
 BROKEN = "not_finite"  # neurons of a model that ended with a state that is no finite number
@@ -32,10 +37,17 @@ class GeneratedModel:
     program : StepProgram
     steered : tuple of str
         Inputs of the model whose level a device changes while it runs.
+    counted : tuple of str
+        Receptor of each Poisson input whose events the neuron draws, by counter: one stream each.
+    noisy : tuple of str
+        Input of each noise current that the neuron draws, by counter: the streams that follow. The
+        last streams are those of the random names of the program.
     """
 
     program: StepProgram
     steered: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
+    noisy: tuple[str, ...] = ()
 
     @property
     def model(self) -> NeuronModel:
@@ -96,6 +108,32 @@ class GeneratedModel:
         """Return the parameter that holds the events due at the end of the first step."""
         return f"first_{receptor}"
 
+    def stream(self, number: int, **values: Any) -> dict[str, Any]:
+        """Return values of a stream of random numbers by the names of their parameters."""
+        return {f"stream_{number}_{name}": value for name, value in values.items()}
+
+    def weight(self, stream: int) -> str:
+        """Return the parameter that holds the weight of a Poisson input that the neuron draws."""
+        return f"stream_{stream}_weight"
+
+    def noise(self, stream: int) -> str:
+        """Return the parameter that holds a noise current without its mean, in its own interval."""
+        return f"stream_{stream}_x"
+
+    def feels(self, stream: int) -> str:
+        """Return the parameter that is 1 in neurons that feel a noise current, 0 in others."""
+        return f"stream_{stream}_feels"
+
+    @property
+    def noise_streams(self) -> dict[int, str]:
+        """Number of the stream of each noise current -> its input."""
+        return dict(enumerate(self.noisy, len(self.counted)))
+
+    @property
+    def random_streams(self) -> dict[int, RandomName]:
+        """Number of the stream of each random name -> the name."""
+        return dict(enumerate(self.program.random, len(self.counted) + len(self.noisy)))
+
     def lean(self, receptor: str) -> bool:
         """Return whether the leanest synapses reach a receptor, which know the first port only."""
         return self.receptors[receptor] == 0
@@ -113,9 +151,11 @@ class GeneratedModel:
         """The class, with `HERE` for its name."""
         model, program = self.model, self.program
         states = [own(state.name) for state in model.dynamics.states]
-        moving = [*states, *map(_stepped, self.steered)]
+        moving = [*states, *map(_stepped, self.steered), *map(self.noise, self.noise_streams)]
         used = [*model.inputs, *program.parameter_names, *self.constants]
         fixed = [*map(own, used), *map(self.first, model.receptors)]
+        fixed += map(self.weight, range(len(self.counted)))
+        fixed += map(self.feels, self.noise_streams)
         unused = [own(name) for name in model.parameters if name not in program.parameter_names]
         names = [*moving, *fixed, *unused]  # what a step reads stands close together
         channels = len(model.receptors) + len(self.steered)
@@ -126,6 +166,7 @@ class GeneratedModel:
             "RECEPTORS": str(len(model.receptors)),
             "CURRENTS": str(len(self.steered)),
             "CHANNELS": str(max(channels, 1)),
+            "STREAMS": str(len(self.counted) + len(self.noisy) + len(program.random)),
             "REFERENCES": _lines(
                 [f"double& {name} = v[ {k} ];" for k, name in enumerate(moving)]
                 + [f"const double {n} = v[ {k} ];" for k, n in enumerate(fixed, len(moving))],
@@ -133,7 +174,7 @@ class GeneratedModel:
             ),
             "STATEMENTS": _lines(self._statements(), 6),
             "ARRIVALS": _lines(self._arrivals(), 6),
-            "THRESHOLD": _source(model.dynamics.threshold, program.code_names),
+            "THRESHOLD": _source(program.threshold, program.code_names),
             "RESET": _lines(self._reset(), 8),
             "RECORDABLES": _lines(
                 [f'insert_( "{n}", &{HERE}::get< {k} > );' for k, n in enumerate(states)], 2
@@ -143,11 +184,22 @@ class GeneratedModel:
         return _filled(NEURON, places)
 
     def _statements(self) -> list[str]:
+        lines, added = [], {port: [_stepped(port)] for port in self.steered}
+        for port in dict.fromkeys(self.noisy):
+            added.setdefault(port, []).append(_noisy(port))
+            lines.append(f"double {_noisy(port)} = 0.0;")
+        for stream, port in self.noise_streams.items():
+            level = f"stream[ {stream} ]->noise( sequence[ {stream} ], step, {self.noise(stream)} )"
+            lines.append(f"{_noisy(port)} += {self.feels(stream)} * {level};")
+        for stream, random in self.random_streams.items():
+            number = f"netspec_normal( sequence[ {stream} ], step )"
+            if random.kind == "uniform":
+                number = f"netspec_uniform( netspec_bits( sequence[ {stream} ], step ) )"
+            lines.append(f"const double {random.name} = {number};")
         names = self.program.code_names | {
-            port: ex.Operation("+", (ex.Name(own(port)), ex.Name(_stepped(port))))
-            for port in self.steered
+            port: total([ex.Name(own(port)), *map(ex.Name, others)])
+            for port, others in added.items()
         }
-        lines = []
         for statement in self.program.statements:
             target = f"const double {statement.target}"
             target = target if statement.local else own(statement.target)
@@ -162,6 +214,12 @@ class GeneratedModel:
             # a held state discards what arrives
             passed = f"active * {due}" if self.model.dynamics.held(state) else due
             lines.append(f"{own(state)} += {passed};")
+        for stream, receptor in enumerate(self.counted):
+            state = receptors[receptor]
+            number = f"stream[ {stream} ]->events( sequence[ {stream} ], step )"
+            due = f"{self.weight(stream)} * {number}"
+            passed = f"active * {due}" if self.model.dynamics.held(state) else due
+            lines.append(f"{own(state)} += {passed};")
         for port, name in enumerate(self.steered, len(receptors)):
             lines.append(f"{_stepped(name)} = due[ {port} ];")
         return lines
@@ -173,7 +231,13 @@ class GeneratedModel:
         return [*lines, *(f"{own(name)} = reset_{name};" for name, _ in reset)]
 
 
-def generated(model: NeuronModel, dt: float, steered: Iterable[str]) -> GeneratedModel:
+def generated(
+    model: NeuronModel,
+    dt: float,
+    steered: Iterable[str],
+    counted: Iterable[str] = (),
+    noisy: Iterable[str] = (),
+) -> GeneratedModel:
     """Return a model as a class in C++.
 
     Parameters
@@ -183,9 +247,14 @@ def generated(model: NeuronModel, dt: float, steered: Iterable[str]) -> Generate
         In ms.
     steered : iterable of str
         Inputs whose level a device changes while it runs.
+    counted : iterable of str
+        Receptors of Poisson inputs that the neuron draws itself, in their order.
+    noisy : iterable of str
+        Inputs of noise currents that the neuron draws itself, in their order.
     """
     wanted = frozenset(steered)
-    return GeneratedModel(lower(model, dt), tuple(n for n in model.inputs if n in wanted))
+    ports = tuple(n for n in model.inputs if n in wanted)
+    return GeneratedModel(lower(model, dt), ports, tuple(counted), tuple(noisy))
 
 
 def module_text(models: Iterable[GeneratedModel]) -> str:
@@ -195,12 +264,21 @@ def module_text(models: Iterable[GeneratedModel]) -> str:
     registered = _lines(
         [f'nest::register_node_model< {name} >( "{name}", "" );' for name, _ in unique], 4
     )
-    return _filled(MODULE, {"CLASSES": classes, "REGISTERED": registered})
+    parts = "INTEGERS", "POISSON", "UNIFORM", "NORMAL"
+    counters = "".join(getattr(counter_code, part) for part in parts)
+    places = {"COUNTERS": counters, "CLASSES": classes, "REGISTERED": registered}
+    places["GUIDE"] = str(GUIDE)
+    return _filled(MODULE, places)
 
 
 def _stepped(port: str) -> str:
     """Return what holds the current that a device sends to an input."""
     return f"stepped_{port}"
+
+
+def _noisy(port: str) -> str:
+    """Return what holds the noise currents at an input."""
+    return f"noisy_{port}"
 
 
 def _source(tree: ex.Expr, names: dict[str, ex.Expr]) -> str:

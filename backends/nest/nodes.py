@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 from netspec.backends.nest.generating import BROKEN, REST, GeneratedModel
 from netspec.backends.nest.planning import NestPlan, Neurons
 from netspec.execute.execution import Execution
+from netspec.realise.counters import input_key, poisson_tables
+from netspec.realise.noise import CURRENT, NoiseCounter
+
+
+def _signed(key: int) -> int:
+    """Return a key as NEST's whole numbers have it, which have a sign."""
+    return int(np.uint64(key).astype(np.int64))
 
 
 class Nodes:
@@ -44,17 +51,22 @@ class Nodes:
             planned = self.plan.populations[population.name]
             if isinstance(planned.model, GeneratedModel):
                 values = self._generated(population.name, planned.model)
+                values |= self._noise(population.name, planned)
             else:
                 values = self._native(population.name, planned)
+            first = self.nest.network_size + 1
             numbers = {k: v for k, v in values.items() if np.ndim(v) == 0}
             arrays = {k: v for k, v in values.items() if np.ndim(v)}
             if isinstance(planned.model, GeneratedModel):
                 # neurons are copies of their model: what is one number need not be set in each
-                self.nest.SetDefaults(planned.theirs, numbers)
+                streams = self._streams(population.name, planned, first)
+                self.nest.SetDefaults(planned.theirs, numbers | streams)
                 numbers = {}
             params = {} if arrays else numbers
             nodes = self.nest.Create(planned.theirs, population.size, params=params)
             self.populations[population.name] = nodes
+            if nodes[0].global_id != first:
+                raise RuntimeError(f"NEST numbers the neurons of {population.name} otherwise")
             defaults = self.nest.GetDefaults(planned.theirs)
             self.ports[population.name] = defaults.get("receptor_types", {})
             if arrays:
@@ -100,6 +112,61 @@ class Nodes:
         values |= self._first_events(population, model)
         found = {k: np.asarray(v, float) if np.ndim(v) else float(v) for k, v in values.items()}
         return found | {REST: model.program.refractory_steps(given)}
+
+    def _streams(self, population: str, planned: Neurons, first: int) -> dict[str, Any]:
+        """Return what all neurons of a population have of the numbers that they draw by counter.
+
+        Parameters
+        ----------
+        population : str
+        planned : Neurons
+        first : int
+            NEST's number of the population's first neuron.
+        """
+        model, seed = planned.model, self.request.simulation.seed
+        values: dict[str, Any] = {"first_node": first}
+        for number, poisson in enumerate(planned.counted):
+            counters = self.execution.poisson_counters(poisson)
+            begins, tables, at = [], [], 0
+            for begin, end, counter in counters:
+                if begin > at and begins:  # in between nothing is drawn
+                    begins, tables = [*begins, at], [*tables, poisson_tables(0.0)[0]]
+                begins, tables, at = [*begins, begin], [*tables, counter.tables[0]], end
+            if begins and at < self.request.simulation.total_steps:
+                begins, tables = [*begins, at], [*tables, poisson_tables(0.0)[0]]
+            values |= model.stream(
+                number,
+                key=_signed(input_key(seed, poisson.name)),
+                begins=begins,
+                sizes=[len(table) for table in tables],
+                tables=np.concatenate([np.empty(0, np.uint64), *tables]).astype(np.int64).tolist(),
+            )
+            values[model.weight(number)] = float(poisson.weight)
+        for number, noise in zip(model.noise_streams, planned.noise, strict=True):
+            counter = NoiseCounter.of(noise, self.request.simulation, 0)
+            parts = ("begin", "end", "every", "mean", "keep", "spread")
+            found = {part: getattr(counter, part) for part in parts}
+            values |= model.stream(
+                number, key=_signed(input_key(seed, noise.name, CURRENT)), **found
+            )
+        for number, random in model.random_streams.items():
+            key = input_key(seed, population, random.purpose)
+            values |= model.stream(number, key=_signed(key))
+        return values
+
+    def _noise(self, population: str, planned: Neurons) -> dict[str, Any]:
+        """Return what each neuron has of the noise currents that it draws."""
+        values: dict[str, Any] = {}
+        size = self.network.population(population).size
+        for number, noise in zip(planned.model.noise_streams, planned.noise, strict=True):
+            counter = NoiseCounter.of(noise, self.request.simulation, size)
+            values[planned.model.noise(number)] = counter.x if counter.keep else 0.0
+            feels: Any = 1.0
+            if noise.neurons is not None:
+                feels = np.zeros(size)
+                feels[list(noise.neurons)] = 1.0
+            values[planned.model.feels(number)] = feels
+        return values
 
     def _first_events(self, population: str, model: GeneratedModel) -> dict[str, NDArray[Any]]:
         """Return what given events add at the end of the first step, where no device can."""

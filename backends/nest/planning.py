@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from netspec.backends.nest.generating import GeneratedModel, generated, module_text
+from netspec.backends.nest.counterparts import FIRST_DC_STEP, Counterparts
+from netspec.backends.nest.generating import GeneratedModel, module_text
 from netspec.backends.nest.models import (
     BLOCK,
     IAF_BW_2001,
     MagnesiumBlock,
     NativeModel,
     magnesium_block,
-    native_model,
     nmda_entries,
 )
 from netspec.backends.nest.modules import obstacle
@@ -24,6 +24,7 @@ from netspec.describe import distributions as dist
 from netspec.describe.inputs import Current
 from netspec.describe.network import (
     ContinuousProjection,
+    NoiseCurrent,
     PoissonInput,
     Population,
     Projection,
@@ -32,14 +33,14 @@ from netspec.describe.network import (
 )
 from netspec.execute.contract import Plan
 from netspec.execute.ledger import Entry
-from netspec.execute.ledger_lines import of_populations
+from netspec.execute.ledger_lines import of_counted_poisson, of_noise_currents, of_populations
 from netspec.execute.request import RunRequest
 from netspec.realise import drawing
 
 FIRST_POISSON_STEP = 2  # the first step, from zero, at whose end a generator's events can be due
-FIRST_DC_STEP = 2  # the first step, from zero, in which a generator's current can act
 NO_RANDOM = ("gamma",)  # distributions that are not among NEST's (nest.random, 3.10)
 MAX_REDRAWS = 1000  # of one number of a distribution with bounds; then NEST raises an error
+NOISE_GENERATOR = "; numbers of NEST's noise_generator are others, and act a step late"
 UNLIKELY = 1e-9  # probability that a network is refused for it
 GENERATED_CAN = "; neurons of the same equations can, with --option neurons=generated"
 GATING = ("tau_x", "tau_NMDA", "alpha")
@@ -56,11 +57,17 @@ class Neurons:
         Name of the model in NEST.
     block : MagnesiumBlock or None
         How NEST computes the magnesium block, if the model has one.
+    counted : tuple of PoissonInput
+        Inputs whose events the neurons draw, in the order of the model's streams.
+    noise : tuple of NoiseCurrent
+        Currents that the neurons draw, in the order of the streams that follow.
     """
 
     model: NativeModel | GeneratedModel
     theirs: str
     block: MagnesiumBlock | None = None
+    counted: tuple[PoissonInput, ...] = ()
+    noise: tuple[NoiseCurrent, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ class NestPlan(Plan):
     wirings : dict
         Projection -> how its synapses come about.
     poisson_starts : dict
-        Poisson input -> step in which its generator starts.
+        Poisson input of a generator -> step in which that starts.
     module : str
         Text of the module of generated models; empty if there are none.
     """
@@ -114,8 +121,8 @@ class NestPlanning:
         self.network, self.simulation = request.network, request.simulation
         self.exact = options["nmda"] == "exact"
         self.entries: list[Entry] = []
-        self.models = {name: self._counterpart(name) for name in self.network.models}
-        self.obstacle = obstacle() if self._generated_models() else ""
+        self.models = Counterparts(request, options["neurons"])
+        self.obstacle = obstacle() if self.models.generated() else ""
         self.given = {
             population.name: drawing.parameters(self.network, population.name, self.simulation)
             for population in self.network.populations
@@ -140,6 +147,8 @@ class NestPlanning:
             self._coupling(coupling)
         for poisson in network.poisson_inputs:
             self._poisson(poisson)
+        for noise in network.noise_currents:
+            self._noise(noise)
         for kind, piece in network.pieces():
             if isinstance(piece, Current):
                 self._current(f"{kind}.{piece.name}", piece)
@@ -150,32 +159,13 @@ class NestPlanning:
 
     def native(self, population: str) -> NativeModel | None:
         """Return the model built into NEST that a population has, or None if it is generated."""
-        model = self.models[str(self.network.population(population).model)]
+        model = self.models[population]
         return model if isinstance(model, NativeModel) else None
-
-    def _counterpart(self, name: str) -> NativeModel | GeneratedModel:
-        """Return a model of the network as NEST will have it."""
-        model = self.network.models[name]
-        choice = self.options["neurons"]
-        found = None if choice == "generated" else native_model(model)
-        if found is not None and (found.exact or choice == "native"):
-            return found
-        steered = {
-            piece.port
-            for _, piece in self.network.pieces()
-            if isinstance(piece, Current)
-            and self.network.population(piece.target).model == name
-            and any(step >= FIRST_DC_STEP for step, _ in piece.levels(self.simulation))
-        }
-        return generated(model, self.simulation.dt, steered)
-
-    def _generated_models(self) -> list[GeneratedModel]:
-        return [model for model in self.models.values() if isinstance(model, GeneratedModel)]
 
     @property
     def module(self) -> str:
         """Text of the module of generated models; empty if there are none."""
-        models = self._generated_models()
+        models = self.models.generated()
         return module_text(models) if models and not self.obstacle else ""
 
     # -- the ledger's lines ---------------------------------------------------------------
@@ -246,16 +236,25 @@ class NestPlanning:
     def _generated(self, population: Population) -> None:
         """Answer for a population whose model is compiled from its equations."""
         thing = f"populations.{population.name}"
-        model = self.models[str(population.model)]
+        model = self.models[population.name]
         if self.obstacle or not isinstance(model, GeneratedModel):
             name = self.network.model_of(population).name
             reason = f"no model built into NEST is exactly that of {name!r}, and "
             if self.options["neurons"] == "generated":
                 reason = f"the equations of {name!r} are to be compiled, and "
+            elif model.counted:
+                reason = "with noise=shared neurons draw their events, so they are compiled, and "
+            elif model.noisy:
+                reason = "neurons draw their noise currents, so they are compiled, and "
             self._refuse(thing, reason + self.obstacle)
             return
-        self._exact(thing, f"generated: a C++ compiler makes it, once; {self.how[thing]}")
-        self.populations[population.name] = Neurons(model, model.theirs)
+        draws = "; it draws its Poisson events (noise=shared)" if model.counted else ""
+        draws += "; it draws its noise currents" if model.noisy else ""
+        how = f"generated: a C++ compiler makes it, once{draws}; {self.how[thing]}"
+        self._exact(thing, how)
+        name = population.name
+        counted, noise = tuple(self.models.counted(name)), tuple(self.models.noise(name))
+        self.populations[name] = Neurons(model, model.theirs, counted=counted, noise=noise)
 
     def _magnesium(self, thing: str, given: Mapping[str, Any]) -> MagnesiumBlock | None:
         if np.any(np.asarray(given["E_AMPA"]) != np.asarray(given["E_NMDA"])):
@@ -303,7 +302,7 @@ class NestPlanning:
         native = self.request.connectivity == "native"
         missing = [kind for kind in _kinds(projection) if kind in NO_RANDOM]
         by_rule = native and _has_rule(projection.rule) and not hopeless and not missing
-        target = self.models[str(self.network.population(projection.post).model)]
+        target = self.models[projection.post]
         # the lean synapse cannot address a receptor port
         lean = self.options["synapse"] == "lean" and target.lean(projection.receptor)
         synapse = "static_synapse_hpc" if lean else "static_synapse"
@@ -364,18 +363,44 @@ class NestPlanning:
     # -- inputs and recorders ---------------------------------------------------------------
 
     def _poisson(self, poisson: PoissonInput) -> None:
+        if self.request.drive == "shared":
+            self._counted(poisson)
+            return
         # what a generator sends is first due three steps after its start, our own input a step
-        # after its delay; a delay of the synapse would cost memory
-        early = FIRST_POISSON_STEP - self.simulation.steps(poisson.delay)
+        # after its begin; a delay of the synapse would cost memory
+        course = self.request.poisson_course(poisson)
+        begin = course[0][0]
+        early = FIRST_POISSON_STEP - begin
         self.poisson_starts[poisson.name] = max(-early, 0)
         reason = "one poisson_generator, a train for every neuron"
+        if changes_rate(course):
+            reason = f"one inhomogeneous_poisson_generator{reason[21:]}"
         if early > 0:
             reason += f"; its first events are {early} step{'s' if early > 1 else ''} late, "
             reason += "since no device acts before the third step"
         wrong = self._wrong_sign(poisson.target, poisson.receptor, (poisson.weight,) * 2)
-        if self.request.drive == "shared":
-            wrong = "noise=shared needs generated neurons: a device draws its own events"
         self._exact_unless(wrong, f"poisson_inputs.{poisson.name}", reason)
+
+    def _noise(self, noise: NoiseCurrent) -> None:
+        """Answer for a noise current, which neurons draw themselves."""
+        entry = next(
+            e for e in of_noise_currents(self.request) if e.thing.endswith(f".{noise.name}")
+        )
+        why = self.models.why_native(noise.target)
+        if why:
+            reason = f"a noise current needs generated neurons, which draw it, {why}"
+            self._refuse(entry.thing, reason + NOISE_GENERATOR)
+        else:
+            self._exact(entry.thing, f"{entry.reason} in the neuron{NOISE_GENERATOR}")
+
+    def _counted(self, poisson: PoissonInput) -> None:
+        """Answer for events that the neurons draw themselves."""
+        why = self.models.why_native(poisson.target)
+        if why:
+            reason = f"noise=shared needs generated neurons, which draw their events, {why}"
+            self._refuse(f"poisson_inputs.{poisson.name}", reason)
+        else:
+            self.entries.append(of_counted_poisson(self.request, poisson))
 
     def _current(self, thing: str, current: Current) -> None:
         native = self.native(current.target)
@@ -413,6 +438,11 @@ class NestPlanning:
         if missing:
             reason = f"{', '.join(missing)} cannot be recorded from {native.theirs}{GENERATED_CAN}"
             self._refuse(f"recorders.{recorder.name}", reason)
+
+
+def changes_rate(course: Sequence[tuple[int, float]]) -> bool:
+    """Return whether a Poisson input has more than one rate, and zero from its end on."""
+    return len(course) > 2 or any(mean for _, mean in course[1:])
 
 
 def _kinds(projection: Projection) -> list[str]:

@@ -103,8 +103,8 @@ def _list_models(as_json: bool) -> None:
     from netspec.cli.terminal import console, table
 
     if as_json:
-        kept = ("description", "equations", "threshold", "reset", "refractory", "receptors",
-                "inputs", "initial", "integrator", "parameters")  # fmt: skip
+        kept = ("description", "equations", "threshold", "escape", "reset", "refractory",
+                "receptors", "inputs", "initial", "integrator", "parameters")  # fmt: skip
         print_json({n: m.model_dump(mode="json", include=set(kept)) for n, m in LIBRARY.items()})
         return
     for name, model in LIBRARY.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import (
@@ -20,10 +20,13 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     PlainValidator,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
     StrictInt,
     StrictStr,
     StringConstraints,
     ValidationError,
+    model_serializer,
 )
 
 from netspec.describe import units
@@ -44,6 +47,31 @@ class Described(BaseModel):
         except ValidationError as error:
             subject = f"{type(self).__name__} {shown(fields.get('name', '(unnamed)'))}"
             raise as_description_error(error, type(self), subject) from None
+
+
+class Grown(Described):
+    """A value whose class learned to say more: canonical texts have of that what is said.
+
+    So the hash of a description that says nothing of it stays.
+
+    Attributes
+    ----------
+    later : tuple of str
+        Fields that are left out of canonical texts and of files while they have their default.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_unsaid(
+        self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        if "digest" in (info.context or {}):
+            for name in self.later:
+                if getattr(self, name) == type(self).model_fields[name].default:
+                    data.pop(name, None)
+        return data
 
 
 def _integer(value: Any) -> Any:
@@ -202,5 +230,6 @@ Reference = Annotated[
 Index = Annotated[StrictInt, BeforeValidator(_integer), Field(ge=0, lt=2**32)]
 Indices = Annotated[tuple[Index, ...], BeforeValidator(_sequence)]
 Quantities = Annotated[tuple[Quantity, ...], BeforeValidator(_sequence)]
+Frequencies = Annotated[tuple[Hertz, ...], BeforeValidator(_sequence)]
 Time = Annotated[float, in_unit("ms", 0, 1e9, steps=0)]
 Times = Annotated[tuple[Time, ...], BeforeValidator(_sequence)]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from netspec.describe.connectivity import Explicit
 from netspec.describe.distributions import Distribution
-from netspec.describe.inputs import Recorder, StepCurrent
+from netspec.describe.inputs import NoiseCurrent, PoissonInput, Recorder, StepCurrent
 from netspec.describe.network import Network, Projection
 from netspec.describe.simulation import Simulation
 from netspec.describe.slots import place_of, slots_of
@@ -64,7 +64,14 @@ def misfits(network: Network, simulation: Simulation) -> list[Misfit]:
             if slot.steps is not None:
                 found += _moved(slot.path, slot.values, simulation, minimum=slot.steps)
         if isinstance(piece, StepCurrent):
-            found += _swallowed(f"{key}.{piece.name}.times", piece, simulation)
+            path, values = f"{key}.{piece.name}.times", piece.amplitudes
+            found += _swallowed(path, piece.times, values, "amplitude", simulation)
+        if isinstance(piece, PoissonInput):
+            times = [time + piece.delay for time in piece.times]
+            path = f"{key}.{piece.name}.times"
+            found += _swallowed(path, times, piece.rates, "rate", simulation)
+        if isinstance(piece, (PoissonInput, NoiseCurrent)):
+            found += _too_short(f"{key}.{piece.name}.stop", piece, simulation)
     return found
 
 
@@ -89,19 +96,35 @@ def _moved(
         yield Misfit(path, text if off.size == 1 else f"{off.size} times {text}")
 
 
-def _swallowed(path: str, stepped: StepCurrent, simulation: Simulation) -> Iterator[Misfit]:
-    """Find amplitudes that no step would feel, since the next one begins in the same."""
-    steps = [simulation.steps(time) for time in stepped.times]
+def _swallowed(
+    path: str, times: Sequence[float], values: Sequence[float], what: str, simulation: Simulation
+) -> Iterator[Misfit]:
+    """Find amplitudes or rates that no step would feel, since the next one begins in the same."""
+    steps = [simulation.steps(time) for time in times]
     for k, (here, after) in enumerate(itertools.pairwise(steps)):
-        if here == after and stepped.amplitudes[k] != stepped.amplitudes[k + 1]:
+        if here == after and values[k] != values[k + 1]:
             yield Misfit(
                 path,
-                f"{stepped.times[k]:g} and {stepped.times[k + 1]:g} ms are one step of "
-                f"{simulation.dt:g} ms: no step would feel the amplitude in between. A smaller "
+                f"{times[k]:g} and {times[k + 1]:g} ms are one step of "
+                f"{simulation.dt:g} ms: no step would feel the {what} in between. A smaller "
                 "time step, or its mean over a whole one",
                 lost=True,
             )
             return
+
+
+def _too_short(
+    path: str, piece: PoissonInput | NoiseCurrent, simulation: Simulation
+) -> Iterator[Misfit]:
+    """Find an input that stops in the step in which it starts."""
+    later = piece.delay if isinstance(piece, PoissonInput) else 0.0
+    stop = None if piece.stop is None else simulation.steps(piece.stop + later)
+    if stop is not None and stop <= simulation.steps(piece.start + later):
+        text = (
+            f"{piece.start:g} and {piece.stop:g} ms are one step of {simulation.dt:g} ms: no step "
+            "would feel the input in between. A smaller time step"
+        )
+        yield Misfit(path, text, lost=True)
 
 
 def _refractory(network: Network, population: str, simulation: Simulation) -> Iterator[Misfit]:

@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 from netspec.describe import plausible
 from netspec.describe.fields import (
     Count,
+    Frequencies,
+    Grown,
     Hertz,
     Identifier,
     Indices,
@@ -35,6 +37,17 @@ Port = Annotated[Identifier, PartOf("inputs", "target", "an input")]
 Some = Annotated[Indices, NeuronsOf("target")]
 Weight = UnitOf("receptor", plausible=plausible.WEIGHT)
 Strength = UnitOf("port", plausible=plausible.CURRENT)
+
+
+def _increasing(times: tuple[float, ...]) -> None:
+    if any(b <= a for a, b in itertools.pairwise(times)):
+        raise ValueError("times must increase")
+
+
+def _ends(start: float, stop: float | None) -> Iterator[Fault]:
+    """Yield a fault if an input would end before it begins."""
+    if stop is not None and stop <= start:
+        yield Fault("stop", f"{stop:g} ms", f"a time after start, which is {start:g} ms")
 
 
 @runtime_checkable
@@ -63,7 +76,7 @@ class Current(Protocol):
         """
 
 
-class PoissonInput(Piece):
+class PoissonInput(Grown, Piece):
     """Independent Poisson events to every neuron of a population.
 
     Attributes
@@ -75,8 +88,15 @@ class PoissonInput(Piece):
     weight : float
         Unit of the receptor's variable.
     delay : float
-        Input begins after this many ms. It changes nothing else, as the input is stationary.
+        Everything comes this many ms later; of an input that never changes, its begin.
+    start, stop : float, float or None
+        In ms. Steps that begin from `start` on and before `stop` draw events, which arrive at their
+        ends; None is no end.
+    times, rates : tuple of float
+        The rate of one input is `rates[k]` from `times[k]` (ms) on, and `rate` before.
     """
+
+    later = ("start", "stop", "times", "rates")
 
     target: Reference
     receptor: Receptor
@@ -84,11 +104,51 @@ class PoissonInput(Piece):
     number: Count = 1
     weight: Annotated[Quantity, Weight]
     delay: Time = 0.0
+    start: Time = 0.0
+    stop: Time | None = None
+    times: Times = ()
+    rates: Frequencies = ()
+
+    @model_validator(mode="after")
+    def _matching(self) -> PoissonInput:
+        if len(self.times) != len(self.rates):
+            raise ValueError(f"{len(self.times)} times but {len(self.rates)} rates")
+        _increasing(self.times)
+        return self
 
     def check(self, place: Place) -> Iterator[Fault]:
-        """Yield a fault if a neuron gets more than `MAX_RATE` in all."""
-        if self.rate * self.number > MAX_RATE:
-            yield Fault("rate", f"{self.rate * self.number:g} Hz in all", "up to 1e7 Hz")
+        """Yield a fault if a neuron gets more than `MAX_RATE` in all, or `stop` is no end."""
+        for field, rate in (("rate", self.rate), ("rates", max(self.rates, default=0.0))):
+            if rate * self.number > MAX_RATE:
+                yield Fault(field, f"{rate * self.number:g} Hz in all", "up to 1e7 Hz")
+        yield from _ends(self.start, self.stop)
+
+    @property
+    def changes(self) -> bool:
+        """Whether its rate changes, or it ends."""
+        return bool(self.rates) or self.stop is not None
+
+    def course(self, simulation: Simulation) -> tuple[tuple[int, float], ...]:
+        """Return (step, rate of all inputs of a neuron in spikes/s), which no step repeats.
+
+        Steps that begin at `step` or later draw events of the rate, none before the first do.
+
+        Parameters
+        ----------
+        simulation : Simulation
+            Its grid of time steps.
+        """
+        rates = {simulation.steps(0.0): self.rate}
+        for time, rate in zip(self.times, self.rates, strict=True):
+            rates[simulation.steps(time + self.delay)] = rate
+        begin = simulation.steps(self.start + self.delay)
+        rates[begin] = next(rates[step] for step in sorted(rates, reverse=True) if step <= begin)
+        if self.stop is not None:
+            end = simulation.steps(self.stop + self.delay)
+            rates = {step: rate for step, rate in rates.items() if step < end} | {end: 0.0}
+        course = [(step, rates[step] * self.number) for step in sorted(rates) if step >= begin]
+        kept = [pair for k, pair in enumerate(course) if k == 0 or pair[1] != course[k - 1][1]]
+        return tuple(kept)
 
 
 class CurrentInput(Piece):
@@ -121,14 +181,53 @@ class StepCurrent(Piece):
     def _matching(self) -> StepCurrent:
         if len(self.times) != len(self.amplitudes):
             raise ValueError(f"{len(self.times)} times but {len(self.amplitudes)} amplitudes")
-        if any(b <= a for a, b in zip(self.times, self.times[1:], strict=False)):
-            raise ValueError("times must increase")
+        _increasing(self.times)
         return self
 
     def levels(self, simulation: Simulation) -> Iterator[tuple[int, float]]:
         """Yield the amplitudes, from the step nearest to their times on."""
         for time, amplitude in zip(self.times, self.amplitudes, strict=True):
             yield simulation.steps(time), amplitude
+
+
+class NoiseCurrent(Piece):
+    """A current that is noise, of its own in every neuron: white, or an Ornstein-Uhlenbeck process.
+
+    It changes every `every` ms, first at `start`, and is constant in between. White it is
+    ``mean + sd * z``, with a standard normal number ``z`` of its own for every neuron and
+    interval, as of NEST's ``noise_generator``. With `tau` it is ``mean + x``, where ``x`` is
+    an Ornstein-Uhlenbeck process at the begins of the intervals, with the standard deviation `sd`
+    and the correlation time `tau`, stationary from `start` on. It is zero before `start` and from
+    `stop` on. The numbers are netspec's, by counter: the same on every simulator.
+
+    Attributes
+    ----------
+    mean, sd : float
+        Unit of the input.
+    every : float or None
+        In ms, rounded to steps; None is every step. White noise has the power spectral density
+        ``sd**2 * every`` at low frequencies, so with None it depends on the time step.
+    tau : float or None
+        In ms; None is white noise.
+    start, stop : float, float or None
+        In ms. Steps that begin from `start` on and before `stop` feel it; None is no end.
+    """
+
+    target: Reference
+    sd: Annotated[Quantity, Strength]
+    mean: Annotated[Quantity, Strength] = 0.0
+    every: Annotated[float, in_unit("ms", 1e-4, 1e9, steps=1)] | None = None
+    tau: Annotated[float, in_unit("ms", 1e-4, 1e9)] | None = None
+    start: Time = 0.0
+    stop: Time | None = None
+    port: Port = "I_stim"
+    neurons: Some | None = None
+
+    def check(self, place: Place) -> Iterator[Fault]:
+        """Yield a fault of a negative standard deviation, or if `stop` is no end."""
+        if self.sd < 0:
+            yield Fault("sd", f"{self.sd:g}", "0 or more")
+        yield from _ends(self.start, self.stop)
 
 
 class SpikeInput(Piece):

@@ -36,7 +36,14 @@ from netspec.describe.fields import (
 )
 from netspec.describe.formulas import evaluated
 from netspec.describe.given import Value, table_faults
-from netspec.describe.inputs import CurrentInput, PoissonInput, Recorder, SpikeInput, StepCurrent
+from netspec.describe.inputs import (
+    CurrentInput,
+    NoiseCurrent,
+    PoissonInput,
+    Recorder,
+    SpikeInput,
+    StepCurrent,
+)
 from netspec.describe.neurons import NeuronModel
 from netspec.describe.reading import hoist_models, names, readable
 from netspec.describe.slots import Piece, Place
@@ -47,6 +54,7 @@ __all__ = [
     "ContinuousProjection",
     "CurrentInput",
     "Network",
+    "NoiseCurrent",
     "PoissonInput",
     "Population",
     "Projection",
@@ -239,6 +247,7 @@ class Network(Described):
     poisson_inputs: tuple[PoissonInput, ...] = ()
     current_inputs: tuple[CurrentInput, ...] = ()
     step_currents: tuple[StepCurrent, ...] = ()
+    noise_currents: tuple[NoiseCurrent, ...] = ()
     spike_inputs: tuple[SpikeInput, ...] = ()
     recorders: tuple[Recorder, ...] = ()
     accept: tuple[StrictStr, ...] = ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import keyword
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -17,7 +18,7 @@ from pydantic import BeforeValidator, StrictStr, model_validator
 
 from netspec.describe import expressions as ex
 from netspec.describe import units
-from netspec.describe.fields import Described, Identifier, Quantity
+from netspec.describe.fields import Described, Grown, Identifier, Quantity
 from netspec.describe.units import Dimension
 from netspec.errors import (
     DescriptionError,
@@ -35,6 +36,10 @@ _LINE = re.compile(
     r"\s*(?P<unit>[\w/]+)\s*(?P<flag>\(.*\))?\s*"
 )
 _BEGIN = re.compile(rf"(?:d{_NAME}\s*/\s*dt|{_NAME})\s*=(?!=)")
+# white noise of a stochastic differential equation: every name is a process of its own
+_NOISE = re.compile(r"xi(?:_[A-Za-z0-9_]+)?")
+_NOISE_DIMENSION = Dimension(time=Fraction(-1, 2))
+NEVER = ex.Operation("<", (ex.Number(1.0), ex.Number(0.0)))  # a threshold that is not there
 Unit = Literal["1", "ms", "mV", "pA", "nS", "pF", "GOhm", "1/ms", "1/mV"]
 # Words of Python, C and the simulators' languages, and of equations to come. Names are apart from
 # them in generated code (`lowering.own`), but who reads the equations would take one for the other.
@@ -122,9 +127,14 @@ class Dynamics:
     ----------
     states : tuple of State
     threshold : Expr
+        `NEVER` if the model has an escape rate only.
     reset, shortcuts : tuple of (str, Expr)
     positive : frozenset of str
         Time constants and capacitances: parameters in ms and pF by which a right side divides.
+    escape : Expr or None
+        Rate of spikes, in 1/ms.
+    noises : tuple of str
+        The white noises that right sides name, in order of the alphabet.
     """
 
     states: tuple[State, ...]
@@ -132,13 +142,15 @@ class Dynamics:
     reset: tuple[tuple[str, ex.Expr], ...]
     shortcuts: tuple[tuple[str, ex.Expr], ...]
     positive: frozenset[str] = frozenset()
+    escape: ex.Expr | None = None
+    noises: tuple[str, ...] = ()
 
     def held(self, state: str) -> bool:
         """Return whether a state is held, and discards events, while the neuron is refractory."""
         return any(s.held for s in self.states if s.name == state)
 
 
-class NeuronModel(Described):
+class NeuronModel(Grown):
     """A point neuron: equations, threshold, reset, receptors, parameters.
 
     Attributes
@@ -147,9 +159,18 @@ class NeuronModel(Described):
         Adapters may map a library model to a native one by its content, never by name alone.
     equations : str
         One line an equation: ``dV_m/dt = ... : mV (unless refractory)`` for a state variable
-        with the unit of the variable, ``I = ... : pA`` for a shortcut.
+        with the unit of the variable, ``I = ... : pA`` for a shortcut. In the right side of a
+        state variable, ``xi`` is white noise with the unit 1/sqrt(time), and ``xi_NAME`` another:
+        each is one process a neuron, in all equations that name it. Such equations are Ito's,
+        advanced by the Euler-Maruyama method, so `integrator` has to be ``euler``.
     threshold : str
-        A condition, tested at the end of a step unless the neuron is refractory.
+        A condition, tested at the end of a step unless the neuron is refractory. Empty if `escape`
+        alone makes spikes.
+    escape : str
+        A rate in 1/time (escape noise: Gerstner, Kistler, Naud & Paninski 2014, Neuronal Dynamics,
+        chapter 9), seen where the threshold is tested: a neuron that is not refractory spikes
+        there with probability ``1 - exp(-escape*dt)``. Empty is none. With a `threshold` beside
+        it, either makes the spike.
     reset : dict
         State variable -> expression; all are computed from the values before the spike.
     refractory : str or None
@@ -168,9 +189,12 @@ class NeuronModel(Described):
         linear in it.
     """
 
+    later = ("escape",)
+
     name: Identifier
     equations: StrictStr
-    threshold: StrictStr
+    threshold: StrictStr = ""
+    escape: StrictStr = ""
     reset: dict[Identifier, StrictStr] = {}
     refractory: Identifier | None = None
     receptors: dict[Identifier, Identifier] = {}
@@ -282,17 +306,24 @@ class _Compiler:
         return found
 
     def expression(
-        self, path: str, text: str, wanted: Dimension | None, number: bool = False
+        self,
+        path: str,
+        text: str,
+        wanted: Dimension | None,
+        number: bool = False,
+        noisy: bool = False,
     ) -> ex.Expr:
         """Parse and check; `wanted` None asks for a condition.
 
         With `number`, a bare number is in the canonical unit that is wanted, as it is everywhere.
+        With `noisy`, white noise may be named.
         """
         try:
             tree = ex.parse(text)
             if number and _is_number(tree):
                 return tree
-            found = ex.dimension(tree, self.dimensions)
+            noises = self.noises_in(tree) if noisy else ()
+            found = ex.dimension(tree, self.dimensions | dict.fromkeys(noises, _NOISE_DIMENSION))
             if wanted is None and not ex.is_condition(tree):
                 raise ExpressionError(f"{text!r} is no condition such as 'V_m >= V_th'")
             if wanted is not None and ex.is_condition(tree):
@@ -306,6 +337,40 @@ class _Compiler:
             self.fault(path, shown(text), str(error))
             return ex.Number(0.0)
         return tree
+
+    def noises_in(self, tree: ex.Expr) -> list[str]:
+        """Return the white noises that an expression names: what is declared is none."""
+        declared = self.dimensions
+        return sorted(n for n in ex.names(tree) if n not in declared and _NOISE.fullmatch(n))
+
+    def check_noises(self, states: tuple[State, ...], others: dict[str, ex.Expr]) -> list[str]:
+        """Return all noises; faults where one stands elsewhere than it may."""
+        found: set[str] = set()
+        for state in states:
+            noises = self.noises_in(state.rhs)
+            if not ex.is_affine(state.rhs, frozenset(noises)):
+                what = f"{', '.join(noises)} within a function or product of noise"
+                self.fault(f"equations.{state.name}", what, "noise times a factor without noise")
+            found |= set(noises)
+        if found and self.model.integrator != "euler":
+            given = f"{self.model.integrator!r} with {', '.join(sorted(found))} in the equations"
+            self.fault("integrator", given, "'euler', for stochastic differential equations")
+        for path, tree in others.items():
+            if noises := self.noises_in(tree):
+                what = f"{', '.join(noises)}, white noise"
+                self.fault(path, what, "white noise in right sides of states only")
+        return sorted(found)
+
+    def check_spiking(self) -> tuple[ex.Expr, ex.Expr | None]:
+        """Return the threshold and the escape rate as they are written."""
+        threshold, escape = self.model.threshold.strip(), self.model.escape.strip()
+        if not threshold and not escape:
+            self.fault("threshold", "nothing", "a condition such as 'V_m >= V_th', or an escape")
+        condition = self.expression("threshold", threshold, None) if threshold else NEVER
+        if not escape:
+            return condition, None
+        per_ms = units.COHERENT["1/ms"]
+        return condition, self.expression("escape", escape, per_ms)
 
     def written_out(self, path: str, tree: ex.Expr, shortcuts: dict[str, ex.Expr]) -> ex.Expr:
         """Return the expression without shortcuts; a fault if that makes it too large."""
@@ -324,7 +389,7 @@ class _Compiler:
         for name, unit, text, is_state, held in lines:
             own = units.COHERENT[unit]
             wanted = own.times(per_ms) if is_state else own
-            tree = self.expression(f"equations.{name}", text, wanted)
+            tree = self.expression(f"equations.{name}", text, wanted, noisy=True)
             later = ex.names(tree) & {n for n, _, _, s, _ in lines if not s} - set(shortcuts)
             if not is_state:
                 if later:
@@ -340,7 +405,7 @@ class _Compiler:
         )
         if not states and not self.faults:
             self.fault("equations", "no state", "at least one line 'dX/dt = ...'")
-        threshold = self.expression("threshold", model.threshold, None)
+        threshold, escape = self.check_spiking()
         reset = []
         for name, text in model.reset.items():
             if self.known(f"reset.{name}", name, known, "a state variable"):
@@ -356,6 +421,10 @@ class _Compiler:
             if parameter is not None and parameter.unit != "ms":
                 self.fault("refractory", f"{model.refractory} in {parameter.unit}", "a time in ms")
         threshold = self.written_out("threshold", threshold, shortcuts)
+        others = {f"reset.{name}": tree for name, tree in reset} | {"threshold": threshold}
+        if escape is not None:
+            escape = others["escape"] = self.written_out("escape", escape, shortcuts)
+        noises = tuple(self.check_noises(built, others))
         divisors = frozenset().union(*(ex.divisors(state.rhs) for state in built))
         positive = frozenset(
             name for name in divisors & set(model.parameters) if self.units[name] in ("ms", "pF")
@@ -365,7 +434,9 @@ class _Compiler:
             if value <= 0:
                 allowed = "a value above 0, since equations divide by it"
                 self.fault(f"parameters.{name}", f"{value:g} {self.units[name]}", allowed)
-        return Dynamics(built, threshold, tuple(reset), tuple(shortcuts.items()), positive)
+        return Dynamics(
+            built, threshold, tuple(reset), tuple(shortcuts.items()), positive, escape, noises
+        )
 
     def known(self, path: str, name: str, allowed: Any, what: str) -> bool:
         if name in allowed:

@@ -28,6 +28,7 @@ FIRST = (
     "continuous_projections", "poisson_inputs", "current_inputs", "step_currents", "spike_inputs",
     "recorders", "accept",
 )  # fmt: skip
+SAID = {"digest": False}  # context of a dump without what a class learned later and is not said
 # the fields that are tables of quantities by name
 TABLES = {f for kind in PIECES.values() for f, m in marks(kind).items() if isinstance(m, ByName)}
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -195,7 +196,7 @@ def to_toml(network: Network, simulation: Simulation | None = None) -> str:
     if network.accept:
         data["accept"] = list(network.accept)
     models = {
-        name: _compact(model.model_dump(mode="json", exclude={"name"}))
+        name: _compact(model.model_dump(mode="json", exclude={"name"}, context=SAID))
         for name, model in network.models.items()
         if LIBRARY.get(name) != model
     }
@@ -231,13 +232,14 @@ def _text(value: Any, unit: str) -> Any:
 
 def _with_units(piece: Described, place: Place) -> dict[str, Any]:
     """Return a piece as plain data, its quantities as text with their units."""
-    data: dict[str, Any] = piece.model_dump(mode="json")
+    data: dict[str, Any] = piece.model_dump(mode="json", context=SAID)
     for slot in slots_of(piece, place, ""):
         *tables, field = slot.field.split(".")
         table = data
         for name in tables:
             table = table[name]
-        table[field] = _text(slot.value, slot.unit)
+        if field in table:
+            table[field] = _text(slot.value, slot.unit)
     return data
 
 

@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from netspec.describe.grid import misfits
+from netspec.describe.network import Network
 from netspec.describe.serialization import spec_hash
 from netspec.errors import BackendMissing, UsageError, choices, nearest, unknown
 from netspec.execute.execution import Execution, Progress
@@ -134,6 +135,8 @@ class Plan:
         ]
         if request.drive == "shared" and not backend.answers_drive:
             own = [_without_counters(entry) for entry in own]
+        unheard = {entry.thing: entry for entry in _unheard_of(backend, request.network)}
+        own = [entry for entry in own if entry.thing not in unheard] + [*unheard.values()]
         ledger = Ledger(backend=backend.name, entries=tuple(own))
         used = backend.resolved_options(request) if options is None else options
         return cls(request, used, ledger, versions(backend), **decided)
@@ -169,11 +172,35 @@ def _without_counters(entry: Entry) -> Entry:
     return Entry(thing=entry.thing, status="unsupported", reason=reason)
 
 
+def _unheard_of(backend: Backend[Any], network: Network) -> Iterator[Entry]:
+    """Yield a refusal of each thing that an adapter does not say it answers for."""
+
+    def refused(thing: str, what: str) -> Iterator[Entry]:
+        if what not in backend.answers:
+            reason = f"the adapter does not answer for {what}"
+            yield Entry(thing=thing, status="unsupported", reason=reason)
+
+    for noise in network.noise_currents:
+        yield from refused(f"noise_currents.{noise.name}", "noise currents")
+    for poisson in network.poisson_inputs:
+        if poisson.start or poisson.changes:
+            yield from refused(f"poisson_inputs.{poisson.name}", "changing rates")
+    for population in network.populations:
+        dynamics = network.model_of(population).dynamics
+        if dynamics.noises or dynamics.escape is not None:
+            yield from refused(f"populations.{population.name}", "random neurons")
+
+
 class Backend(ABC, Generic[Planned]):
     """An adapter. Subclasses are stateless between runs.
 
     Attributes
     ----------
+    answers : frozenset of str
+        What its ledger answers for beyond what every adapter has to: ``noise currents``
+        (`NoiseCurrent`), ``changing rates`` (Poisson inputs with a start, a stop or rates),
+        ``random neurons`` (an escape rate, or white noise in the equations). What is not among
+        them netspec refuses, so that no adapter leaves it out in silence.
     answers_drive : bool
         Whether its ledger answers for Poisson inputs of shared drive. If not, netspec refuses them,
         so that an adapter that does not look at ``request.drive`` never draws others in silence.
@@ -186,6 +213,7 @@ class Backend(ABC, Generic[Planned]):
     threaded: ClassVar[bool] = True
     mpi: ClassVar[bool] = False
     answers_drive: ClassVar[bool] = False
+    answers: ClassVar[frozenset[str]] = frozenset()
     options: ClassVar[dict[str, Option]] = {}
     cite: ClassVar[tuple[str, ...]] = ()
 

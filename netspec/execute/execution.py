@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from netspec.describe.network import PoissonInput, Projection
+from netspec.describe.network import NoiseCurrent, PoissonInput, Projection
 from netspec.execute.machine import memory_mib
 from netspec.execute.recording import Recording
 from netspec.execute.request import RunRequest
@@ -19,6 +19,7 @@ from netspec.realise import drawing
 from netspec.realise.counters import PoissonCounter
 from netspec.realise.drawing import CurrentChange, Synapses
 from netspec.realise.file import Realisation
+from netspec.realise.noise import NoiseCounter
 
 Progress = Callable[[str, float], None]
 NO_NUMBER = (
@@ -79,10 +80,34 @@ class Execution:
         return drawing.row_lengths(self.network, projection, self.simulation)
 
     def poisson_counter(self, poisson: PoissonInput) -> PoissonCounter:
-        """Return netspec's Poisson numbers of an input, by step and neuron of its target."""
+        """Return netspec's Poisson numbers of an input, by step and neuron of its target.
+
+        Of an input whose rate changes, they are those of its largest rate: see `poisson_counters`.
+        """
         size = self.network.population(poisson.target).size
         mean = self.request.poisson_mean(poisson)
         return PoissonCounter.of(self.simulation.seed, poisson.name, mean, size)
+
+    def poisson_counters(self, poisson: PoissonInput) -> list[tuple[int, int, PoissonCounter]]:
+        """Return (first step, the step after the last, numbers) of each rate of an input, in order.
+
+        In steps that are in none of them nothing is drawn.
+        """
+        states = self.poisson_counter(poisson).states
+        course = self.request.poisson_course(poisson)
+        ends = [*(step for step, _ in course[1:]), self.simulation.total_steps]
+        return [
+            (step, end, PoissonCounter(states, mean))
+            for (step, mean), end in zip(course, ends, strict=True)
+            if mean and step < end
+        ]
+
+    def noise(self, current: NoiseCurrent) -> tuple[NDArray[np.int64], NoiseCounter]:
+        """Return the neurons that feel a noise current, and its level by step and neuron."""
+        size = self.network.population(current.target).size
+        chosen = np.arange(size) if current.neurons is None else np.unique(current.neurons)
+        neurons = chosen.astype(np.int64)
+        return neurons, NoiseCounter.of(current, self.simulation, neurons)
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:

@@ -19,6 +19,10 @@ def of_populations(request: RunRequest) -> list[Entry]:
         how = f"exact propagators for {', '.join(program.linear) or 'nothing'}"
         if rest:
             how += f"; {model.integrator} for {', '.join(rest)}"
+        if noises := model.dynamics.noises:
+            how += f", which is Euler-Maruyama's method: {', '.join(noises)} by counter"
+        if model.dynamics.escape is not None:
+            how += "; escapes by netspec's uniform numbers, by counter"
         entries.append(Entry(thing=f"populations.{population.name}", reason=how))
     return entries
 
@@ -35,6 +39,18 @@ def of_counted_poisson(request: RunRequest, poisson: PoissonInput) -> Entry:
         status="exact" if fits else "unsupported",
         reason=reason,
     )
+
+
+def of_noise_currents(request: RunRequest) -> list[Entry]:
+    """Answer for noise currents, for adapters that take netspec's numbers."""
+    return [
+        Entry(
+            thing=f"noise_currents.{noise.name}",
+            reason=f"netspec's normal number of every neuron and interval, by counter, added to "
+            f"{noise.port}",
+        )
+        for noise in request.network.noise_currents
+    ]
 
 
 def of_given_inputs(request: RunRequest) -> list[Entry]:

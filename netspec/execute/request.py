@@ -80,8 +80,17 @@ class RunRequest(Described):
         return self.simulation.steps(recorder.interval or self.simulation.dt, minimum=1)
 
     def poisson_mean(self, poisson: PoissonInput) -> float:
-        """Return the mean number of events of an input per neuron and step."""
-        return poisson.rate * poisson.number * self.simulation.dt * 1e-3
+        """Return the mean number of events of an input per neuron and step, at its largest rate."""
+        rate = max((poisson.rate, *poisson.rates))
+        return rate * poisson.number * self.simulation.dt * 1e-3
+
+    def poisson_course(self, poisson: PoissonInput) -> tuple[tuple[int, float], ...]:
+        """Return (step, mean number of events per neuron and step): from that step on.
+
+        Before the first nothing is drawn.
+        """
+        course = poisson.course(self.simulation)
+        return tuple((step, rate * self.simulation.dt * 1e-3) for step, rate in course)
 
 
 class Order(Described):

@@ -29,6 +29,12 @@ static inline uint64_t netspec_bits(uint64_t state, uint64_t step) {{
     return netspec_mixed(state + (step + 1) * NETSPEC_GAMMA);
 }}
 """
+# above 0 and at most 1: the middles of 2**53 cells
+UNIFORM = """
+static inline double netspec_uniform(uint64_t bits) {
+    return ((double)(bits >> 11) + 0.5) * 1.1102230246251565e-16;  // 2**-53
+}
+"""
 # a standard normal number in a step; its draws are 2 step and 2 step + 1 of the sequence
 NORMAL = """
 #include <math.h>

@@ -102,6 +102,12 @@ def bits_at(states: Bits, steps: ArrayLike) -> Bits:
     return mixed(_after(states, numbers[:, None]))
 
 
+def uniform_numbers(bits: Bits) -> NDArray[np.float64]:
+    """Return numbers above 0 and at most 1 from random bits: the middles of 2**53 cells."""
+    found: NDArray[np.float64] = ((bits >> np.uint64(11)) + 0.5) * 2.0**-53
+    return found
+
+
 def normal_numbers(states: Bits, steps: ArrayLike) -> NDArray[np.float64]:
     """Return a standard normal number of each neuron at each step, shape (m, n).
 
@@ -117,10 +123,7 @@ def normal_numbers(states: Bits, steps: ArrayLike) -> NDArray[np.float64]:
     steps : array of int, shape (m,)
     """
     first = 2 * np.atleast_1d(np.asarray(steps, np.uint64))
-    # in (0, 1): the middles of 2**53 cells
-    radius, angle = (
-        ((bits_at(states, first + np.uint64(k)) >> np.uint64(11)) + 0.5) * 2.0**-53 for k in (0, 1)
-    )
+    radius, angle = (uniform_numbers(bits_at(states, first + np.uint64(k))) for k in (0, 1))
     found: NDArray[np.float64] = np.sqrt(-2.0 * np.log(radius)) * np.cos(2 * np.pi * angle)
     return found
 

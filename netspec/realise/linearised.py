@@ -85,6 +85,7 @@ def _points(
     given += [initial.get(n, 0.0) for n, s in states.items() if s.unit == "mV"]
     sweep = np.linspace(min(given, default=0.0), max(given, default=0.0), POINTS)
     values: dict[str, Any] = {**parameters, **dict.fromkeys(model.inputs, 0.0), "active": 1.0}
+    values |= dict.fromkeys(model.dynamics.noises, 0.0)
     for name in states:
         values[name] = np.full(POINTS + 1, initial.get(name, 0.0))
     voltages = [s.name for s in stepped if s.unit == "mV"]

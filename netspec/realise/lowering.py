@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from netspec.describe import expressions as ex
 from netspec.describe.expressions import Expr, Name, Number, Operation
-from netspec.describe.neurons import NeuronModel
+from netspec.describe.neurons import NEVER, NeuronModel
 from netspec.realise.integrators import ACTIVE, integrate, product, total
+from netspec.realise.noise import CHANCE, RandomName, white
 from netspec.realise.propagators import driven, expm, propagators
 
 CONSTANT = "1"  # the column of what does not depend on any variable; no identifier
@@ -56,8 +57,8 @@ class StepProgram:
     dt : float
         In ms.
     statements : tuple of Statement
-        The integration from t to t + dt. They read states, inputs, parameters, constants and
-        ``active`` (1.0, or 0.0 while refractory).
+        The integration from t to t + dt. They read states, inputs, parameters, constants,
+        ``active`` (1.0, or 0.0 while refractory), and the names of `random`.
     linear : tuple of str
         States advanced exactly.
     constant_names : tuple of str
@@ -86,12 +87,32 @@ class StepProgram:
         units = {name: Number(size) for name, size in ex.UNIT_NAMES.items()}
         return {**{name: Name(own(name)) for name in names}, **units}
 
+    @cached_property
+    def threshold(self) -> Expr:
+        """The condition of a spike, with the escape rate in it if there is one.
+
+        In a step of dt at the rate r a spike has the probability 1 - exp(-r dt).
+        """
+        threshold, escape = self.model.dynamics.threshold, self.model.dynamics.escape
+        if escape is None:
+            return threshold
+        exponent = product(Number(-self.dt), escape)
+        chance = Operation("neg", (ex.Call("expm1", (exponent,)),))
+        escapes = Operation("<", (Name(CHANCE.name), chance))
+        return escapes if threshold == NEVER else Operation("or", (threshold, escapes))
+
+    @property
+    def random(self) -> tuple[RandomName, ...]:
+        """The names in statements and threshold that are random numbers, new in every step."""
+        found = tuple(white(noise) for noise in self.model.dynamics.noises)
+        return found if self.model.dynamics.escape is None else (*found, CHANCE)
+
     @property
     def parameter_names(self) -> tuple[str, ...]:
         """Parameters that statements, threshold or reset still mention."""
-        dynamics = self.model.dynamics
-        trees = [s.value for s in self.statements] + [tree for _, tree in dynamics.reset]
-        used = frozenset().union(*map(ex.names, [*trees, dynamics.threshold]))
+        trees = [s.value for s in self.statements]
+        trees += [tree for _, tree in self.model.dynamics.reset]
+        used = frozenset().union(*map(ex.names, [*trees, self.threshold]))
         return tuple(name for name in self.model.parameters if name in used)
 
     def refractory_steps(self, parameters: Mapping[str, Any]) -> Any:
@@ -230,7 +251,7 @@ def _linear_states(model: NeuronModel) -> tuple[str, ...]:
     everything = frozenset(chosen)
     inputs = frozenset(model.inputs)
     while True:
-        outside = everything - set(chosen)
+        outside = everything - set(chosen) | set(model.dynamics.noises)
         variables = frozenset(chosen) | inputs
         held = {name for name, state in chosen.items() if state.held}
         # a state that goes on while the one it depends on is held would need two propagators
@@ -300,6 +321,10 @@ def _lower(model: NeuronModel, dt: float) -> StepProgram:
     states = {state.name: state for state in model.dynamics.states}
     others = [state for name, state in states.items() if name not in linear]
     hoisted: dict[Expr, str] = {}
+    # Euler and Maruyama: over a step white noise is a normal number of variance 1/dt
+    size = Number(dt**-0.5)
+    noises = {n: product(Name(white(n).name), size) for n in model.dynamics.noises}
+    others = [replace(s, rhs=ex.substitute(s.rhs, noises)) for s in others]
     others = [replace(s, rhs=_without_division(s.rhs, model, hoisted)) for s in others]
     constants: list[str] = []
     statements: list[Statement] = []

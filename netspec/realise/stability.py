@@ -47,6 +47,8 @@ def course(
         values[name] = np.array(CURRENTS) if name == port else np.zeros(size)
     rest, left = int(program.refractory_steps(parameters)), np.zeros(size, int)
     finite, spiked = np.ones(size, bool), np.zeros(size, bool)
+    for random in program.random:  # without noise; what escapes does so at even odds
+        values[random.name] = np.full(size, 0.0 if random.kind == "normal" else 0.5)
     states = [state.name for state in model.dynamics.states]
     with np.errstate(all="ignore"):
         for _ in range(round(span / dt)):
@@ -56,7 +58,7 @@ def course(
             left = np.maximum(left - 1, 0)
             for name in states:
                 finite &= np.abs(values[name]) < HUGE  # no number is not below either
-            above = ex.evaluate(model.dynamics.threshold, values) & (values[ACTIVE.id] > 0)
+            above = ex.evaluate(program.threshold, values) & (values[ACTIVE.id] > 0)
             spiked |= above & finite
             after = {name: ex.evaluate(tree, values) for name, tree in model.dynamics.reset}
             for name, value in after.items():

@@ -15,7 +15,6 @@ class NestTest(BackendTest):
     """NEST, by its built-in models and devices, and by models compiled from equations."""
 
     notimpl: ClassVar[Mapping[str, str]] = {
-        "test_drive": "a device draws its own events; netspec's need generated neurons",
         "test_l2_nmda::test_s_nmda_is_that_of_scipy_and_never_above_one": (
             "iaf_bw_2001 lets nobody record the gating that it sends"
         ),

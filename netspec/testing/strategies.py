@@ -168,7 +168,20 @@ def network_data(draw: st.DrawFn) -> Data:
         where, about = target()
         weight = draw(numbers(*about["weights"]))
         rate, number = draw(numbers(0.0, 1e3)), draw(st.integers(0, 100))
-        return {**where, "weight": weight, "rate": rate, "number": number}
+        data = {**where, "weight": weight, "rate": rate, "number": number}
+        if draw(st.booleans()):
+            data |= {"start": 0.5, "stop": draw(st.sampled_from([None, 80.5]))}
+        if draw(st.booleans()):
+            data |= {"times": [2.5, 20.0], "rates": [draw(numbers(0.0, 1e3)), 0.0]}
+        return data
+
+    def noise() -> Data:
+        where, about = target()
+        data = {"target": where["target"], "sd": draw(numbers(1.0, 1e3))}
+        data |= {"mean": draw(numbers(1.0, 1e3))} if draw(st.booleans()) else {}
+        data |= {"every": 0.5, "tau": draw(numbers(0.5, 50.0))} if draw(st.booleans()) else {}
+        data |= {"neurons": [about["size"] - 1]} if draw(st.booleans()) else {}
+        return data
 
     def current() -> Data:
         where, _ = target()
@@ -209,6 +222,7 @@ def network_data(draw: st.DrawFn) -> Data:
         "poisson_inputs": several("q", poisson),
         "current_inputs": several("i", current),
         "step_currents": several("s", steps),
+        "noise_currents": several("z", noise),
         "spike_inputs": several("e", spikes),
         "recorders": several("r", recorder),
     }

@@ -311,9 +311,18 @@ def replay(network: Network, simulation: Simulation, seed: int) -> Network:
         size = network.population(poisson.target).size
         generator = stream(seed, poisson.name, "replay")
         # the first event that every simulator can deliver is that of the second step
-        begin, end = max(simulation.steps(poisson.delay), 2), simulation.steps(REPLAY_MS)
-        mean = poisson.rate * poisson.number * simulation.dt * 1e-3
-        counts = generator.poisson(mean, (end - begin + 1, size))
+        course = poisson.course(simulation)
+        end = simulation.steps(REPLAY_MS)
+        begin = min(max(course[0][0], 2), end + 1)
+        if len(course) == 1:  # as it was drawn before rates could change
+            mean = course[0][1] * simulation.dt * 1e-3
+            counts = generator.poisson(mean, (end - begin + 1, size))
+        else:
+            means = np.zeros(end + 1)
+            for step, rate in course:
+                # what is drawn in a step arrives at its end
+                means[step + 1 :] = rate * simulation.dt * 1e-3
+            counts = generator.poisson(means[begin:, None], (end - begin + 1, size))
         steps, targets = np.indices(counts.shape)
         times = (np.repeat(steps.ravel(), counts.ravel()) + begin) * simulation.dt
         given.append(

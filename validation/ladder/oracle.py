@@ -26,7 +26,9 @@ from netspec.describe.expressions import evaluate
 from netspec.describe.inputs import Current
 from netspec.describe.network import ContinuousProjection, Network
 from netspec.describe.simulation import Simulation
-from netspec.realise import drawing
+from netspec.errors import UnsupportedError
+from netspec.realise import counters, drawing
+from netspec.realise.noise import NoiseCounter
 
 CHUNK = 100  # steps of the longest piece
 Floats = NDArray[np.float64]
@@ -98,6 +100,19 @@ class _Neurons:
         t_ref = self.parameters[self.model.refractory] if self.model.refractory else 0.0
         self.rest = np.broadcast_to(np.rint(np.asarray(t_ref) / self.dt).astype(int), self.size)
         self.inputs = {port: np.zeros((steps, self.size)) for port in self.model.inputs}
+        self.chances = self.uniform(simulation, steps)
+
+    def uniform(self, simulation: Simulation, steps: int) -> Floats:
+        """Return the uniform numbers that decide on escapes, shape (steps, size)."""
+        if self.model.dynamics.escape is None:
+            return np.empty((steps, 0))
+        found = []
+        for population in self.populations:
+            key = counters.input_key(simulation.seed, population.name, "escape")
+            states = counters.neuron_states(key, np.arange(population.size))
+            bits = counters.bits_at(states, np.arange(steps))
+            found.append(counters.uniform_numbers(bits))
+        return np.hstack(found)
 
     def row(
         self,
@@ -143,11 +158,21 @@ class _Neurons:
         values = found.y[:, -len(times) :].reshape(len(names), self.size, -1)
         return dict(zip(names, values, strict=True))
 
-    def above(self, grid: dict[str, Floats]) -> NDArray[np.bool_]:
-        """Return whether the threshold's condition holds, shape (size, steps)."""
+    def above(self, grid: dict[str, Floats], step: int) -> NDArray[np.bool_]:
+        """Return whether neurons would spike, shape (size, steps), in steps from `step` on.
+
+        They do if the threshold's condition holds, or with the probability of an escape.
+        """
+        dynamics = self.model.dynamics
         columns = {name: values[:, None] for name, values in self.parameters.items()}
-        found: NDArray[np.bool_] = evaluate(self.model.dynamics.threshold, {**columns, **grid})
-        return found
+        shape = next(iter(grid.values())).shape
+        found = np.broadcast_to(evaluate(dynamics.threshold, {**columns, **grid}), shape)
+        if dynamics.escape is None:
+            return found
+        rate = np.broadcast_to(evaluate(dynamics.escape, {**columns, **grid}), shape)
+        chance = -np.expm1(-rate * self.dt)
+        escapes: NDArray[np.bool_] = chance > self.chances[step : step + shape[1]].T
+        return found | escapes
 
     def reset(self, chosen: NDArray[np.intp]) -> None:
         """Reset neurons after a spike."""
@@ -163,6 +188,12 @@ class _System:
     def __init__(self, network: Network, dt: float, steps: int, seed: int, rtol: float) -> None:
         if network.poisson_inputs:
             raise ValueError("the oracle takes no random input")
+        for population in network.populations:
+            if network.model_of(population).dynamics.noises:
+                what = "SciPy's solution is one of ordinary differential equations"
+                raise UnsupportedError(
+                    f"{population.name} has white noise in its equations; {what}"
+                )
         self.network, self.dt, self.steps = network, dt, steps
         self.simulation = Simulation(dt=dt, warmup=0.0, duration=steps * dt, seed=seed)
         self.offsets = network.offsets()
@@ -198,6 +229,17 @@ class _System:
                 course[step:] = level
                 self.changes.add(step)
             self.kind_of(current.target).inputs[current.port][:, columns] += course[:, None]
+        for noise in self.network.noise_currents:
+            first = self.offsets[noise.target]
+            size = self.network.population(noise.target).size
+            chosen = np.arange(size) if noise.neurons is None else np.unique(noise.neurons)
+            columns = self.place[first + chosen.astype(int)]
+            levels = np.zeros((self.steps, len(columns)))
+            counter = NoiseCounter.of(noise, self.simulation, chosen.astype(int))
+            for step, level in counter.changes():
+                levels[step:] = level
+                self.changes.add(step)
+            self.kind_of(noise.target).inputs[noise.port][:, columns] += levels
 
     def given_events(self) -> None:
         for source in self.network.spike_inputs:
@@ -259,9 +301,9 @@ class _System:
             ]
             due = bool(self.events) and self.events[0][0] == stop
             # a spike on the way ends the piece before what is due at its end
-            if due and not self.above(grids)[:, :-1].any():
+            if due and not self.above(grids, step)[:, :-1].any():
                 self.deliver(stop, grids)
-            above = self.above(grids)
+            above = self.above(grids, step)
             firing = above.any(axis=0)
             if firing.any():
                 stop = step + 1 + int(np.argmax(firing))
@@ -289,12 +331,12 @@ class _System:
             raise ValueError("the oracle takes no event at time zero")
         return min(stops + [event[0] for event in self.events[:1]])
 
-    def above(self, grids: Grid) -> NDArray[np.bool_]:
-        """Return who would spike at the end of which step, shape (neurons, steps)."""
+    def above(self, grids: Grid, step: int) -> NDArray[np.bool_]:
+        """Return who would spike at the end of which step from `step` on, (neurons, steps)."""
         steps = next(iter(grids[0].values())).shape[1]
         found = np.zeros((self.size, steps), bool)
         for kind, grid in zip(self.kinds, grids, strict=True):
-            found[kind.neurons] = kind.above(grid)
+            found[kind.neurons] = kind.above(grid, step)
         found &= (self.left == 0)[:, None]
         return found
 

@@ -1,10 +1,8 @@
 """The library of neuron models: equations, published parameters and what is plausible of them.
 
 The standard cells, under the names, parameters, defaults and units of NEST's models. Each stands
-with its equations and source in `current_based`, `conductance_based`, `adaptive` or
-`hodgkin_huxley`; docs/models.md shows all of them. A neuron whose threshold is stochastic (a
-generalised integrate-and-fire neuron with escape noise) is not among them: a threshold here is a
-condition.
+with its equations and source in `current_based`, `conductance_based`, `adaptive`, `escape` or
+`hodgkin_huxley`; docs/models.md shows all of them.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ from netspec.describe.models.conductance_based import (
     iaf_cond_nmda,
 )
 from netspec.describe.models.current_based import iaf_psc_alpha, iaf_psc_delta, iaf_psc_exp
+from netspec.describe.models.escape import gif_cond_exp, gif_psc_exp
 from netspec.describe.models.hodgkin_huxley import hh_cond_exp_traub
 from netspec.describe.neurons import NeuronModel
 
@@ -26,6 +25,7 @@ LIBRARY: dict[str, NeuronModel] = {
         *(iaf_psc_exp, iaf_psc_delta, iaf_psc_alpha),
         *(iaf_cond_nmda, iaf_cond_exp, iaf_cond_alpha, iaf_cond_beta),
         *(aeif_cond_exp, aeif_cond_alpha, izhikevich, hh_cond_exp_traub),
+        *(gif_psc_exp, gif_cond_exp),
     )
 }
 
@@ -33,6 +33,8 @@ __all__ = [
     "LIBRARY",
     "aeif_cond_alpha",
     "aeif_cond_exp",
+    "gif_cond_exp",
+    "gif_psc_exp",
     "hh_cond_exp_traub",
     "iaf_cond_alpha",
     "iaf_cond_beta",

@@ -63,13 +63,15 @@ CASES = {
     "izhikevich": Case(1.0, 12.0, (2.0, -2.0), 1e-4, 0.05, 1),
     "hh_cond_exp_traub": Case(20.0, 300.0, (0.7, 2.0), 1e-3, 0.05, 1,
                               (("E_L", -70.0),)),
+    "gif_cond_exp": Case(30.0, 250.0, (3.0, 1.5), 1e-3, parameters=(
+        ("Delta_V", 2.0), ("q_sfa_2", 5.0), ("q_stc_1", 40.0), ("q_stc_3", 10.0))),
 }  # fmt: skip
 QUIET, SPIKING = ("weak", "events", "targets"), ("strong",)
 
 
 def test_every_model_of_the_library_has_its_case():
-    """The one with continuous coupling has tests of its own (L1 conductances, L2 NMDA)."""
-    assert set(CASES) == set(LIBRARY) - {"iaf_cond_nmda"}
+    """Others have tests of their own: continuous coupling (L1, L2), noise (`test_noise`)."""
+    assert set(CASES) == set(LIBRARY) - {"iaf_cond_nmda", "gif_psc_exp"}
 
 
 def described(model, case):
@@ -101,7 +103,13 @@ def described(model, case):
     return network("library", populations, visible, **pieces)
 
 
-@pytest.fixture(scope="module", params=list(CASES))
+LONG = ("gif_cond_exp",)  # its kin is in `test_noise`
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(n, marks=[pytest.mark.long] if n in LONG else []) for n in CASES],
+)
 def case(request):
     return request.param, CASES[request.param]
 
