@@ -1,5 +1,8 @@
 """What Brian2's examples of these names are about, in netspec."""
 
+import itertools
+from typing import Any
+
 import numpy as np
 from parts import TRAUB_MILES, grid, network
 
@@ -7,6 +10,7 @@ from netspec import (
     ContinuousProjection,
     Network,
     NeuronModel,
+    NoiseCurrent,
     PoissonInput,
     Population,
     Projection,
@@ -183,10 +187,84 @@ def Stimberg_2019_bisection() -> Network:  # noqa: N802  Brian2's name
     return network("bisection", [cells], {"trials": ("V_m",)})
 
 
+def noisy(name: str, size: int, equation: str, threshold: str = "x > 1000", **more: Any) -> Network:
+    """Neurons of a stochastic differential equation."""
+    model = NeuronModel(name=name, equations=f"dx/dt = {equation} : 1", threshold=threshold,
+                        integrator="euler", **more)  # fmt: skip
+    return network(name, [Population(name="cells", size=size, model=model)], {"cells": ("x",)})
+
+
+def non_reliability() -> Network:
+    """Neurons of which each has its own noise, so that their spikes part."""
+    return noisy("non_reliability", 25, "(1.1 - x)/(20*ms) + 0.015*sqrt(2/(20*ms))*xi", "x > 1",
+                 reset={"x": "0"})  # fmt: skip
+
+
+def Ornstein_Uhlenbeck() -> Network:  # noqa: N802  Brian2's name
+    """The process itself, in many neurons."""
+    return noisy("ornstein_uhlenbeck", 1000, "-x/(10*ms) + sqrt(2/(10*ms))*xi")
+
+
+def Brunel_Hakim_1999() -> Network:  # noqa: N802  Brian2's name
+    """Inhibition that oscillates fast under noise, at a fifth of its size."""
+    model = NeuronModel(
+        name="noisy_lif",
+        equations="dV/dt = (-V + 25*mV)/(20*ms) + 1*mV*xi/sqrt(20*ms) : mV",
+        threshold="V > theta", reset={"V": "10*mV"}, receptors={"in": "V"}, integrator="euler",
+        parameters={"theta": "20 mV"},
+    )  # fmt: skip
+    cells = Population(name="cells", size=1000, model=model,
+                       initial={"V": {"kind": "uniform", "low": 10.0, "high": 20.0}})  # fmt: skip
+    return network("brunel_hakim", [cells], projections=[
+        Projection(name="own", pre="cells", post="cells", receptor="in", weight=-0.1, delay=2.0,
+                   rule={"kind": "pairwise_bernoulli", "p": 0.2})])  # fmt: skip
+
+
+def Diesmann_et_al_1999() -> Network:  # noqa: N802  Brian2's name
+    """A chain of ten groups that a volley runs through, under noise."""
+    groups = [f"g{k}" for k in range(10)]
+    own = {"tau_m": 10.0, "t_ref": 1.0, "tau_syn_ex": 0.325, "I_e": 100.0}
+    return network(
+        "synfire_chain",
+        [Population(name=n, size=100, model="iaf_psc_alpha", parameters=own) for n in groups],
+        projections=[
+            Projection(name=f"{a}_{b}", pre=a, post=b, receptor="excitatory", rule="all_to_all",
+                       weight=47.0, delay=5.0)
+            for a, b in itertools.pairwise(groups)
+        ],
+        noise_currents=[NoiseCurrent(name=f"noise_{n}", target=n, sd=100.0, every=1.0)
+                        for n in groups],
+        spike_inputs=[SpikeInput(name="volley", target="g0", receptor="excitatory", weight=4700.0,
+                                 times=np.random.default_rng(1).normal(20, 1, 100),
+                                 neurons=np.arange(100))],
+    )  # fmt: skip
+
+
+def Wang_2002() -> Network:  # noqa: N802  Brian2's name
+    """NMDA among neurons that Poisson input of a changing rate drives, at a small scale."""
+    cells = {"A": (80, 2200.0), "B": (80, 1800.0)}
+    return network(
+        "decision",
+        [Population(name=n, size=k, model="iaf_cond_nmda") for n, (k, _) in cells.items()],
+        continuous_projections=[
+            ContinuousProjection(name=f"{a}_{b}", pre=a, post=b, source="s_NMDA", target="g_NMDA",
+                                 kernel=UniformKernel(weight=0.3 if a == b else 0.1))
+            for a in cells for b in cells
+        ],
+        poisson_inputs=[
+            PoissonInput(name=f"cue_{n}", target=n, receptor="AMPA", rate=1600.0, weight=3.1,
+                         times=[20.0, 80.0], rates=[rate, 1600.0])
+            for n, (_, rate) in cells.items()
+        ],
+    )  # fmt: skip
+
+
 EXAMPLES = {
     **{one.__name__: one
        for one in (IF_curve_LIF, IF_curve_Hodgkin_Huxley, phase_locking, Brette_2004,
-                   Touboul_Brette_2008, Brunel_2000)},
+                   Touboul_Brette_2008, Brunel_2000, non_reliability, Brunel_Hakim_1999,
+                   Diesmann_et_al_1999, Wang_2002)},
+    "advanced/Ornstein_Uhlenbeck": Ornstein_Uhlenbeck,
     **{f"synapses/{one.__name__}": one
        for one in (state_variables, spatial_connections, efficient_gaussian_connectivity,
                    gapjunctions)},

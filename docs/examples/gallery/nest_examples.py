@@ -3,7 +3,16 @@
 import numpy as np
 from parts import grid, network
 
-from netspec import CurrentInput, Network, PoissonInput, Population, Projection, SpikeInput
+from netspec import (
+    CurrentInput,
+    Network,
+    NeuronModel,
+    NoiseCurrent,
+    PoissonInput,
+    Population,
+    Projection,
+    SpikeInput,
+)
 from netspec.connectivity import Explicit, distances, pairs
 
 UNIFORM = {"kind": "uniform", "low": 0.5, "high": 2.0}  # pA
@@ -168,10 +177,110 @@ def EI_clustered_network() -> Network:  # noqa: N802  NEST's name
     )  # fmt: skip
 
 
+def if_curve() -> Network:
+    """Rates by mean and spread of a noisy current, a neuron for each pair of them."""
+    means, spreads = np.linspace(0.0, 900.0, 20), (0.1, 200.0, 400.0)
+    cells = Population(name="cells", size=60, model="iaf_psc_alpha",
+                       parameters={"I_e": np.tile(means, 3)})  # fmt: skip
+    return network(
+        "if_curve", [cells],
+        noise_currents=[
+            NoiseCurrent(name=f"noise_{k}", target="cells", sd=sd, every=1.0,
+                         neurons=range(20 * k, 20 * k + 20))
+            for k, sd in enumerate(spreads)
+        ],
+    )  # fmt: skip
+
+
+def BrodyHopfield() -> Network:  # noqa: N802  NEST's name
+    """Neurons that a common sine brings together, each with its own current and noise."""
+    model = NeuronModel(
+        name="driven_lif",
+        equations="""
+            I = 50*pA*sine + I_e + I_stim : pA
+            dV/dt = -(V + 70*mV)/(20*ms) + I/(250*pF) : mV (unless refractory)
+            dsine/dt = omega*cosine : 1
+            dcosine/dt = -omega*sine : 1
+        """,
+        threshold="V >= -55*mV", reset={"V": "-70*mV"}, refractory="t_ref", inputs={"I_stim": "pA"},
+        initial={"cosine": 1.0, "V": -70.0},
+        parameters={"omega": f"{2 * np.pi * 0.035}/ms", "I_e": "0 pA", "t_ref": "2 ms"},
+    )  # fmt: skip
+    cells = Population(name="cells", size=1000, model=model,
+                       parameters={"I_e": "140*pA + 100*pA*i/(size - 1)"})  # fmt: skip
+    return network("brody_hopfield", [cells], noise_currents=[
+        NoiseCurrent(name="noise", target="cells", sd=200.0, every=1.0)])  # fmt: skip
+
+
+def repeated_stimulation() -> Network:
+    """Poisson input that is switched on and off."""
+    times = np.arange(10.0, 100.0, 10.0)
+    stimulus = PoissonInput(name="stimulus", target="cell", receptor="excitatory", weight=500.0,
+                            rate=0.0, times=times, rates=[3000.0, 0.0] * 4 + [3000.0])  # fmt: skip
+    return network("repeated_stimulation",
+                   [Population(name="cell", size=5, model="iaf_psc_alpha")],
+                   poisson_inputs=[stimulus])  # fmt: skip
+
+
+def gif_population() -> Network:
+    """Neurons with escape noise and adaptation that inhibit each other."""
+    own = {"lambda_0": 0.01, "q_sfa_1": 15.0, "q_stc_1": 5.0, "tau_syn_in": 8.0, "V_T_star": -50.0,
+           "C_m": 83.0, "I_e": 60.0}  # fmt: skip
+    return network(
+        "gif_population", [Population(name="gif", size=100, model="gif_psc_exp", parameters=own)],
+        projections=[Projection(name="own", pre="gif", post="gif", receptor="inhibitory",
+                                rule={"kind": "pairwise_bernoulli", "p": 0.3}, weight=-5.0)],
+        poisson_inputs=[PoissonInput(name="noise", target="gif", receptor="excitatory",
+                                     rate=500.0, weight=20.0)],
+    )  # fmt: skip
+
+
+def brette(model: str, weights: tuple[float, float], **own: float) -> Network:
+    """Fifty excitatory neurons, a population of their own, get Poisson input from 1 to 51 ms."""
+    sizes = {"stimulated": 50, "E": 750, "I": 200}
+    ways = {"stimulated": ("excitatory", weights[0]), "E": ("excitatory", weights[0]),
+            "I": ("inhibitory", weights[1])}  # fmt: skip
+    return network(
+        f"brette_{model}",
+        [Population(name=n, size=k, model=model, parameters=own) for n, k in sizes.items()],
+        projections=[
+            Projection(name=f"{a}_{b}", pre=a, post=b, receptor=receptor, weight=weight, delay=0.1,
+                       rule={"kind": "pairwise_bernoulli", "p": 0.08})
+            for a, (receptor, weight) in ways.items() for b in sizes
+        ],
+        poisson_inputs=[PoissonInput(name="start", target="stimulated", receptor="excitatory",
+                                     rate=300.0, number=10, weight=weights[0], start=1.0,
+                                     stop=51.0)],
+    )  # fmt: skip
+
+
+CELL = {"E_L": -60.0, "C_m": 200.0, "tau_syn_ex": 5.0, "tau_syn_in": 10.0}
+FIRES = {"V_th": -50.0, "V_reset": -60.0, "t_ref": 5.0}
+
+
+def coba() -> Network:
+    """Benchmark 1: conductances."""
+    own = {**CELL, **FIRES, "g_L": 10.0, "E_ex": 0.0, "E_in": -80.0}
+    return brette("iaf_cond_exp", (6.0, 67.0), **own)
+
+
+def cuba() -> Network:
+    """Benchmark 2: currents."""
+    return brette("iaf_psc_exp", (90.0, -980.0), **CELL, **FIRES, tau_m=20.0)
+
+
+def hh_coba() -> Network:
+    """Benchmark 3: conductances of Hodgkin and Huxley's neurons."""
+    return brette("hh_cond_exp_traub", (6.0, 67.0), **CELL, g_L=10.0, E_ex=0.0, E_in=-80.0)
+
+
+STEPS = {"brette_et_al_2007/hh_coba": 0.05}
 EXAMPLES = {
     **{f"spatial/{one.__name__}": one
        for one in (connex, connex_ew, gaussex, conncon_targets, conncon_sources, conncomp,
                    nodes_source_target, test_3d, test_3d_exp, test_3d_gauss)},
     **{one.__name__: one
-       for one in (brunel_delta_nest, sensitivity_to_perturbation, EI_clustered_network)},
+       for one in (brunel_delta_nest, sensitivity_to_perturbation, EI_clustered_network, if_curve,
+                   BrodyHopfield, repeated_stimulation, gif_population)},
+    **{f"brette_et_al_2007/{one.__name__}": one for one in (coba, cuba, hh_coba)},
 }  # fmt: skip
