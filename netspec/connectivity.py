@@ -1,4 +1,4 @@
-"""`netspec.describe.connectivity`, by the name that the guide uses."""
+"""`netspec.describe.connectivity` and `.placed`, by the name that the guide uses."""
 
 from netspec.describe.connectivity import (
     COUPLING,
@@ -17,6 +17,7 @@ from netspec.describe.connectivity import (
     Rule,
     UniformKernel,
 )
+from netspec.describe.placed import distances, fixed_outdegree, pairs
 
 __all__ = [
     "COUPLING",
@@ -34,4 +35,7 @@ __all__ = [
     "RingKernel",
     "Rule",
     "UniformKernel",
+    "distances",
+    "fixed_outdegree",
+    "pairs",
 ]

@@ -16,6 +16,7 @@ import numpy as np
 from netspec import (
     Network,
     NeuronModel,
+    NoiseCurrent,
     PoissonInput,
     Population,
     Projection,
@@ -156,8 +157,8 @@ def adaptive(share: float = 1.0) -> Network:
 def izhikevich(share: float = 1.0) -> Network:
     """800 excitatory and 200 inhibitory neurons, all connected, under noise.
 
-    As published, but for the noise: two dense Poisson inputs of either sign with the variance of
-    the published one (sd 5 mV, 2 mV, each millisecond).
+    As published, but for the integration: rk4 in steps of 0.1 ms, where the paper has two half
+    steps of V and one of U in every millisecond. The noise is a current that changes with each.
     """
     # r is the random number of a neuron that all its parameters are made of
     model = NeuronModel(**cell.model_dump() | {"parameters": {**cell.parameters, "r": 0.0}})
@@ -166,7 +167,6 @@ def izhikevich(share: float = 1.0) -> Network:
         "E": (800, {"r": r, "c": "-65*mV + 15*mV*r^2", "d": "8*pA - 6*pA*r^2"}, 5.0),
         "I": (200, {"r": r, "a": "(0.02 + 0.08*r)/ms", "b": "0.25*nS - 0.05*nS*r", "d": 2.0}, 2.0),
     }
-    rate = 10.0  # events of either sign each ms
     weights = {"E": (0.0, 0.5 / share), "I": (-1.0 / share, 0.0)}
     receptors = {"E": "excitatory", "I": "inhibitory"}
     return Network(
@@ -183,11 +183,9 @@ def izhikevich(share: float = 1.0) -> Network:
                        delay=1.0)
             for pre, (low, high) in weights.items() for post in own
         ],
-        poisson_inputs=[
-            PoissonInput(name=f"noise_{receptor}_{n}", target=n, receptor=receptor,
-                         rate=1000 * rate, weight=round(sign * sd / np.sqrt(2 * rate), 4))
+        noise_currents=[
+            NoiseCurrent(name=f"noise_{n}", target=n, sd=sd, every=1.0)
             for n, (*_, sd) in own.items()
-            for receptor, sign in (("excitatory", 1), ("inhibitory", -1))
         ],
         recorders=spikes_of(own),
     )  # fmt: skip
