@@ -168,6 +168,7 @@ def judge_existing(
     backends: Sequence[str],
     margins: Margins,
     measures: Sequence[Measure] = (),
+    notes: Sequence[str] = (),
 ) -> Summary:
     """Return the summary of runs that exist.
 
@@ -181,6 +182,8 @@ def judge_existing(
     margins : Margins
     measures : sequence of Measure
         Beside those that are installed and those of the circuit.
+    notes : sequence of str
+        What is to be said with the verdict.
     """
     measured = {
         name: [
@@ -229,7 +232,7 @@ def judge_existing(
         statistics=tuple(row for m in every for row in m.rows()),
         published=rates,
         comparisons=_comparisons(
-            measured, margins, shared, (OTHER_NETWORK,) if len(known) > 1 else ()
+            measured, margins, shared, (*((OTHER_NETWORK,) if len(known) > 1 else ()), *notes)
         )
         + _with_published(measured, rates, margins),
         ring=ring_summary(circuit_of(reference), every),
