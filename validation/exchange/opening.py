@@ -43,6 +43,8 @@ def load_run(path: Path) -> Run:
         return run_of_export(path, "sonata") if is_sonata_export(path) else open_run(path)
     if path.suffix in EXPORTS:
         return run_of_export(path, path.suffix[1:])
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder")
     raise UsageError(f"{path}: expected a folder, or a file that ends in {', '.join(RUNS)}")
 
 
