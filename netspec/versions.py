@@ -21,7 +21,7 @@ UNDECIDING = (
     "describe/checks", "describe/faults", "execute/audit", "execute/cache", "execute/child",
     "execute/ledger", "execute/ledger_lines", "execute/machine", "execute/manifest",
     "execute/measure", "execute/recording", "execute/results", "execute/running",
-    "realise/linearised", "realise/stability",
+    "realise/linearised", "realise/sonata_columns", "realise/stability",
 )  # fmt: skip
 _PIECE = re.compile(
     r'"""(?:\\.|[^\\])*?"""'

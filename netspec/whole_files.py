@@ -122,8 +122,11 @@ def read_header(path: Path, form: str) -> tuple[str, int]:
             text = raw.read(HEADER).decode("ascii")
         header = json.loads(text)
         expected = json.dumps(header) + "\n"
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
         raise ResultFileError(f"{path}: no {form} file ({error})") from None
+    except (ValueError, RecursionError):
+        what = "it does not begin with its header; is it a file of something else, or damaged?"
+        raise ResultFileError(f"{path}: no {form} file ({what})") from None
     if not isinstance(header, dict) or header.get("format") != form:
         raise ResultFileError(f"{path}: no {form} file (its header says something else)")
     if text != expected.ljust(HEADER, " ") or set(header) != {"format", "bytes", "sha256"}:

@@ -193,6 +193,13 @@ def realise(
     dt: Dt = None,
     sets: Set = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    by_target: Annotated[
+        bool | None,
+        typer.Option(
+            help="Readers of SONATA find edges by target too, for 16 bytes a synapse; "
+            "by default in projections of up to 2^20."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Draw all synapses and initial values once and write them, for runs on every simulator."""
@@ -203,7 +210,7 @@ def realise(
     if out.exists() and not force:
         raise UsageError(f"{out} exists; to replace it: --force")
     with progress_bar(network.name, quiet=as_json) as progress:
-        counts = write_realisation(out, network, simulation, progress)
+        counts = write_realisation(out, network, simulation, progress, by_target)
     size = out.stat().st_size
     if as_json:
         print_json({"file": str(out), "bytes": size, "synapses": counts,

@@ -144,8 +144,10 @@ def _run_trials(
 
 @app.command("export")
 def export_run(
-    file: Annotated[Path, typer.Argument(help="A result file.")],
-    format_: Annotated[str, typer.Option("--format", help="nix, nwb or mat.")],
+    file: Annotated[
+        Path, typer.Argument(help="A result file, or a TOML file that describes spikes.")
+    ],
+    format_: Annotated[str, typer.Option("--format", help="nix, nwb, mat or sonata.")],
     out: Annotated[
         Path | None, typer.Option(help="File to write; FILE with another ending by default.")
     ] = None,
@@ -159,13 +161,13 @@ def export_run(
 ) -> None:
     """Write a run for other tools; the file is read back and compared before it counts."""
     from netspec.cli.terminal import console
-    from netspec.execute.results import open_run
-    from netspec.validation.exchange.export import export
+    from netspec.validation.exchange.export import default_target, export
+    from netspec.validation.exchange.opening import load_run
 
-    target = file.with_suffix(f".{format_}") if out is None else out
+    target = default_target(file, format_) if out is None else out
     names = None if populations is None else [n.strip() for n in populations.split(",")]
     content = export(
-        open_run(file), target, format_, sample=sample, seed=seed, populations=names,
+        load_run(file), target, format_, sample=sample, seed=seed, populations=names,
         warmup=warmup, announce=lambda text: None if as_json else console.print(text),
     )  # fmt: skip
     if as_json:

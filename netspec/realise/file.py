@@ -24,7 +24,7 @@ from netspec.describe.network import Network, Projection
 from netspec.describe.serialization import spec_hash
 from netspec.describe.simulation import Simulation
 from netspec.errors import ResultFileError, UsageError
-from netspec.realise import drawing
+from netspec.realise import drawing, sonata_columns
 from netspec.realise.drawing import Synapses
 from netspec.versions import own_versions
 from netspec.whole_files import HEADER, read_header, sealed, verify
@@ -60,6 +60,7 @@ def write_realisation(
     network: Network,
     simulation: Simulation,
     progress: Callable[[str, float], None] = lambda phase, fraction: None,
+    by_target: bool | None = None,
 ) -> dict[str, int]:
     """Draw a network and write it; return the number of synapses by projection.
 
@@ -72,6 +73,10 @@ def write_realisation(
         Its seed and time step count.
     progress : callable, optional
         Called with the phase and the fraction done of it.
+    by_target : bool, optional
+        Whether readers of SONATA find edges by their targets too, which takes up to 16 bytes a
+        synapse in the file and 32 in memory, a projection at a time; by default for projections
+        of up to `sonata_columns.INDEXED` synapses. No run needs it.
 
     Raises
     ------
@@ -82,7 +87,7 @@ def write_realisation(
     """
     import h5py
 
-    _check_room(path.absolute().parent, network)
+    _check_room(path.absolute().parent, network, by_target)
     counts: dict[str, int] = {}
     with sealed(path, FORMAT) as temporary:
         with h5py.File(temporary, "w", userblock_size=HEADER) as file:
@@ -93,7 +98,9 @@ def write_realisation(
             for index, projection in enumerate(network.projections):
                 progress("draw", index / len(network.projections))
                 group = file.create_group(f"edges/{projection.name}")
-                counts[projection.name] = _write_edges(group, network, projection, simulation)
+                counts[projection.name] = _write_edges(
+                    group, network, projection, simulation, by_target
+                )
             about = _identity(network, simulation) | {
                 "name": network.name,
                 "synapses": counts,
@@ -105,14 +112,22 @@ def write_realisation(
     return counts
 
 
-def _check_room(folder: Path, network: Network) -> None:
+def _check_room(folder: Path, network: Network, by_target: bool | None) -> None:
     """Refuse before the disk is full: HDF5 may end the process when a write fails."""
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
-    synapses = sum(drawing.expected_synapses(network, p) for p in network.projections)
-    needed, free = BYTES_PER_SYNAPSE * synapses / 2**20, shutil.disk_usage(folder).free / 2**20
+    counts = [drawing.expected_synapses(network, p) for p in network.projections]
+    size = BYTES_PER_SYNAPSE * sum(counts) + sonata_columns.BYTES_PER_INDEXED * sum(
+        count for count in counts if _indexed(count, by_target)
+    )
+    needed, free = size / 2**20, shutil.disk_usage(folder).free / 2**20
     if needed > free:
         raise UsageError(f"{folder}: {free:,.0f} MiB are free, the file takes {needed:,.0f} MiB")
+
+
+def _indexed(synapses: float, by_target: bool | None) -> bool:
+    """Return whether the edges of a projection are indexed by their targets."""
+    return synapses <= sonata_columns.INDEXED if by_target is None else by_target
 
 
 def _identity(network: Network, simulation: Simulation) -> dict[str, Any]:
@@ -133,6 +148,7 @@ def _write_nodes(group: Any, network: Network, population: str, simulation: Simu
         if np.ndim(value):
             columns[f"0/dynamics_params/{name}"] = value
     _fill(group, "node_type_id", -1, size, np.int64)
+    sonata_columns.write_node_columns(group, size)
     for name, value in columns.items():
         if np.ndim(value):
             _append(group, name, value, min(size, CHUNK))
@@ -141,7 +157,11 @@ def _write_nodes(group: Any, network: Network, population: str, simulation: Simu
 
 
 def _write_edges(
-    group: Any, network: Network, projection: Projection, simulation: Simulation
+    group: Any,
+    network: Network,
+    projection: Projection,
+    simulation: Simulation,
+    by_target: bool | None,
 ) -> int:
     n_pre = network.population(projection.pre).size
     chunk = int(min(max(drawing.expected_synapses(network, projection), 1), CHUNK))
@@ -163,6 +183,9 @@ def _write_edges(
     _append(group, "row_length", lengths, min(n_pre, CHUNK))
     group["source_node_id"].attrs["node_population"] = projection.pre
     group["target_node_id"].attrs["node_population"] = projection.post
+    n_post = network.population(projection.post).size
+    sonata_columns.write_group_index(group, count)
+    sonata_columns.write_indices(group, lengths, n_post, _indexed(count, by_target))
     return count
 
 

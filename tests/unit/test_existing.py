@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import tomli_w
 from typer.testing import CliRunner
 
 from netspec import circuits
@@ -15,6 +16,7 @@ from netspec.execute.results import write_run
 from netspec.validation.campaign.ensemble import published_rates
 from netspec.validation.campaign.from_files import compare_existing, load_runs
 from netspec.validation.campaign.summary import Summary, load_summary
+from netspec.validation.exchange.export import export
 from netspec.validation.judge.margins import Margins
 from netspec.validation.report.tables import headline, verdict_table
 
@@ -330,3 +332,87 @@ def test_what_looks_like_markup_is_text(tmp_path):
     assert result.exit_code in (0, 6), result.output
     assert "Brian2 [cpp]" in result.output
     assert str(tmp_path / "o[/x]" / "pair-validation.json") in result.output
+
+
+def scripted(folder, name="theirs", simulator="a script", seeds=(1, 2), lines="", **changes):
+    """Write descriptions and files of spikes, the same lines in each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        (folder / f"{seed}.csv").write_text(lines)
+        data = {
+            "name": name, "simulator": simulator, "seed": seed, "dt": DT, "warmup": 1000,
+            "duration": 3000, "time_unit": "ms", "label": "end", "ids": "population",
+            "populations": [{"name": "E", "size": SIZE, "files": [f"{seed}.csv"]}], **changes,
+        }  # fmt: skip
+        (folder / f"{seed}.toml").write_text(tomli_w.dumps(data))
+    return folder
+
+
+def test_silence_names_and_warnings_are_said_with_the_verdict(tmp_path):
+    one = scripted(tmp_path / "one")
+    other = scripted(tmp_path / "other", simulator="another")
+    done = CliRunner().invoke(app, ["compare", str(one), str(other)])
+    assert "no neuron fired on either side" in done.output
+    assert "other names" not in done.output
+    lines = "3,2000.0\n3,2000.0\n5,2500.3\n"
+    one = scripted(tmp_path / "three", name="mine", lines=lines)
+    other = scripted(tmp_path / "four", simulator="another", lines=lines)
+    done = CliRunner().invoke(app, ["compare", str(one), str(other)])
+    assert "by other names: 'mine' (a script) and 'theirs' (another)" in done.output
+    assert "a script: 1 spikes are the second or a later one of their neuron" in done.output
+    assert "neuron fired" not in done.output
+
+
+def test_populations_that_are_silent_on_both_sides_are_named(tmp_path):
+    sizes = {"E": SIZE, "I": SIZE // 2}
+    one = write(tmp_path / "one", "nest", [10.0] * 2)
+    for folder, backend, first in (("one", "nest", 1), ("two", "genn", 11)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        for file in (tmp_path / folder).iterdir():
+            file.unlink()
+        for seed in (first, first + 1):
+            trains = {"E": spikes(np.random.default_rng(seed), 10.0), "I": ([], [])}
+            known = manifest(backend, seed, sizes=sizes)
+            write_run(tmp_path / folder / f"{seed}.h5", known, Recording(spikes=trains))
+    summary = compare_existing(one, tmp_path / "two", MARGINS)
+    (note,) = [note for note in summary.comparisons[0].notes if "silent" in note]
+    assert note == "silent on both sides, so that little was compared: I"
+
+
+def test_time_steps_may_differ_where_bins_do_not(folders, tmp_path):
+    lines = "".join(f"{n},{t:.2f}\n" for n in range(9) for t in np.arange(1000.5, 3999, 100.05))
+    fine = scripted(tmp_path / "fine", dt=0.05, lines=lines)
+    summary = compare_existing(folders / "a", fine, MARGINS)
+    assert any("time steps of 0.1 ms and 0.05 ms" in n for n in summary.comparisons[0].notes)
+    coarse = scripted(tmp_path / "coarse", dt=0.8, lines="")
+    with pytest.raises(UsageError, match=r"bins of whole steps: .*2 ms 2 ms.* and .*2 ms 1\.6 ms"):
+        compare_existing(folders / "a", coarse, MARGINS)
+
+
+def test_a_population_that_one_side_lacks_is_named(folders, tmp_path):
+    other = scripted(tmp_path, populations=[{"name": "X", "size": 3, "files": ["1.csv"]}])
+    message = r"/a has E 40, no X and .* has X 3, no E"
+    with pytest.raises(UsageError, match=message):
+        compare_existing(folders / "a", other, MARGINS)
+
+
+def test_files_of_spikes_and_exports_in_a_folder_are_no_runs_of_their_own(folders, tmp_path):
+    side = write(tmp_path / "side", "nest", [10.0] * 2)
+    for file in [*side.iterdir()]:
+        export(load_runs(file)[0], file.with_suffix(".sonata.h5"), "sonata")
+        export(load_runs(file)[0], file.with_suffix(".mat"), "mat")
+    assert [run.file.name for run in load_runs(side)] == sorted(
+        file.name for file in side.glob("*.h5") if "sonata" not in file.name
+    )
+    described = scripted(tmp_path / "described", seeds=())
+    for seed, file in enumerate(sorted(side.glob("*.sonata.h5"))):
+        (described / f"{seed}.h5").write_bytes(file.read_bytes())
+        (described / f"{seed}.toml").write_text(
+            f'name = "pair"\nsimulator = "x"\nseed = {seed}\ndt = {DT}\nwarmup = 1000\n'
+            f'duration = 3000\nids = "population"\nfiles = ["{seed}.h5"]\n'
+            f'[[populations]]\nname = "E"\nsize = {SIZE}\n'
+        )
+    assert [run.rates() for run in load_runs(described)] == [run.rates() for run in load_runs(side)]
+    for file in side.glob("*seed?-?.h5"):
+        file.unlink()
+    assert len(load_runs(side)) == 2  # nothing but exports

@@ -153,6 +153,80 @@ def test_a_sonata_reader_reads_it(whole):
     np.testing.assert_array_equal(found, drawn)
 
 
+def edges_by_node(population, name):
+    """Return the edges of every neuron by the columns of the file."""
+    chosen = population.select_all()
+    source, target = population.source_nodes(chosen), population.target_nodes(chosen)
+    return [
+        (
+            np.flatnonzero(source == neuron),
+            np.flatnonzero(target == neuron),
+            population.efferent_edges([neuron]).flatten(),
+            population.afferent_edges([neuron]).flatten(),
+        )
+        for neuron in range(30)
+    ]
+
+
+@pytest.mark.parametrize("name", [f"{name}_noisy" for name in RULES] + ["recurrent"])
+def test_a_sonata_reader_finds_the_edges_of_a_neuron(whole, name):
+    population = libsonata.EdgeStorage(str(whole)).open_population(name)
+    if not population.size:  # of which libsonata cannot select all
+        assert not population.efferent_edges([3]).flat_size
+        assert not population.afferent_edges([3]).flat_size
+        return
+    for out, into, found_out, found_into in edges_by_node(population, name):
+        np.testing.assert_array_equal(found_out, out)
+        np.testing.assert_array_equal(np.sort(found_into), into)
+
+
+def test_edges_by_target_can_be_left_out_and_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("netspec.realise.sonata_columns.INDEXED", 1000)
+    names = {}
+    for chosen in (None, False, True):
+        path = tmp_path / f"{chosen}.h5"
+        write_realisation(path, NETWORK, SIMULATION, by_target=chosen)
+        with h5py.File(path) as file:
+            names[chosen] = {
+                name for name, group in file["edges"].items()
+                if "target_to_source" in group["indices"]
+            }  # fmt: skip
+        reference(path, NETWORK, SIMULATION)  # the same to a run
+    assert names[False] == set()
+    assert names[True] == {projection.name for projection in NETWORK.projections}
+    assert "total_noisy" not in names[None] and "one_to_one_noisy" in names[None]
+
+
+def test_groups_are_counted_through(whole):
+    with h5py.File(whole) as file:
+        for edges in file["edges"].values():
+            count = len(edges["source_node_id"])
+            assert np.array_equal(edges["edge_group_index"][()], np.arange(count))
+            assert np.array_equal(edges["edge_group_id"][()], np.zeros(count))
+        for nodes in file["nodes"].values():
+            assert np.array_equal(nodes["node_group_index"][()], np.arange(30))
+
+
+def test_bmtk_opens_it(whole, tmp_path):
+    sonata = pytest.importorskip(
+        "bmtk.utils.sonata", reason="bmtk is not installed (pip install bmtk)"
+    )
+    for kind in ("node", "edge"):  # BMTK wants the types described, of which there are none
+        (tmp_path / f"{kind}.csv").write_text(f"{kind}_type_id model\n-1 none\n")
+    file = sonata.File(str(whole), [str(tmp_path / "node.csv"), str(tmp_path / "edge.csv")])
+    assert len(file.nodes["A"]) == 30
+    initial = real.initial_values(NETWORK, "A", SIMULATION)["V_m"]
+    assert [node["V_m"] for node in file.nodes["A"]] == pytest.approx(initial)
+    projection = next(p for p in NETWORK.projections if p.name == "indegree_noisy")
+    drawn = real.synapses(NETWORK, projection, SIMULATION)
+    edges = file.edges["indegree_noisy"]
+    assert len(edges) == len(drawn)
+    mine = [edge for edge in edges.get_target(7)]
+    assert sorted(edge.source_node_id for edge in mine) == sorted(drawn.pre[drawn.post == 7])
+    weights = drawn.weights()[drawn.pre == 3]
+    assert [edge["syn_weight"] for edge in edges.get_source(3)] == pytest.approx(weights)
+
+
 def test_one_value_for_all_takes_no_room_and_the_rest_is_checked(whole):
     with h5py.File(whole) as file:
         for name in ("total_alike/0/syn_weight", "total_alike/0/delay_steps",

@@ -240,8 +240,13 @@ def test_failed_runs_and_lost_sides_are_told(circuit):
     assert "17 of 18 run files were not found" in page.text
     assert "IMPOSSIBLE" in page.text
     assert "b" not in page.tags
-    # other readers refuse control characters
+    # other readers refuse control characters, in messages and in names
     root = ET.fromstring(junit.document(summary))
+    odd = entry.model_copy(update={"reference": "\x01 <nest>", "other": "\ud800"})
+    renamed = broken.model_copy(update={"backend": "\x02]]>"})
+    text = junit.document(summary.model_copy(update={"comparisons": (odd,), "runs": (renamed,)}))
+    suites = [suite.get("name") for suite in ET.fromstring(text.encode())]
+    assert suites[0] == "microcircuit.? <nest>-?"
     messages = [error.get("message") for error in root.iter("error")]
     assert messages == ["no run of nest", "killed ?[31m <b>"]
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from netspec.errors import UsageError
-from netspec.execute.results import Run, open_run
+from netspec.execute.results import Run
 from netspec.validation.campaign.summary import Summary
 from netspec.validation.campaign.validating import judge_existing
-from netspec.validation.exchange.imported import import_spikes
+from netspec.validation.exchange.imported import ImportedRun
+from netspec.validation.exchange.opening import EXPORTS, is_sonata_export, load_run
 from netspec.validation.judge.margins import Margins
+from netspec.validation.measure.statistics import COVARIANCE_BIN, SYNCHRONY_BIN
 
 # what all runs of one side have in common
 IDENTITY = (
     "name", "spec_hash", "backend", "simulation", "sizes", "connectivity", "drive", "threads",
     "options", "approximations", "versions",
 )  # fmt: skip
+NOTED = 5  # warnings of a side that are told
+BINS = (COVARIANCE_BIN, SYNCHRONY_BIN)
 
 
 def compare_existing(reference: Path, other: Path, margins: Margins) -> Summary:
@@ -29,7 +33,39 @@ def compare_existing(reference: Path, other: Path, margins: Margins) -> Summary:
 def judge_sides(sides: Mapping[str, Sequence[Run]], margins: Margins) -> Summary:
     """Judge the runs of two sides, the reference first."""
     backends = [str(runs[0].manifest["backend"]) for runs in sides.values()]
-    return judge_existing(sides, backends, margins)
+    return judge_existing(sides, backends, margins, notes=[*notes_of(sides)])
+
+
+def notes_of(sides: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+    """Yield what a reader of the verdict should know of the runs: what was left out, or silent."""
+    for name, runs in sides.items():
+        said: dict[str, int] = {}
+        for run in runs:
+            # of runs of netspec the audit has warned before they ran
+            for text in run.manifest.get("warnings", ()) if isinstance(run, ImportedRun) else ():
+                said[text] = said.get(text, 0) + 1
+        for text in [*said][:NOTED]:
+            yield f"{name}: {text}"
+        if len(said) > NOTED:
+            yield f"{name}: {len(said) - NOTED} more warnings of this kind are in its manifests"
+    first = [runs[0].manifest for runs in sides.values()]
+    names = {str(manifest["name"]): None for manifest in first}
+    if len(names) > 1:
+        both = " and ".join(f"{m['name']!r} ({side})" for side, m in zip(sides, first, strict=True))
+        yield f"the sides call what they ran by other names: {both}"
+    steps = [float(manifest["simulation"]["dt"]) for manifest in first]
+    if len(set(steps)) > 1:
+        both = " and ".join(f"{dt:g} ms" for dt in steps)
+        yield f"time steps of {both}: what comes of the step itself is a part of each difference"
+    silent = [
+        population
+        for population in first[0]["sizes"]
+        if not any(len(run.spikes(population)) for runs in sides.values() for run in runs)
+    ]
+    if silent and len(silent) == len(first[0]["sizes"]):
+        yield "no neuron fired on either side: nothing but silence has been compared"
+    elif silent:
+        yield f"silent on both sides, so that little was compared: {', '.join(silent)}"
 
 
 def load_sides(reference: Path, other: Path) -> dict[str, list[Run]]:
@@ -61,15 +97,9 @@ def load_sides(reference: Path, other: Path) -> dict[str, list[Run]]:
 
 def load_runs(path: Path) -> list[Run]:
     """Return the runs of one side, by seed."""
-    if path.is_dir():
-        files = sorted((*path.glob("*.h5"), *path.glob("*.toml")))
-        if not files:
-            raise UsageError(f"{path}: no result files (.h5) and no descriptions of spikes (.toml)")
-    elif path.suffix in (".h5", ".toml"):
-        files = [path]
-    else:
-        raise UsageError(f"{path}: expected a folder, a result file (.h5) or a .toml file")
-    runs = [import_spikes(file) if file.suffix == ".toml" else open_run(file) for file in files]
+    runs = _runs_in(path) if path.is_dir() else [load_run(path)]
+    if not runs:
+        raise UsageError(f"{path}: no result files (.h5) and no descriptions of spikes (.toml)")
     _one_kind(path, runs)
     seeds = [run.manifest["seed"] for run in runs if run.manifest["seed"] is not None]
     twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
@@ -79,6 +109,24 @@ def load_runs(path: Path) -> list[Run]:
             "the same seed is no further sample"
         )
     return sorted(runs, key=lambda run: (run.manifest["seed"] is None, run.manifest["seed"] or 0))
+
+
+def _runs_in(folder: Path) -> list[Run]:
+    """Return the runs of a folder: its results and descriptions; if there are none, its exports.
+
+    Files of spikes that descriptions name, and exports that lie beside their results, are no runs
+    of their own.
+    """
+    described = [load_run(file) for file in sorted(folder.glob("*.toml"))]
+    named = {
+        (folder / name).resolve() for run in described for name in run.manifest["info"]["files"]
+    }
+    results = [file for file in sorted(folder.glob("*.h5")) if file.resolve() not in named]
+    exports = [file for file in results if is_sonata_export(file)]
+    results = [file for file in results if file not in exports]
+    if not described and not results:
+        results = exports or sorted(file for file in folder.iterdir() if file.suffix in EXPORTS)
+    return described + [load_run(file) for file in results]
 
 
 def _one_kind(path: Path, runs: Sequence[Run]) -> None:
@@ -117,14 +165,33 @@ def _same_design(sides: Sequence[Sequence[Run]], paths: Sequence[Path]) -> None:
     """Raise unless windows, time steps, populations and sizes are the same on both sides."""
     manifests = [runs[0].manifest for runs in sides]
     designs: dict[str, list[dict[str, Any]]] = {
-        "windows": [{**manifest["simulation"], "seed": None} for manifest in manifests],
+        "windows": [
+            {k: v for k, v in manifest["simulation"].items() if k not in ("seed", "dt")}
+            for manifest in manifests
+        ],
+        "bins of whole steps": [
+            {f"{bin_:g} ms": _bin(bin_, float(manifest["simulation"]["dt"])) for bin_ in BINS}
+            for manifest in manifests
+        ],
         "populations": [{**manifest["sizes"]} for manifest in manifests],
     }
     for what, found in designs.items():
         differing = {k for k in (*found[0], *found[1]) if found[0].get(k) != found[1].get(k)}
         if differing:
-            shown = [{k: v for k, v in value.items() if k in differing} for value in found]
             both = " and ".join(
-                f"{path} has {_short(value)}" for path, value in zip(paths, shown, strict=True)
+                f"{path} has {_said(value, differing)}"
+                for path, value in zip(paths, found, strict=True)
             )
             raise UsageError(f"different {what}: {both}; compare equal ones only")
+
+
+def _bin(width: float, dt: float) -> str:
+    """Return the width that bins of a width have on a grid, as `measure.statistics` takes them."""
+    return f"{max(1, round(width / dt)) * dt:.6g} ms"
+
+
+def _said(value: Mapping[str, Any], differing: set[str]) -> str:
+    """Return what a side has of some entries, in order, those that it lacks among them."""
+    have = [f"{key} {value[key]}" for key in value if key in differing]
+    lack = sorted(differing - value.keys())
+    return ", ".join(have + ([f"no {', '.join(lack)}"] if lack else []))

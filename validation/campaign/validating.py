@@ -181,6 +181,7 @@ def judge_existing(
     backends: Sequence[str],
     margins: Margins,
     measures: Sequence[Measure] = (),
+    notes: Sequence[str] = (),
 ) -> Summary:
     """Return the summary of runs that exist.
 
@@ -194,6 +195,8 @@ def judge_existing(
     margins : Margins
     measures : sequence of Measure
         Beside those that are installed and those of the circuit.
+    notes : sequence of str
+        What is to be said with the verdict.
     """
     measured = {
         name: [
@@ -242,7 +245,7 @@ def judge_existing(
         statistics=tuple(row for m in every for row in m.rows()),
         published=rates,
         comparisons=comparisons(
-            measured, margins, shared, (OTHER_NETWORK,) if len(known) > 1 else ()
+            measured, margins, shared, (*((OTHER_NETWORK,) if len(known) > 1 else ()), *notes)
         )
         + with_published(measured, rates, margins),
         ring=ring_summary(circuit_of(reference), every),

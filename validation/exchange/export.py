@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from netspec.errors import ResultFileError, UsageError, unknown
 from netspec.execute.results import Run
-from netspec.validation.exchange import mat, neo, nwb
+from netspec.validation.exchange import mat, neo, nwb, sonata
 from netspec.validation.exchange.recordings import Content, content_of, differences, sizes_in
 from netspec.whole_files import whole
 
@@ -17,7 +18,9 @@ FORMATS: dict[str, tuple[Writer, Reader]] = {
     "nix": (neo.write_nix, neo.read_nix),
     "nwb": (nwb.write_nwb, nwb.read_nwb),
     "mat": (mat.write_mat, mat.read_mat),
+    "sonata": (sonata.write_sonata, sonata.read_sonata),
 }
+ENDINGS = {"sonata": ".sonata.h5"}  # where it is not the format's name
 NIX_SAMPLE = 1000  # neurons, by default
 NIX_SECONDS = 0.025, 0.08  # per spike train to write and read back, on quick and slow machines
 NIX_BYTES = 20_000
@@ -44,8 +47,9 @@ def export(
     run : Run
     path : Path
         Must not exist.
-    format : {"nix", "nwb", "mat"}
-        NIX takes long for many spike trains; the others are quick.
+    format : {"nix", "nwb", "mat", "sonata"}
+        NIX takes long for many spike trains; the others are quick. SONATA holds the spikes only:
+        it has no place for sampled variables that are not those of compartments.
     sample : int, optional
         Spike trains of this many neurons, drawn with `seed`; for NIX `NIX_SAMPLE` by default,
         else all.
@@ -77,6 +81,9 @@ def export(
     if format == "nix" and sample is None:
         sample = NIX_SAMPLE
     content = content_of(run, populations, sample, seed, warmup)
+    if format == "sonata" and content.signals:
+        announce(f"{len(content.signals)} signals are not written: SONATA's spikes have no place")
+        content = replace(content, signals=())
     announce(forecast(content, format))
     write, read = FORMATS[format]
     try:
@@ -93,6 +100,11 @@ def export(
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror or error})") from None
     return content
+
+
+def default_target(file: Path, format: str) -> Path:
+    """Return the name that an export of a file has where none is given."""
+    return file.with_suffix(ENDINGS.get(format, f".{format}"))
 
 
 def forecast(content: Content, format: str) -> str:

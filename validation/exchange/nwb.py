@@ -33,6 +33,8 @@ _SI = {
     "ms": ("seconds", 1e-3),
     "1/ms": ("hertz", 1e3),
 }
+# "unidentified" in the taxonomy of NCBI, where a name of two words or a link to it is asked for
+NO_SPECIES = "http://purl.obolibrary.org/obo/NCBITaxon_32644"
 _COMPRESSED = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
 
 
@@ -52,12 +54,13 @@ def write_nwb(content: Content, path: Path) -> None:
         session_start_time=datetime.datetime.fromisoformat(run["finished"]),
         session_id=content.name,
         keywords=["simulation", "spiking neural network"],
-        # archives and nwbinspector ask for a subject with an age and a sex, whatever it is
+        # archives and nwbinspector ask for a subject with age, sex and species, whatever it is
         subject=pynwb.file.Subject(
             subject_id=content.name,
             description="A simulated network; there was no animal.",
             age="P0D",
             sex="U",
+            species=NO_SPECIES,
         ),
         notes=content.provenance,
         was_generated_by=[["netspec", json.loads(content.provenance)["export"]["netspec"]]],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,21 @@ def read_hdf5(path: Path, name: str, columns: Columns) -> Table:
                for c in given.values()):  # fmt: skip
             return of_named({str(c): file[c][()] for c in given.values()}, name, columns)
         if isinstance(file.get("spikes"), h5py.Group):
-            return _of_sonata(file["spikes"], name)
+            return replace(_of_sonata(file["spikes"], name), label=_label_in(file))
         known: list[str] = []
         file.visititems(
             lambda key, item: known.append(key) if isinstance(item, h5py.Dataset) else None
         )
     hint = "columns may name datasets by their paths"
     raise broken(name, f"datasets: {choices(known)}", "a group /spikes as in SONATA", hint)
+
+
+def _label_in(file: Any) -> str | None:
+    """Return what a time of an export of netspec is; None in files of others."""
+    provenance = file.get("netspec/provenance")
+    if provenance is None:
+        return None
+    return EXACT if exact_in(provenance[()].tobytes().decode()) else "end"
 
 
 def _of_result(path: Path, name: str) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import gzip
+import itertools
 import re
 import warnings
 import zlib
@@ -260,9 +261,12 @@ def _data_lines(path: Path, first: int) -> Iterator[tuple[int, str]]:
 
 def _read(path: Path, name: str, layout: _Layout) -> Table:
     total, plain = 0, True
-    for _, line in _data_lines(path, layout.first):
-        total += 1
-        plain = plain and '"' not in line and "#" not in line
+    with open_text(path) as file:
+        for line in itertools.islice(file, layout.first - 1, None):
+            total += not line.isspace()
+            plain = plain and '"' not in line and "#" not in line
+    if not plain:
+        total = sum(1 for _ in _data_lines(path, layout.first))
     found = _fast(path, layout) if plain and total else None
     if found is None or len(found["time"]) != total:
         found = _slow(path, name, layout)
@@ -280,20 +284,22 @@ def _read(path: Path, name: str, layout: _Layout) -> Table:
 
 
 def _fast(path: Path, layout: _Layout) -> dict[str, np.ndarray[Any, Any]] | None:
-    """Return the columns as NumPy reads them, if it does; ids as whole numbers if they are."""
+    """Return the columns as NumPy reads them, if it does; ids as whole numbers if they are.
+
+    For files without comments and quotes: NumPy would lose what stands behind them.
+    """
     order = sorted(layout.where, key=layout.where.__getitem__)
     if len(set(layout.where.values())) < len(order):
         return None
     for kind in (np.int64, np.float64):
         types: dict[str, Any] = {POPULATION: object, "neuron": kind}
         dtype = np.dtype([(column, types.get(column, np.float64)) for column in order])
-        lines = (line for _, line in _data_lines(path, layout.first))
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), open_text(path) as file:
                 warnings.simplefilter("error")
                 rows = np.loadtxt(
-                    lines, dtype, comments=None, delimiter=layout.sign, ndmin=1,
-                    usecols=[layout.where[column] for column in order],
+                    file, dtype, comments=None, delimiter=layout.sign, ndmin=1,
+                    skiprows=layout.first - 1, usecols=[layout.where[c] for c in order],
                 )  # fmt: skip
         except (ValueError, Warning):
             continue

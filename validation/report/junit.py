@@ -74,4 +74,6 @@ def document(summary: Summary) -> str:
             suite.set(counted, str(len(suite.findall(f"testcase/{tag}"))))
         suite.set("tests", str(len(suite)))
     ET.indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    # names of simulators and networks come from files of others
+    text = clean(ET.tostring(root, encoding="unicode"))
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'

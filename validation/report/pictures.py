@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from netspec.circuits.compte_ring import ring
 from netspec.circuits.compte_ring.measure import Trial, formation, survival
 from netspec.execute.measure import Activity, Distribution, Samples, Statistic, within
-from netspec.execute.results import Run, SpikeData, open_run
+from netspec.execute.results import Run, SpikeData
 from netspec.validation.campaign.summary import Summary
-from netspec.validation.exchange.imported import import_spikes
+from netspec.validation.exchange.opening import load_run
 from netspec.validation.judge.comparison_kinds import read
 from netspec.validation.judge.distances import distance_matrix
 from netspec.validation.measure.catalogue import known_statistics, measures_of
@@ -69,7 +69,7 @@ def open_runs(summary: Summary, folders: Sequence[Path]) -> list[Run]:
     """
     names = dict.fromkeys(entry.file for entry in summary.runs if entry.file is not None)
     paths = [path for folder in folders for name in names if (path := folder / name).is_file()]
-    return [import_spikes(path) if path.suffix == ".toml" else open_run(path) for path in paths]
+    return [load_run(path) for path in paths]
 
 
 def sides(summary: dict[str, Any], runs: Sequence[Run]) -> tuple[Runs, list[str]]:
