@@ -52,6 +52,7 @@ from netspec.execute.running import DEFAULT_FOLDER
 if TYPE_CHECKING:  # validation brings SciPy, which `netspec list` does without
     from netspec.validation.campaign.ensemble import Room
     from netspec.validation.campaign.request import BackendRequest, ValidationRequest
+    from netspec.validation.judge.looks import Looks
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 CUE_ANGLES = (
@@ -130,6 +131,9 @@ class Said:
     cue_angles: str | None
     ladder: bool | None
     sets: list[str] | None
+    until_decided: bool | None
+    max_seeds: int | None
+    budget: str | None
 
     def names(self) -> list[str]:
         """Return the circuit, and the names of all options that were given."""
@@ -166,6 +170,19 @@ def validate(
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(help="Number of seeds, 1 to N; self-test: a side.", min=1)
+    ] = None,
+    until_decided: Annotated[
+        bool | None,
+        typer.Option(
+            "--until-decided",
+            help="Add seeds until the verdict is decided: pairs on shared synapses, 10 s each.",
+        ),
+    ] = None,
+    max_seeds: Annotated[
+        int | None, typer.Option(help="Until decided: seeds at the last look; 20.", min=3)
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Until decided: wall time of all runs, such as 20min.")
     ] = None,
     self_test: Annotated[
         bool,
@@ -213,10 +230,18 @@ def validate(
         circuit=circuit, given=given, backends=backends, seeds=seeds, dt=dt, warmup=warmup,
         duration=duration, threads=threads, ranks=ranks, connectivity=connectivity,
         noise=noise, approximate=approximate, option=option, margin=margin, statistics=statistics,
-        cue_angles=cue_angles, ladder=ladder, sets=sets,
+        cue_angles=cue_angles, ladder=ladder, sets=sets, until_decided=until_decided,
+        max_seeds=max_seeds, budget=budget,
     )  # fmt: skip
     if not self_test and (mutants, splits) != (None, None):
         raise UsageError("--mutants and --splits: only with --self-test")
+    if not until_decided and (max_seeds, budget) != (None, None) and request is None:
+        raise UsageError("--max-seeds and --budget: only with --until-decided")
+    if until_decided and (seeds is not None or self_test):
+        raise UsageError(
+            "--until-decided finds the number of seeds itself: give --max-seeds, and neither "
+            "--seeds nor --self-test"
+        )
     if request is not None and self_test:
         raise UsageError("--self-test is declared by options; leave away --request")
     if request is None:
@@ -241,33 +266,47 @@ def _read(request: Path, said: Said) -> ValidationRequest:
 
 def _declared(said: Said, sides: int) -> ValidationRequest:
     """Return the request that the options declare, with seeds for so many sides."""
-    from netspec.validation.campaign.request import ValidationRequest
+    from netspec.validation.campaign.request import ValidationRequest, usual_duration
 
     if said.circuit is None:
         raise UsageError("expected a circuit, a file, or --request FILE.toml")
+    looks = _looks(said)
     network, simulation = network_of(said.circuit, said.given)
+    if looks is not None:
+        simulation = simulation.model_copy(update=usual_duration(network))
     times = {"dt": said.dt, "warmup": said.warmup, "duration": said.duration}
     network, simulation = adjusted(network, simulation, said.sets, times)
     small = None
     if said.ladder:
         climbed = climbed_network(said.circuit, said.given)
         small = adjusted(climbed, simulation, said.sets, {})[0]
-    number = (3 if said.seeds is None else said.seeds) * sides
+    number = looks.most if looks else (3 if said.seeds is None else said.seeds) * sides
     margins = margins_of(said.margin, said.statistics)
     return ValidationRequest(
         network=network,
         simulation=simulation,
-        backends=_backends(said),
+        backends=_backends(said, looks),
         seeds=tuple(range(1, number + 1)),
         margins=margins,
         cue_angles=tuple(names_of([said.cue_angles or ""])),
         ladder=small,
+        looks=looks,
     )
 
 
-def _backends(said: Said) -> tuple[BackendRequest, ...]:
+def _looks(said: Said) -> Looks | None:
+    """Return when the verdict is asked for, if it is asked for until it is decided."""
+    from netspec.validation.campaign.request import UntilDecided
+
+    if not said.until_decided:
+        return None
+    most = {} if said.max_seeds is None else {"max_seeds": said.max_seeds}
+    return UntilDecided(**most, budget=said.budget).looks()
+
+
+def _backends(said: Said, looks: Looks | None) -> tuple[BackendRequest, ...]:
     """Return how each simulator runs."""
-    from netspec.validation.campaign.request import BackendRequest
+    from netspec.validation.campaign.request import BackendRequest, usual_connectivity
 
     names = backends_of(said.backends or "nest,brian2")
     options, noise = options_of(said.option, names), _noise_of(said.noise or "native", names)
@@ -277,7 +316,7 @@ def _backends(said: Said) -> tuple[BackendRequest, ...]:
     return tuple(
         BackendRequest(
             name=name,
-            connectivity=said.connectivity or "native",
+            connectivity=said.connectivity or usual_connectivity(looks),
             noise=noise[name],
             threads=threads if get_backend(name).threaded else None,
             ranks=ranks if ranks is not None and get_backend(name).mpi else 1,

@@ -28,6 +28,7 @@ Scale = Literal["log", "ratio", "absolute", "proportion"]
 Key = tuple[str, str]  # group, statistic or quantity
 Values = Mapping[Key, float]
 Samples = Mapping[Key, NDArray[np.float64]]
+Traces = Mapping[Key, tuple[NDArray[np.float64], NDArray[np.float64]]]
 T = TypeVar("T")
 
 
@@ -127,6 +128,27 @@ class Distribution:
     primary: bool = True
 
 
+@dataclass(frozen=True)
+class Curve:
+    """A function of time, of frequency or of anything, told of a run and never judged.
+
+    Attributes
+    ----------
+    name, unit : str
+        Of the values; an identifier.
+    axis, axis_unit : str
+        What they are a function of.
+    meaning : str
+        Definition in one line.
+    """
+
+    name: str
+    unit: str
+    axis: str
+    axis_unit: str
+    meaning: str
+
+
 class Activity:
     """One run as a measure sees it: its spikes in the window that is counted.
 
@@ -180,6 +202,8 @@ class Measure(ABC):
         Those of `values`.
     distributions : tuple of Distribution
         Those of `samples`.
+    curves : tuple of Curve
+        Those of `traces`.
     headline : tuple of str or None
         Statistics that are told where there is room for few; None for all.
     replaces : tuple of str
@@ -190,6 +214,7 @@ class Measure(ABC):
     name: ClassVar[str]
     statistics: ClassVar[tuple[Statistic, ...]]
     distributions: ClassVar[tuple[Distribution, ...]] = ()
+    curves: ClassVar[tuple[Curve, ...]] = ()
     headline: ClassVar[tuple[str, ...] | None] = None
     replaces: ClassVar[tuple[str, ...]] = ()
 
@@ -207,6 +232,13 @@ class Measure(ABC):
 
     def samples(self, run: Activity) -> Samples:
         """Return (group, distribution) -> one value per neuron, shape (n,)."""
+        return {}
+
+    def traces(self, run: Activity) -> Traces:
+        """Return (group, curve) -> points and values, shapes (n,), asked for where they are drawn.
+
+        The same points in all runs of a network.
+        """
         return {}
 
     def condition(self, run: Activity) -> float | None:

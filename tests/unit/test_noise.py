@@ -11,8 +11,9 @@ from netspec.backends.brian2 import Brian2Backend
 from netspec.cli import app
 from netspec.errors import DescriptionError, UnsupportedError, UsageError
 from netspec.execute.contract import RunRequest, get_backend
+from netspec.validation.campaign.comparisons import MATCHED, SAME_EVENTS
 from netspec.validation.campaign.request import BackendRequest, ValidationRequest, read_request
-from netspec.validation.campaign.validating import MATCHED, SAME_EVENTS, validate
+from netspec.validation.campaign.validating import validate
 from netspec.validation.judge.margins import Margins
 
 NETWORK = netspec.Network(

@@ -91,7 +91,11 @@ def test_rates_and_intervals_are_elephants(elephant):
     assert found["lv"] == pytest.approx([elephant.statistics.lv(i) for i in intervals])
     assert found["cv"] == pytest.approx([elephant.statistics.cv(i) for i in intervals])
     result = statistics.population_statistics(spikes)
-    assert result["lv"] == pytest.approx(np.mean(found["lv"]))
+    pairs = [len(i) - 1 for i in intervals]  # of Elephant's terms, whose mean its lv is
+    assert len(set(pairs)) > 3
+    assert result["lv"] == pytest.approx(np.average(found["lv"], weights=pairs))
+    assert result["lv"] != pytest.approx(np.mean(found["lv"]), rel=1e-3)
+    assert result["lv_of_neurons"] == pytest.approx(np.mean(found["lv"]))
     assert result["cv"] == pytest.approx(np.mean(found["cv"]))
     assert result["eligible"] == len(intervals) / spikes.size < 1
     assert result["silent_fraction"] == 2 / spikes.size
@@ -216,9 +220,9 @@ def definition(spikes):
         edges = spikes.begin + 0.5 + np.arange(0, span // width * width + 1, width)
         return np.array([np.histogram(t, edges)[0] if span >= width else [] for t in values])
 
-    def lv(i):
+    def terms(i):
         both = i[1:] + i[:-1]
-        return np.mean(3 * np.divide(np.diff(i), both, out=0 * both, where=both > 0) ** 2)
+        return 3 * np.divide(np.diff(i), both, out=0 * both, where=both > 0) ** 2
 
     two, pooled = matrix(2), matrix(3).sum(axis=0)
     pairs = np.triu_indices(spikes.size, 1)
@@ -228,7 +232,8 @@ def definition(spikes):
     return {
         "log_sd_rate": math.log(sd / span * 1000) if span and sd > 1e-9 else nan,
         "silent_fraction": np.mean(counts == 0) if span else nan,
-        "lv": np.mean([lv(i) for i in intervals]) if intervals else nan,
+        "lv": np.mean(np.concatenate([terms(i) for i in intervals])) if intervals else nan,
+        "lv_of_neurons": np.mean([terms(i).mean() for i in intervals]) if intervals else nan,
         "covariance": np.cov(two)[pairs].mean() if two.shape[1] > 1 and len(two) > 1 else nan,
         "synchrony": pooled.var() / pooled.mean() if len(pooled) > 1 and pooled.any() else nan,
         "rate": counts.mean() / span * 1000 if span else nan,

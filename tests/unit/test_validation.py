@@ -14,10 +14,11 @@ from netspec.execute.contract import RunRequest, get_backend
 from netspec.execute.machine import free_memory
 from netspec.execute.results import SpikeData
 from netspec.execute.running import planned
+from netspec.validation.campaign.comparisons import MATCHED
 from netspec.validation.campaign.ensemble import Room, _Gate
 from netspec.validation.campaign.request import BackendRequest, ValidationRequest
 from netspec.validation.campaign.summary import load_summary, write_provenance
-from netspec.validation.campaign.validating import MATCHED, judge_runs, validate
+from netspec.validation.campaign.validating import judge_runs, validate
 from netspec.validation.judge.margins import Margins
 from netspec.validation.measure.statistics import mean_and_sd
 from netspec.validation.report import page as report

@@ -193,6 +193,25 @@ class _Gate:
         self.bytes += sign * memory
 
 
+def cost(done: Sequence[Finished], room: Room) -> float:
+    """Return the wall time of more such runs in seconds, with as many side by side as may be.
+
+    Parameters
+    ----------
+    done : sequence of Finished
+        Runs that succeeded; what they took stands in their files.
+    room : Room
+    """
+    processors = len(os.sched_getaffinity(0))
+    jobs = room.jobs or processors
+    return sum(
+        float(entry.run.manifest["seconds"]["total"])
+        * min(1.0, max(entry.request.virtual_processes / processors, 1 / jobs))
+        for entry in done
+        if entry.run is not None
+    )
+
+
 def published_rates(circuit: str | None, sizes: Mapping[str, int]) -> dict[str, float]:
     """Return published rates of a circuit's populations (spikes/s), if there are any.
 

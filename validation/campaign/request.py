@@ -22,6 +22,7 @@ from netspec.describe.simulation import Simulation
 from netspec.errors import DescriptionError, Fault, UsageError
 from netspec.execute.contract import RunRequest, get_backend
 from netspec.execute.request import Drive
+from netspec.validation.judge.looks import Looks
 from netspec.validation.judge.margins import Margins
 from netspec.validation.ladder import MAX_NEURONS
 from netspec.validation.measure.cues import askable, cue_of, turned
@@ -32,6 +33,8 @@ Ranks = Annotated[StrictInt, Field(ge=1, le=65536)]
 Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 Degrees = Annotated[float, in_unit("deg", -360, 360)]
 MAX_SEEDS = 10_000
+DECIDING_DURATION = 10_000.0  # ms
+TIMES = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
 class BackendRequest(Described):
@@ -79,6 +82,9 @@ class ValidationRequest(Described):
     ladder : Network or None
         A small network of the same kind (at most `MAX_NEURONS` neurons) on which all backends
         climb the ladder; None: not climbed.
+    looks : Looks or None
+        Seeds are added until the verdict is decided, `looks.most` of them at most; None: all
+        seeds are run, and one verdict is given.
     """
 
     schema_version: Literal["netspec-validation-request/1"] = "netspec-validation-request/1"
@@ -89,6 +95,7 @@ class ValidationRequest(Described):
     margins: Margins = Margins()
     cue_angles: tuple[Degrees, ...] = ()
     ladder: Network | None = None
+    looks: Looks | None = None
 
     @model_validator(mode="after")
     def _sensible(self) -> ValidationRequest:
@@ -108,6 +115,11 @@ class ValidationRequest(Described):
             faults.append(
                 Fault("ladder", f"{size} neurons", f"a network of at most {MAX_NEURONS} to climb")
             )
+        if self.looks is not None and len(self.backends) < 2:
+            faults.append(Fault("backends", repr(list(self.names)), "two or more to decide on"))
+        if self.looks is not None and len(self.seeds) != self.looks.most:
+            given = f"{len(self.seeds)} seeds"
+            faults.append(Fault("seeds", given, f"{self.looks.most}, as the last look has"))
         if faults:
             raise DescriptionError(faults, "the validation")
         return self
@@ -151,12 +163,47 @@ class ValidationRequest(Described):
                 del backend["noise"]
         data["spec_hash"] = spec_hash(self.network)
         data["ladder"] = None if self.ladder is None else spec_hash(self.ladder)
+        if self.looks is None:  # as in requests of earlier versions
+            del data["looks"]
         return data
 
     def content_hash(self) -> str:
         """Return a hash (SHA-256, hexadecimal) of everything declared."""
         text = json.dumps(self.content(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+class UntilDecided(Described):
+    """How seeds are added until the verdict is decided, as a user writes it.
+
+    Attributes
+    ----------
+    max_seeds : int
+        At the last look.
+    budget : str or None
+        Wall time of all runs, such as ``20min``.
+    """
+
+    max_seeds: Annotated[StrictInt, Field(ge=3, le=MAX_SEEDS)] = Looks().most
+    budget: StrictStr | None = None
+
+    def looks(self) -> Looks:
+        """Return the looks that this declares."""
+        budget = None if self.budget is None else _seconds(self.budget)
+        return Looks(most=self.max_seeds, budget=budget)
+
+
+def usual_connectivity(looks: Looks | None) -> Connectivity:
+    """Return who draws the synapses where nothing is said: pairs need fewest seeds."""
+    return "native" if looks is None else "shared"
+
+
+def usual_duration(network: Network) -> dict[str, float]:
+    """Return how long a run is where seeds are added and nothing is said: 10 s.
+
+    Statistics of spikes scatter less in a longer run. A trial is as long as its circuit says.
+    """
+    return {} if cue_of(network) is not None else {"duration": DECIDING_DURATION}
 
 
 class RequestFile(Described):
@@ -176,9 +223,12 @@ class RequestFile(Described):
     backends : list of str, or dict of tables
         Names, or name -> fields of `BackendRequest`. The first is the reference.
     connectivity, noise : {"native", "shared"}
-        Of the backends that say nothing of their own.
+        Of the backends that say nothing of their own; connectivity is shared where seeds are
+        added until the verdict is decided.
     seeds : int or list of int
         5 stands for 1 to 5.
+    until_decided : bool, or dict
+        Seeds are added until the verdict is decided; a table has ``max_seeds``, ``budget``.
     margins : dict
         As in `Margins.declare`.
     statistics : list of str or None
@@ -195,9 +245,10 @@ class RequestFile(Described):
     set: dict[StrictStr, Any] = {}
     simulation: dict[Literal["dt", "warmup", "duration"], Any] = {}
     backends: Annotated[list[StrictStr], Field(min_length=1)] | dict[StrictStr, dict[str, Any]]
-    connectivity: Connectivity = "native"
+    connectivity: Connectivity | None = None
     noise: Drive = "native"
-    seeds: Annotated[StrictInt, Field(ge=1, le=MAX_SEEDS)] | list[StrictInt] = 10
+    seeds: Annotated[StrictInt, Field(ge=1, le=MAX_SEEDS)] | list[StrictInt] | None = None
+    until_decided: StrictBool | UntilDecided = False
     margins: dict[StrictStr, Any] = {}
     statistics: list[StrictStr] | None = None
     cue_angles: list[Any] = []
@@ -227,8 +278,17 @@ class RequestFile(Described):
         if isinstance(self.backends, list) and len(tables) < len(self.backends):
             raise UsageError(f"backends {self.backends}: each of them once")
         times: dict[str, Any] = {str(name): value for name, value in self.simulation.items()}
-        usual: dict[str, Any] = {"connectivity": self.connectivity, "noise": self.noise}
-        seeds = range(1, self.seeds + 1) if isinstance(self.seeds, int) else self.seeds
+        looks = None
+        if self.until_decided:
+            looks = (UntilDecided() if self.until_decided is True else self.until_decided).looks()
+            times = usual_duration(network) | times
+        usual: dict[str, Any] = {
+            "connectivity": self.connectivity or usual_connectivity(looks),
+            "noise": self.noise,
+        }
+        number = looks.most if looks else 10
+        given = number if self.seeds is None else self.seeds
+        seeds = range(1, given + 1) if isinstance(given, int) else given
         return ValidationRequest(
             network=network,
             simulation=Simulation(**(simulation.model_dump() | times)),
@@ -240,6 +300,7 @@ class RequestFile(Described):
             margins=Margins().declare(self.margins).only(self.statistics),
             cue_angles=tuple(self.cue_angles),
             ladder=self._network(folder, small=True)[0] if self.ladder else None,
+            looks=looks,
         )
 
     def _network(self, folder: Path, small: bool = False) -> tuple[Network, Simulation]:
@@ -277,6 +338,19 @@ def read_request(path: str | Path) -> ValidationRequest:
         return RequestFile(**data).resolve(path.parent)
     except DescriptionError as error:
         raise DescriptionError(error.faults, str(path)) from None
+
+
+def _seconds(text: str) -> float:
+    """Read a budget such as ``20min``; a number alone would not say of what."""
+    number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz")
+    unit = text.strip()[len(number) :]
+    try:
+        seconds = float(number) * TIMES[unit]
+        if not 0 < seconds < 1e9:
+            raise ValueError
+    except (KeyError, ValueError):
+        raise UsageError(f"budget {text!r}: expected a time such as 90s, 20min or 1h") from None
+    return seconds
 
 
 def _text(value: object) -> str:

@@ -73,6 +73,9 @@ class ComparisonEntry(Part):
         Statistics undefined in every run of both sides.
     notes : tuple of str
         What a reader should know of the comparison.
+    looks : dict or None
+        Of a verdict that was asked for again with every few seeds: the plan, why it ended, and the
+        path of every test over the looks (`Course.to_dict`).
     """
 
     reference: str
@@ -81,11 +84,38 @@ class ComparisonEntry(Part):
     error: str | None = None
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    looks: dict[str, Any] | None = None
 
     @property
     def outcome(self) -> str:
         """The verdict in one word; ``impossible`` if there is none."""
         return "impossible" if self.verdict is None else str(self.verdict["outcome"])
+
+
+class CurveEntry(Part):
+    """A curve of a population, such as its rate in time, over the runs of a backend.
+
+    Attributes
+    ----------
+    name, unit, axis, axis_unit, meaning : str
+        As a measure declares them (`netspec.execute.measure.Curve`).
+    runs : int
+    x, mean, low, high : tuple of float or None
+        Points; mean, least and largest value over runs, shapes (n,); None: undefined.
+    """
+
+    backend: str
+    population: str
+    name: str
+    unit: str
+    axis: str
+    axis_unit: str
+    meaning: str
+    runs: int
+    x: tuple[float | None, ...]
+    mean: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
 
 
 class RingEntry(Part):
@@ -117,6 +147,8 @@ class Summary(Part):
         Backend -> entries of its ledger; names -> versions.
     ladder : dict or None
         The rungs below the network, if they were climbed.
+    curves : tuple of CurveEntry
+        What is drawn and not judged: rate in time, power spectrum, correlations, CV.
     cite : tuple of str
     """
 
@@ -132,6 +164,7 @@ class Summary(Part):
     ledger: dict[str, list[dict[str, Any]]]
     versions: dict[str, dict[str, str]]
     ladder: dict[str, Any] | None = None
+    curves: tuple[CurveEntry, ...] = ()
     cite: tuple[str, ...] = ()
 
     @property

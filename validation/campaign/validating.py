@@ -16,39 +16,32 @@ from netspec.execute.contract import Progress, backend_names, get_backend
 from netspec.execute.measure import Measure
 from netspec.execute.results import Run, circuit_of
 from netspec.execute.running import result_path
+from netspec.validation.campaign.comparisons import (
+    comparisons,
+    drawn_by_netspec,
+    with_published,
+)
+from netspec.validation.campaign.deciding import Decided, decide
 from netspec.validation.campaign.ensemble import Finished, Room, published_rates, run_all
 from netspec.validation.campaign.request import ValidationRequest
 from netspec.validation.campaign.summary import (
-    PUBLISHED,
-    ComparisonEntry,
+    CurveEntry,
     NetworkEntry,
     RunEntry,
     Summary,
 )
-from netspec.validation.judge.comparing import compare
 from netspec.validation.judge.margins import Margins
 from netspec.validation.judge.verdict import as_json
 from netspec.validation.ladder import Ladder, climb
 from netspec.validation.measure.catalogue import (
     Measured,
-    Reading,
     measure,
     measures_of_circuit,
+    traced,
 )
 from netspec.validation.measure.cues import cue_of
-from netspec.validation.measure.statistics import PopulationMeasure
 
 OTHER_NETWORK = "The runs are of different descriptions (spec hashes differ)."
-MATCHED = (
-    "Both sides have the same seeds and the same synapses (shared connectivity): they are judged "
-    "in pairs, seed by seed, so that what differs between networks cancels."
-)
-SAME_EVENTS = "The events of Poisson inputs are the same on both sides as well (shared noise)."
-
-AS_ONE_RUN = (
-    "Published are mean rates, one number a population. Each is asked to lie where one more run of "
-    "the backend would; longer recordings than ours scatter less than that."
-)
 
 
 @dataclass(frozen=True)
@@ -93,8 +86,15 @@ def validate(
     BackendMissing, UnsupportedError
         Before anything runs.
     """
-    requests = list(request.run_requests())
-    done = run_all(requests, out, force=force, time_limit=time_limit, room=room, progress=progress)
+    how: dict[str, Any] = {
+        "force": force, "time_limit": time_limit, "room": room, "progress": progress,
+    }  # fmt: skip
+    decided = None
+    if request.looks is None:
+        done = run_all(list(request.run_requests()), out, **how)
+    else:
+        decided = decide(request, out, measures=measures, **how)
+        done = decided.done
     climbed = None
     if request.ladder is not None:
         climbed = climb(
@@ -106,7 +106,8 @@ def validate(
             options={b.name: b.options for b in request.backends},
             progress=progress,
         )
-    return Validated(judge_runs(request, done, climbed, measures), done)
+    found = summed_up(request, decided, climbed, measures) if decided else None
+    return Validated(found or judge_runs(request, done, climbed, measures), done)
 
 
 def judge_runs(
@@ -119,14 +120,26 @@ def judge_runs(
 
     `measures` are judged beside those that are installed and those of the circuit.
     """
-    network = request.network
     measured = [
         measure(entry.run, entry.request.backend, entry.request.simulation.seed, more=measures)
         for entry in done
         if entry.run is not None
     ]
     sides = {name: [m for m in measured if m.backend == name] for name in request.names}
-    shared = {b.name: _drawn_by_netspec(b.connectivity, b.noise) for b in request.backends}
+    shared = {b.name: drawn_by_netspec(b.connectivity, b.noise) for b in request.backends}
+    found = comparisons(sides, request.margins, shared)
+    return summed_up(request, Decided(list(done), measured, found), climbed, measures)
+
+
+def summed_up(
+    request: ValidationRequest,
+    decided: Decided,
+    climbed: Ladder | None = None,
+    measures: Sequence[Measure] = (),
+) -> Summary:
+    """Return the summary of runs that are judged."""
+    network, done, measured = request.network, decided.done, decided.measured
+    sides = {name: [m for m in measured if m.backend == name] for name in request.names}
     runs = [entry.run for entry in done if entry.run is not None]
     first = {run.manifest["backend"]: run for run in reversed(runs)}
     sizes = _sizes(network)
@@ -144,12 +157,12 @@ def judge_runs(
         runs=tuple(_entry(finished) for finished in done),
         statistics=tuple(row for m in measured for row in m.rows()),
         published=rates,
-        comparisons=_comparisons(sides, request.margins, shared)
-        + _with_published(sides, rates, request.margins),
+        comparisons=decided.comparisons + with_published(sides, rates, request.margins),
         ring=ring_summary(network.circuit, measured),
         ledger={n: first[n].manifest["ledger"] if n in first else [] for n in request.names},
         versions={n: first[n].manifest["versions"] if n in first else {} for n in request.names},
         ladder=None if climbed is None else climbed.to_dict(),
+        curves=_curves([(run.manifest["backend"], run) for run in runs], measures),
         cite=_citations(network.circuit, request.names),
     )
 
@@ -193,7 +206,7 @@ def judge_existing(
     reference = first[next(iter(sides))]
     known = {manifest["spec_hash"] for manifest in first.values()} - {None}
     shared = {
-        name: _drawn_by_netspec(manifest["connectivity"], manifest.get("drive"))
+        name: drawn_by_netspec(manifest["connectivity"], manifest.get("drive"))
         if len(known) == 1
         else frozenset[str]()
         for name, manifest in first.items()
@@ -228,15 +241,20 @@ def judge_existing(
         runs=runs,
         statistics=tuple(row for m in every for row in m.rows()),
         published=rates,
-        comparisons=_comparisons(
+        comparisons=comparisons(
             measured, margins, shared, (OTHER_NETWORK,) if len(known) > 1 else ()
         )
-        + _with_published(measured, rates, margins),
+        + with_published(measured, rates, margins),
         ring=ring_summary(circuit_of(reference), every),
         ledger={name: manifest["ledger"] for name, manifest in first.items()},
         versions={name: manifest["versions"] for name, manifest in first.items()},
+        curves=_curves([(n, run) for n, found in sides.items() for run in found], measures),
         cite=_citations(circuit_of(reference), backends),
     )
+
+
+def _curves(runs: Sequence[tuple[str, Run]], measures: Sequence[Measure]) -> tuple[CurveEntry, ...]:
+    return tuple(CurveEntry(**entry) for entry in traced(runs, measures))
 
 
 def _seeds(runs: Sequence[Run]) -> list[int]:
@@ -271,75 +289,6 @@ def _reason(finished: Finished) -> str:
     first = finished.failure.partition("\n")[0].removesuffix(" Last lines of its error output:")
     name = result_path(finished.plan, Path()).name
     return first[first.index(name) :] if name in first else first
-
-
-def _drawn_by_netspec(connectivity: str | None, drive: str | None) -> frozenset[str]:
-    """Return what runs of the same seed have in common, of ``synapses`` and ``events``."""
-    shared = {"synapses": connectivity, "events": drive}
-    return frozenset(name for name, drawn in shared.items() if drawn == "shared")
-
-
-def _comparisons(
-    sides: Mapping[str, Sequence[Measured]],
-    margins: Margins,
-    shared: Mapping[str, frozenset[str]],
-    notes: tuple[str, ...] = (),
-) -> tuple[ComparisonEntry, ...]:
-    reference, *others = sides
-    entries = []
-    for other in others:
-        seeds = [[(m.seed, m.cue_angle) for m in sides[name]] for name in (reference, other)]
-        same = shared[reference] & shared[other] if seeds[0] == seeds[1] else frozenset()
-        matched, said = "synapses" in same, notes
-        if matched:
-            said = (*notes, MATCHED, *([SAME_EVENTS] if "events" in same else []))
-        pair = {name: sides[name] for name in (reference, other)}
-        entries.append(_comparison(pair, margins, said, matched))
-    return tuple(entries)
-
-
-def _with_published(
-    sides: Mapping[str, Sequence[Measured]], rates: Mapping[str, float], margins: Margins
-) -> tuple[ComparisonEntry, ...]:
-    """Ask of every backend whether the published rates lie where one more run of it would."""
-    if not rates or "rate" not in margins.statistics:
-        return ()
-    row = _rates_of(PUBLISHED, 0, rates)
-    entries = []
-    for name, runs in sides.items():
-        tables = [(run.seed, run.table()) for run in runs]
-        reduced = [
-            _rates_of(name, seed, {p: table[p]["rate"] for p in rates}) for seed, table in tables
-        ]
-        entries.append(_comparison({name: reduced, PUBLISHED: [row]}, margins, (AS_ONE_RUN,)))
-    return tuple(entries)
-
-
-def _rates_of(name: str, seed: int, rates: Mapping[str, float]) -> Measured:
-    """Return a run of which nothing but the mean rates of its populations is known."""
-    values = {(population, "rate"): rate for population, rate in rates.items()}
-    return Measured(name, seed, None, (Reading(PopulationMeasure(), values, {}),))
-
-
-def _comparison(
-    pair: Mapping[str, Sequence[Measured]],
-    margins: Margins,
-    notes: tuple[str, ...],
-    matched: bool = False,
-) -> ComparisonEntry:
-    """Judge two sides, the reference first."""
-    (reference, ours), (other, theirs) = pair.items()
-    if empty := [name for name, runs in pair.items() if not runs]:
-        why = f"no run of {' and '.join(empty)} succeeded"
-        return ComparisonEntry(reference=reference, other=other, verdict=None, error=why)
-    found = compare(ours, theirs, margins, notes, matched)
-    return ComparisonEntry(
-        reference=reference,
-        other=other,
-        verdict=found.verdict.to_dict(),
-        left_out=found.left_out,
-        notes=found.notes,
-    )
 
 
 def ring_summary(circuit: str | None, measured: Sequence[Measured]) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from netspec.errors import UsageError, shown
 from netspec.execute.measure import Key, Statistic
 from netspec.validation.judge.margins import Margins
+from netspec.validation.judge.means import ONE_LOOK, Levels
 from netspec.validation.judge.verdict import Verdict, judge
 from netspec.validation.measure.catalogue import Measured, judged
 
@@ -45,6 +46,7 @@ def compare(
     margins: Margins,
     notes: Iterable[str] = (),
     matched: bool = False,
+    levels: Levels = ONE_LOOK,
 ) -> Judged:
     """Judge the runs of one backend against those of another.
 
@@ -61,6 +63,8 @@ def compare(
         Handed on.
     matched : bool
         Whether both sides have the same seeds, in the same order, and the same networks.
+    levels : Levels
+        Of this look, if it is one of several.
 
     Raises
     ------
@@ -93,6 +97,7 @@ def compare(
         other_samples=samples_b,
         names=names,
         matched=matched,
+        levels=levels,
     )
     return Judged(verdict, tuple(" ".join(key) for key in lonely), tuple(notes))
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from netspec.errors import UsageError, unknown
 from netspec.execute.measure import Margin
 from netspec.validation.judge.comparison import NONE, Axis, Bar, Comparison, Outcome, number
-from netspec.validation.judge.means import ALPHA
+from netspec.validation.judge.means import ONE_LOOK, Levels
 
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
@@ -33,7 +33,7 @@ class MeansComparison(Comparison):
         Ratio (relative margins) or difference, second backend against the reference; NaN
         where a side has fewer than two values, as all that follows.
     interval : tuple of float
-        90 % confidence interval of the estimate.
+        Confidence interval of the estimate: 1 - 2 `levels.equivalence`, 90 % at one look.
     p_equivalence : float
         The larger p value of the two one-sided tests.
     p_difference : float
@@ -46,6 +46,8 @@ class MeansComparison(Comparison):
         A side, for a power of 80 %; None if too many to be a design.
     matched : bool
         Whether the values were compared in pairs, seed by seed.
+    levels : Levels
+        Of the look at which it was made.
     """
 
     margin: Margin
@@ -59,14 +61,15 @@ class MeansComparison(Comparison):
     power: float = math.nan
     seeds_needed: int | None = None
     matched: bool = False
+    levels: Levels = ONE_LOOK
     kind: str = field(default="means", init=False)
 
     absent = {"interval": (-math.inf, math.inf)}
 
     def outcome(self, p_adjusted: float) -> Outcome:
-        if self.p_equivalence <= ALPHA:
+        if self.p_equivalence <= self.levels.equivalence:
             return Outcome.EQUIVALENT
-        significant = self.exceeds and p_adjusted <= ALPHA
+        significant = self.exceeds and p_adjusted <= self.levels.difference
         return Outcome.DIFFERENT if significant else Outcome.INCONCLUSIVE
 
     def text(self) -> str:
@@ -77,7 +80,8 @@ class MeansComparison(Comparison):
         what = f"{what} in pairs" if self.matched else what
         low, high = self.interval
         return (
-            f"{what} {self.estimate:{form}}, 90 % CI [{low:{form}}, {high:{form}}], "
+            f"{what} {self.estimate:{form}}, {100 * (1 - 2 * self.levels.equivalence):.3g} % CI "
+            f"[{low:{form}}, {high:{form}}], "
             f"margin +-{self.margin}{undefined}"
         )
 
@@ -234,7 +238,8 @@ class DistributionComparison(Comparison):
     ratio : float
         R; NaN with fewer than three seeds on a side, as all that follows.
     upper : float
-        Upper end of R's 95 % interval: percentile bootstrap over seeds.
+        Upper end of R's interval of 1 - `levels.equivalence`, 95 % at one look: percentile
+        bootstrap over seeds.
     p_difference : float
         Of equal distributions: share of the labellings of seeds with an R at least as large.
     permutations : int
@@ -243,6 +248,8 @@ class DistributionComparison(Comparison):
         Whether these were all there are.
     matched : bool
         Whether seeds were compared in pairs.
+    levels : Levels
+        Of the look at which it was made.
     """
 
     limit: float
@@ -254,6 +261,7 @@ class DistributionComparison(Comparison):
     permutations: int = 0
     exact: bool = False
     matched: bool = False
+    levels: Levels = ONE_LOOK
     kind: str = field(default="distribution", init=False)
 
     absent = {"upper": math.inf}
@@ -261,7 +269,7 @@ class DistributionComparison(Comparison):
     def outcome(self, p_adjusted: float) -> Outcome:
         if self.upper <= self.limit:
             return Outcome.EQUIVALENT
-        significant = self.ratio > self.limit and p_adjusted <= ALPHA
+        significant = self.ratio > self.limit and p_adjusted <= self.levels.difference
         return Outcome.DIFFERENT if significant else Outcome.INCONCLUSIVE
 
     def text(self) -> str:
@@ -339,5 +347,7 @@ def read(data: Mapping[str, Any]) -> Comparison:
             values[entry.name] = empty
     if "margin" in values:
         values["margin"] = Margin.model_validate(values["margin"])
+    if "levels" in values:  # files of before there were looks have none
+        values["levels"] = Levels(**values["levels"])
     result: Comparison = made(**values)
     return result

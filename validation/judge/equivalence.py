@@ -17,7 +17,7 @@ from scipy.special import chdtri, ndtr, stdtr, stdtrit
 from netspec.errors import UsageError
 from netspec.execute.measure import Margin
 from netspec.validation.judge.comparison_kinds import MeansComparison
-from netspec.validation.judge.means import ALPHA, TwoMeans
+from netspec.validation.judge.means import ALPHA, ONE_LOOK, Levels, TwoMeans
 
 POWER = 0.8  # what "seeds needed" and "detectable" mean
 MAX_SEEDS = 100_000  # a design that needs more is none
@@ -25,7 +25,11 @@ Floats = NDArray[np.float64]
 
 
 def compare_values(
-    reference: ArrayLike, other: ArrayLike, margin: Margin, matched: bool = False
+    reference: ArrayLike,
+    other: ArrayLike,
+    margin: Margin,
+    matched: bool = False,
+    levels: Levels = ONE_LOOK,
 ) -> MeansComparison:
     """Compare two arrays of values per seed, shapes (seeds,); NaN: undefined for that seed.
 
@@ -37,28 +41,38 @@ def compare_values(
     a, b, margin, undefined = _prepared(reference, other, margin, matched)
     seeds = len(a), len(b)
     if min(seeds) < 2:
-        return MeansComparison(margin, seeds, undefined, matched=matched)
+        return MeansComparison(margin, seeds, undefined, matched=matched, levels=levels)
     means = _means(a, b, margin, matched)
     low, high = (means.t(*bound) for bound in margin.bounds())
     # opposite signs: the estimate lies between the bounds (reversed where means are negative)
     inside, nearest = low * high < 0, min(abs(low), abs(high))
-    estimate, interval = means.mean_b - means.mean_a, means.interval()
+    estimate, interval = means.mean_b - means.mean_a, means.interval(levels.equivalence)
     if margin.scale == "log":
         estimate, interval = math.exp(estimate), (math.exp(interval[0]), math.exp(interval[1]))
     elif margin.scale == "ratio" and estimate == means.error() == 0:
         inside, nearest, estimate, interval = True, math.inf, 1.0, (1.0, 1.0)  # also 0 / 0
     elif margin.scale == "ratio":
         estimate = means.mean_b / means.mean_a if means.mean_a else math.nan
-        interval = means.ratio_interval()
+        interval = means.ratio_interval(levels.equivalence)
     return MeansComparison(
         margin, seeds, undefined, estimate, interval,
         p_equivalence=float(stdtr(means.df, -nearest if inside else nearest)),
         p_difference=means.p_difference(),
         exceeds=not inside,
-        power=_power(means, margin),
+        power=power_of(means, margin, levels.equivalence),
         seeds_needed=_seeds_needed(means, margin),
         matched=matched,
+        levels=levels,
     )  # fmt: skip
+
+
+def means_of(
+    reference: ArrayLike, other: ArrayLike, margin: Margin, matched: bool = False
+) -> tuple[TwoMeans, Margin] | None:
+    """Return both means and the margin as they are tested; None for fewer than two on a side."""
+    matched = matched and margin.scale != "proportion"
+    a, b, margin, _ = _prepared(reference, other, margin, matched)
+    return None if min(len(a), len(b)) < 2 else (_means(a, b, margin, matched), margin)
 
 
 def _prepared(
@@ -97,13 +111,13 @@ def _spreads(df: float) -> Floats:
     return spreads
 
 
-def _power(means: TwoMeans, margin: Margin) -> float:
+def power_of(means: TwoMeans, margin: Margin, alpha: float = ALPHA) -> float:
     """Return the probability of equivalence if there is no difference.
 
     The estimated error is integrated over its chi-square law; the degrees of freedom make
     that an approximation.
     """
-    quantile = float(stdtrit(means.df, 1 - ALPHA))
+    quantile = float(stdtrit(means.df, 1 - alpha))
     middle = abs(means.mean_a + means.mean_b) / 2
     low, high = (
         ((1 - factor) * middle - shift, means.error(factor)) for factor, shift in margin.bounds()
@@ -116,7 +130,7 @@ def _power(means: TwoMeans, margin: Margin) -> float:
 
 
 def _seeds_needed(means: TwoMeans, margin: Margin) -> int | None:
-    return _fewest(lambda n: _power(means.with_seeds(n), margin) >= POWER)
+    return _fewest(lambda n: power_of(means.with_seeds(n), margin) >= POWER)
 
 
 def _fewest(enough: Callable[[int], bool]) -> int | None:
@@ -138,6 +152,7 @@ def smallest_detectable(
     margin: Margin,
     family: int = 1,
     matched: bool = False,
+    alpha: float = ALPHA,
 ) -> float:
     """Return the deviation that these seeds call different with a power of 80 %.
 
@@ -151,6 +166,8 @@ def smallest_detectable(
         which is the first step of Holm's procedure).
     matched : bool
         As in `compare_values`.
+    alpha : float
+        Level of the family.
 
     Returns
     -------
@@ -158,11 +175,11 @@ def smallest_detectable(
         A relative deviation (0.08: 8 %) for relative margins, else an absolute one; NaN where
         a side has fewer than two values.
     """
-    matched = matched and margin.scale != "proportion"
-    a, b, margin, _ = _prepared(reference, other, margin, matched)
-    if min(len(a), len(b)) < 2:
+    found = means_of(reference, other, margin, matched)
+    if found is None:
         return math.nan
-    limit = _detectable(_means(a, b, margin, matched), margin, family)
+    means, margin = found
+    limit = _detectable(means, margin, family, alpha)
     return math.expm1(limit) if margin.scale == "log" else limit
 
 
@@ -175,10 +192,10 @@ def seeds_to_detect(
     as of `smallest_detectable`. None if more than `MAX_SEEDS`: within the margin, no number of
     seeds makes a difference.
     """
-    a, b, margin, _ = _prepared(reference, other, margin)
-    if min(len(a), len(b)) < 2:
+    found = means_of(reference, other, margin)
+    if found is None:
         return None
-    means = _means(a, b, margin, False)
+    means, margin = found
     unit = _unit(means, margin)
     deviation = abs(means.mean_b - means.mean_a) / unit if unit else 0.0
     return _fewest(lambda n: _detectable(means.with_seeds(n), margin, family) <= deviation)
@@ -188,7 +205,7 @@ def _unit(means: TwoMeans, margin: Margin) -> float:
     return abs(means.mean_a + means.mean_b) / 2 if margin.scale == "ratio" else 1.0
 
 
-def _detectable(means: TwoMeans, margin: Margin, family: int) -> float:
+def _detectable(means: TwoMeans, margin: Margin, family: int, alpha: float = ALPHA) -> float:
     """Return the smallest detectable deviation on the tested scale; NaN for a ratio of zeros."""
     unit = _unit(means, margin)
     if not unit:
@@ -196,7 +213,7 @@ def _detectable(means: TwoMeans, margin: Margin, family: int) -> float:
     limit = margin.limit if margin.scale == "ratio" else margin.bounds()[1][1]
     error = means.error() / unit
     if error:
-        quantile = -float(stdtrit(means.df, ALPHA / family / 2))
+        quantile = -float(stdtrit(means.df, alpha / family / 2))
         needed = np.maximum(quantile * _spreads(means.df), limit / error)
         top = float(needed.max()) + 10
         limit = error * brentq(lambda t: float(np.mean(ndtr(t - needed))) - POWER, 0, top)

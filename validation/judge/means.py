@@ -15,6 +15,25 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Levels:
+    """What is risked: at one look of several, less than in a verdict that is asked for once.
+
+    Attributes
+    ----------
+    equivalence : float
+        Level of every one-sided test of equivalence.
+    difference : float
+        Level of the family of differences.
+    """
+
+    equivalence: float = ALPHA
+    difference: float = ALPHA
+
+
+ONE_LOOK = Levels()
+
+
+@dataclass(frozen=True)
 class TwoMeans:
     """Two samples with unequal variances, and tests of their means.
 
@@ -86,15 +105,15 @@ class TwoMeans:
         """Return the two-sided p value of equal means."""
         return float(2 * stdtr(self.df, -abs(self.t()))) if self.t() else 1.0
 
-    def interval(self) -> tuple[float, float]:
-        """Return the 1 - 2 ALPHA confidence interval of mean_b - mean_a."""
+    def interval(self, alpha: float = ALPHA) -> tuple[float, float]:
+        """Return the 1 - 2 alpha confidence interval of mean_b - mean_a."""
         middle = self.mean_b - self.mean_a
-        half = float(stdtrit(self.df, 1 - ALPHA)) * self.error()
+        half = float(stdtrit(self.df, 1 - alpha)) * self.error()
         return middle - half, middle + half
 
-    def ratio_interval(self) -> tuple[float, float]:
-        """Return the 1 - 2 ALPHA confidence interval of mean_b / mean_a (Fieller 1954)."""
-        square = float(stdtrit(self.df, 1 - ALPHA)) ** 2
+    def ratio_interval(self, alpha: float = ALPHA) -> tuple[float, float]:
+        """Return the 1 - 2 alpha confidence interval of mean_b / mean_a (Fieller 1954)."""
+        square = float(stdtrit(self.df, 1 - alpha)) ** 2
         error_a, error_b, both = self._variances_of_means()
         a = self.mean_a**2 - square * error_a
         b = self.mean_a * self.mean_b - square * both

@@ -23,7 +23,7 @@ from netspec.validation.judge.equivalence import (
     smallest_detectable,
 )
 from netspec.validation.judge.margins import Margins
-from netspec.validation.judge.means import ALPHA
+from netspec.validation.judge.means import ALPHA, ONE_LOOK, Levels
 from netspec.validation.measure.catalogue import finite
 
 Values = Mapping[Key, ArrayLike]
@@ -147,6 +147,7 @@ def judge(
     names: tuple[str, str] = ("reference", "other"),
     matched: bool = False,
     seed: int = 0,
+    levels: Levels = ONE_LOOK,
 ) -> Verdict:
     """Judge whether a backend is equivalent to a reference.
 
@@ -165,6 +166,8 @@ def judge(
         Whether values at the same place are of one seed and one network, to be compared in pairs.
     seed : int
         Of the permutations and of the bootstrap.
+    levels : Levels
+        Of this look, if it is one of several (`netspec.validation.judge.looks`).
 
     Raises
     ------
@@ -182,21 +185,21 @@ def judge(
         if 1 in (a.size, b.size):
             found.append((key, _predict(a, b, margin, family), math.nan))
         else:
-            means = compare_values(a, b, margin, matched)
-            seen = smallest_detectable(a, b, means.margin, family, matched)
+            means = compare_values(a, b, margin, matched, levels)
+            seen = smallest_detectable(a, b, means.margin, family, matched, levels.difference)
             found.append((key, means, seen))
     if reference_samples and margins.distribution is None:
         raise UsageError("distributions are given, and no margin W1 is declared for them")
     for key, samples in reference_samples.items():
         limit = margins.distribution or 1.0
-        distances = compare_distributions(samples, other_samples[key], limit, seed, matched)
+        distances = compare_distributions(samples, other_samples[key], limit, seed, matched, levels)
         found.append((key, distances, math.nan))
     adjusted = holm([comparison.p_difference for _, comparison, _ in found])
     tests = tuple(
         Test(*key, comparison.outcome(p), comparison, p, seen)
         for (key, comparison, seen), p in zip(found, adjusted.tolist(), strict=True)
     )
-    return Verdict(*names, margins, tests, _overall([test.outcome for test in tests]))
+    return Verdict(*names, margins, tests, overall([test.outcome for test in tests]))
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -221,7 +224,8 @@ def _predict(
     return Prediction(margin, (a.size, b.size), float(one.item()), interval)
 
 
-def _overall(outcomes: Sequence[Outcome]) -> Outcome:
+def overall(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return what tests say together."""
     for worst in (Outcome.DIFFERENT, Outcome.INCONSISTENT):
         if worst in outcomes:
             return worst

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib import metadata
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from netspec.circuits import known, usable
 from netspec.errors import UsageError, unknown
 from netspec.execute.measure import (
     Activity,
+    Curve,
     Distribution,
     Measure,
     Samples,
@@ -25,6 +29,7 @@ from netspec.execute.results import Run, circuit_of
 
 GROUP = "netspec.measures"  # entry points: measures of every network
 OWN = "netspec-snn"
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,48 @@ def _reading(measure: Measure, activity: Activity) -> Reading:
             if name not in names:
                 raise UsageError(unknown(f"{kind} of the measure {measure.name!r}", name, names))
     return Reading(measure, values, samples, measure.record(activity))
+
+
+def traced(
+    runs: Iterable[tuple[str, Run]], more: Sequence[Measure] = ()
+) -> Iterator[dict[str, Any]]:
+    """Yield the curves of some runs, one entry a side, group and curve, as JSON data.
+
+    Parameters
+    ----------
+    runs : iterable of (str, Run)
+        With the name of the side that each is of.
+    more : sequence of Measure
+        Beside those that are installed and those of the runs' circuit.
+
+    Yields
+    ------
+    dict
+        ``x``, and over the runs of the side ``mean``, ``low`` and ``high`` (least and largest),
+        shapes (n,); None for what is not finite. Curves without points are left out.
+    """
+    found: dict[tuple[str, str, Curve], list[tuple[Floats, Floats]]] = {}
+    for side, run in runs:
+        activity = Activity(run)
+        for m in measures_of(activity, more):
+            declared = {curve.name: curve for curve in m.curves}
+            for (group, name), trace in m.traces(activity).items():
+                if name not in declared:
+                    raise UsageError(unknown(f"curve of the measure {m.name!r}", name, declared))
+                found.setdefault((side, group, declared[name]), []).append(trace)
+    for (side, group, curve), traces in found.items():
+        points = next((x for x, _ in traces if len(x)), np.empty(0))
+        values = np.array([y for x, y in traces if len(x) == len(points)], np.float64)
+        if len(points):
+            rows = {"mean": values.mean(0), "low": values.min(0), "high": values.max(0)}
+            yield {
+                "backend": side,
+                "population": group,
+                **asdict(curve),
+                "runs": len(values),
+                "x": [finite(x) for x in points.tolist()],
+                **{key: [finite(y) for y in row.tolist()] for key, row in rows.items()},
+            }
 
 
 def measures_of(activity: Activity, more: Sequence[Measure] = ()) -> list[Measure]:

@@ -24,11 +24,20 @@ from netspec.execute.measure import (
     Measure,
     Samples,
     Statistic,
+    Traces,
     Values,
     margin,
     within,
 )
 from netspec.execute.results import SpikeData
+from netspec.validation.measure.curves import (
+    CURVES,
+    Trace,
+    correlations,
+    quantiles,
+    rate_in_time,
+    spectrum,
+)
 
 COVARIANCE_BIN = 2.0  # ms; the field's choice for the microcircuit, its refractory time
 SYNCHRONY_BIN = 3.0  # ms; Potjans & Diesmann (2014)
@@ -53,7 +62,7 @@ STATISTICS = (
     Statistic(
         "lv",
         "",
-        "local variation of intervals, mean over eligible neurons",
+        "local variation of intervals, mean over all pairs of successive intervals",
         margin("0.02", "absolute"),
     ),
     Statistic(
@@ -68,6 +77,11 @@ STATISTICS = (
         "",
         f"variance / mean of the population's spike count, bins of {SYNCHRONY_BIN:g} ms",
         margin("25 %", "log"),
+    ),
+    Statistic(
+        "lv_of_neurons",
+        "",
+        "local variation of intervals, mean over eligible neurons: what `lv` was before",
     ),
     Statistic("neurons", "", "number of neurons, on which the synchrony depends"),
     Statistic("eligible", "", f"share of neurons with {MIN_SPIKES} spikes or more: LV and CV"),
@@ -123,16 +137,27 @@ class _Trains:
         seconds = self.span * self.dt / 1000
         return self.counts / seconds if seconds else np.empty(0)
 
-    @cached_property
+    @property
     def local_variation(self) -> NDArray[np.float64]:
         """LV of every eligible neuron: the mean of 3 (I_k - I_k+1)^2 / (I_k + I_k+1)^2."""
+        return _floats(self.variation_sums / (self.counts[self.eligible] - 2))
+
+    @property
+    def pooled_variation(self) -> float:
+        """The mean of the same terms over all pairs of intervals, whichever neuron's they are."""
+        pairs = int((self.counts[self.eligible] - 2).sum())
+        return float(self.variation_sums.sum() / pairs) if pairs else math.nan
+
+    @cached_property
+    def variation_sums(self) -> NDArray[np.float64]:
+        """Sum of the terms of LV of every eligible neuron."""
         intervals, same = np.diff(self.steps), np.diff(self.neurons) == 0
         pairs = same[1:] & same[:-1]
         first, second = intervals[:-1][pairs], intervals[1:][pairs]
         both = np.maximum(first + second, 1)  # two intervals of 0 are equal: they contribute 0
         terms = 3 * ((first - second) / both) ** 2
         sums = np.bincount(self.neurons[1:-1][pairs], terms, self.size)
-        return _floats(sums[self.eligible] / (self.counts[self.eligible] - 2))
+        return _floats(sums[self.eligible])
 
     @cached_property
     def coefficient_of_variation(self) -> NDArray[np.float64]:
@@ -192,6 +217,7 @@ class PopulationMeasure(Measure):
     name = "populations"
     statistics = STATISTICS
     distributions = DISTRIBUTIONS
+    curves = CURVES
     headline = ("rate",)
 
     def values(self, run: Activity) -> Values:
@@ -201,6 +227,17 @@ class PopulationMeasure(Measure):
     def samples(self, run: Activity) -> Samples:
         """Return all of `distributions` of every recorded population."""
         return _by_group({p: self._of(run, p)[1] for p in run.populations})
+
+    def traces(self, run: Activity) -> Traces:
+        """Return the curves of every recorded population."""
+        found: dict[tuple[str, str], Trace] = {}
+        for group in run.populations:
+            spikes = run.spikes(group)
+            found[group, "rate_in_time"] = rate_in_time(spikes)
+            found[group, "spectrum"] = spectrum(spikes)
+            found[group, "correlations"] = quantiles(correlations(spikes))
+            found[group, "cvs"] = quantiles(_trains(spikes).coefficient_of_variation)
+        return found
 
     def _of(
         self, run: Activity, population: str
@@ -227,7 +264,8 @@ def _statistics(trains: _Trains) -> dict[str, float]:
         "rate": _mean(trains.rates),
         "log_sd_rate": _log(_sd_rate(trains)),
         "silent_fraction": _mean(trains.counts == 0) if trains.span else math.nan,
-        "lv": _mean(trains.local_variation),
+        "lv": trains.pooled_variation,
+        "lv_of_neurons": _mean(trains.local_variation),
         "covariance": _covariance(pairs),
         "synchrony": _synchrony(_Counts(trains, SYNCHRONY_BIN)),
         "neurons": float(trains.size),
