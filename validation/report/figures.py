@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec
 
@@ -65,11 +66,20 @@ def panel(
                 figure = Figure(figsize=(width, height))
                 draw(figure.subplots(), *args, **kwargs)
                 figure.savefig(buffer, format="svg", dpi=DPI, metadata={"Date": None})
-            return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+            text = LONG_PATH.sub(_shortened, buffer.getvalue().decode())
+            return "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()
 
         return drawn
 
     return decorate
+
+
+LONG_PATH = re.compile(r'(?<= d=")[^"]{400,}')
+
+
+def _shortened(path: re.Match[str]) -> str:
+    """Return a curve with two digits behind the point: a hundredth of 1/72 inch."""
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", path.group())
 
 
 def looks(names: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -190,7 +200,7 @@ def raster(
     `cue` is its begin and end in ms, a band behind the spikes.
     """
     base = 0
-    _cue(axes, cue)
+    mark_cue(axes, cue)
     ticks = []
     for index, (name, (times, rows, number)) in enumerate(trains.items()):
         axes.plot(times, base + rows, ".", markersize=2.2, markeredgewidth=0, rasterized=True,
@@ -268,6 +278,93 @@ def share_below(values: Floats, at: Floats) -> Floats:
 
 
 @panel(2.2, 2.0)
+def curves(
+    axes: Any,
+    found: Mapping[str, tuple[Floats, Floats, Floats, Floats]],
+    labels: tuple[str, str],
+    logarithmic: bool = False,
+) -> None:
+    """Draw curves of backends: mean over runs, and the band from the least to the largest.
+
+    Parameters
+    ----------
+    found : mapping
+        Backend -> points, mean, least and largest values, shapes (n,); NaN: undefined.
+    labels : tuple of str
+        Of both axes.
+    logarithmic : bool
+        Whether both axes are.
+    """
+    look = looks(found)
+    for name, (points, mean, low, high) in found.items():
+        axes.fill_between(points, low, high, color=look[name]["color"], alpha=0.2, linewidth=0)
+        axes.plot(points, mean, **{**look[name], "linewidth": 0.9})
+    if logarithmic:
+        axes.loglog()
+        axes.minorticks_off()  # their labels run into each other
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:g}")  # no mathematics in labels
+    else:
+        axes.locator_params(axis="x", nbins=4)
+        axes.locator_params(axis="y", nbins=5)
+        axes.ticklabel_format(useOffset=False)
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
+
+
+@panel(2.2, 2.0)
+def quantiles(
+    axes: Any,
+    found: Mapping[str, tuple[Floats, Floats, Floats, Floats]],
+    labels: tuple[str, str],
+) -> None:
+    """Draw quantile functions as distribution functions; parameters as of `curves`."""
+    look = looks(found)
+    for name, (shares, mean, low, high) in found.items():
+        axes.fill_betweenx(shares, low, high, color=look[name]["color"], alpha=0.2, linewidth=0)
+        axes.plot(mean, shares, **look[name])
+    axes.set_ylim(0, 1)
+    left = min(mean[0] for _, mean, _, _ in found.values())
+    right = max(float(np.interp(SHOWN, shares, mean)) for shares, mean, _, _ in found.values())
+    if right > left:
+        axes.set_xlim(left - 0.04 * (right - left), right)
+    axes.locator_params(axis="x", nbins=4)
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
+
+
+@panel(3.4, 2.5)
+def paths(
+    axes: Any, rows: Mapping[str, Sequence[tuple[int, str]]], decided: Mapping[str, int | None]
+) -> None:
+    """Draw what every test said at every look.
+
+    Parameters
+    ----------
+    rows : mapping
+        Population -> (seeds, outcome) look by look, the first one on top.
+    decided : mapping
+        Population -> seeds of the look at which the test was decided; None: at none.
+    """
+    axes.figure.set_figheight(0.75 + 0.21 * len(rows))
+    seeds = sorted({number for steps in rows.values() for number, _ in steps})
+    for row, (name, steps) in enumerate(rows.items()):
+        end = decided[name]
+        open_until = seeds[-1] if end is None else end
+        axes.plot([seeds[0], open_until], [row, row], color="#b9c2ca", linewidth=0.8, zorder=1)
+        for number, outcome in steps:
+            if number <= open_until:  # decided stays decided
+                colour, marker, face = MARKS[outcome]
+                axes.plot(number, row, marker, color=colour, markerfacecolor=face, markersize=5)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), list(rows))
+    room = 0.05 * max(seeds[-1] - seeds[0], 1)
+    axes.set_xlim(seeds[0] - room, seeds[-1] + room)
+    axes.set_xticks(seeds)
+    axes.set_xlabel("seeds at the look")
+
+
+@panel(2.2, 2.0)
 def distances(axes: Any, matrix: Floats, seeds: Mapping[str, int], unit: str) -> None:
     """Draw the distances of all pairs of seeds, shape (n, n), backend after backend."""
     ends = np.cumsum(list(seeds.values()))
@@ -282,73 +379,9 @@ def distances(axes: Any, matrix: Floats, seeds: Mapping[str, int], unit: str) ->
     axes.figure.colorbar(image, ax=axes, label=unit, shrink=0.9)
 
 
-@panel(3.4, 2.3)
-def angles(
-    axes: Any,
-    traces: Sequence[tuple[Floats, Floats]],
-    colour: str,
-    cue: tuple[float, float] | None = None,
-    at: Sequence[float] = (),
-) -> None:
-    """Draw decoded angles (degrees) over time (ms), one line per run; gaps: no bump.
-
-    `cue` is its begin and end in ms, `at` its angles in the runs.
-    """
-    _cue(axes, cue)
-    for angle in at:
-        axes.axhline(angle % 360, color="#555555", linestyle=":", linewidth=0.8)
-    for times, found in traces:
-        turned = found % 360
-        jump = np.flatnonzero(np.abs(np.diff(turned)) > 180) + 1  # across 0 = 360
-        axes.plot(np.insert(times, jump, np.nan), np.insert(turned, jump, np.nan),
-                  color=colour, linewidth=0.8, alpha=0.8)  # fmt: skip
-    axes.set_ylim(0, 360)
-    axes.set_yticks(range(0, 361, 90))
-    axes.set_xlabel("time from the start of the warm-up (ms)")
-    axes.set_ylabel("angle (deg)")
-
-
-def _cue(axes: Any, cue: tuple[float, float] | None) -> None:
+def mark_cue(axes: Any, cue: tuple[float, float] | None) -> None:
+    """Draw the cue of a trial as a band from its begin to its end, in ms."""
     if cue is not None:
         axes.axvspan(*cue, color="#f0d9a8", linewidth=0, zorder=0)
         axes.annotate("cue", (sum(cue) / 2, 1), xycoords=("data", "axes fraction"), ha="center",
                       va="bottom", fontsize=7, annotation_clip=False)  # fmt: skip
-
-
-@panel(3.4, 2.3)
-def profiles(axes: Any, found: Mapping[str, tuple[Floats, Floats]]) -> None:
-    """Draw rates around the bump: backend -> (angles, rates of shape (runs, neurons))."""
-    look = looks(found)
-    for name, (at, rates) in found.items():
-        axes.fill_between(at, rates.min(0), rates.max(0), color=look[name]["color"], alpha=0.2,
-                          linewidth=0)  # fmt: skip
-        axes.plot(at, rates.mean(0), **look[name])
-    axes.set_xlim(-180, 180)
-    axes.set_xticks(range(-180, 181, 90))
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("angle from the bump (deg)")
-    axes.set_ylabel("rate (1/s)")
-
-
-@panel(3.4, 2.3)
-def survival(axes: Any, curves: Mapping[str, tuple[Floats, Floats]]) -> None:
-    """Draw Kaplan-Meier curves: backend -> (times in ms, probability)."""
-    look = looks(curves)
-    for name, (times, probability) in curves.items():
-        if len(times):
-            axes.step(np.insert(times, 0, 0.0), np.insert(probability, 0, 1.0), where="post",
-                      **look[name])  # fmt: skip
-    axes.set_ylim(0, 1.03)
-    axes.set_xlabel("time after the cue's trace has gone (ms)")
-    axes.set_ylabel("share of bumps alive")
-
-
-@panel(3.4, 2.3)
-def formation(axes: Any, found: Mapping[str, tuple[Floats, Floats]]) -> None:
-    """Draw how often a cue raised a bump: backend -> (strengths in pA, probability)."""
-    look = looks(found)
-    for name, (strengths, probability) in found.items():
-        axes.plot(strengths, probability, **look[name], marker="o", markersize=4)
-    axes.set_ylim(-0.03, 1.03)
-    axes.set_xlabel("strength of the cue (pA)")
-    axes.set_ylabel("share of trials with a bump")

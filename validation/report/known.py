@@ -10,8 +10,10 @@ from typing import Any
 
 from netspec.execute.measure import Margin
 from netspec.execute.results import Run
+from netspec.validation.campaign.request import DECIDING_DURATION
 from netspec.validation.campaign.summary import PUBLISHED, ComparisonEntry, Summary
 from netspec.validation.judge.comparison import Outcome, number
+from netspec.validation.judge.looks import Looks
 from netspec.validation.report import proof, tables
 from netspec.validation.report.cost import Cost, cost_of, spoken
 from netspec.validation.report.proof import Line, listed
@@ -151,6 +153,8 @@ def _activity(summary: Summary, entry: ComparisonEntry) -> Line:
     text = f"{head}{entry.outcome.upper()}: {counts([entry])}"
     if quiet := silent(summary, entry):
         text += f"; nothing fires in {listed(quiet)} on either side"
+    if entry.looks is not None:
+        text += f"; {entry.looks['text']}"
     return Line(state, text)
 
 
@@ -273,19 +277,42 @@ def _values(summary: Summary, name: str) -> dict[tuple[str, str], float]:
 
 
 def _to_close(summary: Summary, runs: Mapping[str, Sequence[Run]]) -> Row:
+    """Say what would close open tests: more seeds as they are, and the design that decides."""
+    entries = [e for e in summary.decisive if e.outcome == "inconclusive" and e.other != PUBLISHED]
     lines = []
     cost = cost_of([run for found in runs.values() for run in found], summary.backends)
-    for entry in summary.decisive:
-        if entry.outcome != "inconclusive" or entry.other == PUBLISHED:
-            continue
+    for entry in entries:
         needed = tables.seeds_needed(entry)
-        if needed is not None:
-            lines.append(f"{title(entry)}: {needed} seeds a side{_price(summary, cost, needed)}")
+        if needed is not None and entry.looks is None:
+            price = _price(cost, needed, needed, summary.request["simulation"]["duration"] / 1000)
+            lines.append(f"{title(entry)}: at least {needed} seeds a side as they are{price}")
+    asked = "backends" in summary.request  # by `netspec validate`, which runs what is missing
+    if entries and asked and all(entry.looks is None for entry in entries):
+        lines.append(_deciding(summary, cost, [tables.seeds_needed(entry) for entry in entries]))
     return Row("to close the rest", tuple(Line("open", text) for text in lines), False)
 
 
-def _price(summary: Summary, cost: Cost | None, seeds: int) -> str:
+def _deciding(summary: Summary, cost: Cost | None, needed: Sequence[int | None]) -> str:
+    """Say what `--until-decided` would do, and what it would take here."""
+    looks, asked = Looks(), summary.request["simulation"]["duration"] / 1000
+    trials = summary.ring is not None  # which are as long as they are
+    duration = asked if trials else DECIDING_DURATION / 1000
+    what = "trials" if trials else f"pairs of {duration:g} s"
+    price = _price(cost, looks.first, looks.most, duration)
+    text = f"--until-decided in place of --seeds: {looks.first} to {looks.most} {what}"
+    # what is judged in pairs scatters in time, so that a longer run stands for more seeds
+    paired = all(b["connectivity"] == "shared" for b in summary.request["backends"])
+    enough = [n is not None and n * asked / duration <= looks.most for n in needed]
+    if paired and not all(enough):
+        return f"{text}{price}; it stops as soon as it sees that these do not decide"
+    return f"{text} of shared networks, until it is decided{price}"
+
+
+def _price(cost: Cost | None, fewest: int, most: int, duration: float) -> str:
     if cost is None:
         return ""
-    seconds = cost.seconds(seeds, summary.request["simulation"]["duration"] / 1000)
-    return f", about {spoken(seconds)} on this machine"
+    times = dict.fromkeys(spoken(cost.seconds(number, duration)) for number in (fewest, most))
+    first, *others = times
+    if others and others[0].split()[1] == first.split()[1]:
+        first = first.split()[0]
+    return f"; {' to '.join([first, *others])} on this machine"

@@ -4,68 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.circuits.compte_ring import ring
-from netspec.circuits.compte_ring.measure import Trial, formation, survival
-from netspec.execute.measure import Activity, Distribution, Samples, Statistic, within
+from netspec.execute.measure import Activity, Distribution, Samples, Statistic
 from netspec.execute.results import Run, SpikeData, open_run
 from netspec.validation.campaign.summary import Summary
 from netspec.validation.exchange.imported import import_spikes
 from netspec.validation.judge.comparison_kinds import read
 from netspec.validation.judge.distances import distance_matrix
 from netspec.validation.measure.catalogue import known_statistics, measures_of
-from netspec.validation.measure.cues import cue_of_run
 from netspec.validation.report import figures, tables
-from netspec.validation.report.tables import Table
+from netspec.validation.report.curves import curve_sections, path_sections
+from netspec.validation.report.section import Picture, Runs, Section
+from netspec.validation.report.trials import bump_sections, cue_span
 
 RASTER_NEURONS = 1200  # shown at most
 RASTER_MS = 500.0  # at the end of the run
 TRIAL_MS = 10_000.0  # at the end of a run with a cue: all of it, usually
-BUMP_MS = 500.0  # at the end of the run, for profiles
-MANY_CUES = 8  # angles that are drawn at most
 # what a network has and what other statistics rest on, no activity of its own
 DESCRIBING = ("neurons", "eligible")
-Runs = dict[str, list[Run]]  # by backend
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One panel: its title, the image as a data URI, and what it shows in words."""
-
-    title: str
-    source: str
-    words: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """Panels under one heading, with a line on how to read them, and perhaps a table.
-
-    Attributes
-    ----------
-    title, note : str
-    pictures : tuple of Picture
-    legend : bool
-        Whether colours stand for backends.
-    small : bool
-        Whether the panels are narrow.
-    table : tuple or None
-        Column names and rows, as in `netspec.validation.report.tables`.
-    """
-
-    title: str
-    note: str
-    pictures: tuple[Picture, ...]
-    legend: bool = True
-    small: bool = False
-    table: Table | None = None
 
 
 def open_runs(summary: Summary, folders: Sequence[Path]) -> list[Run]:
@@ -99,8 +61,13 @@ def all_of(summary: Summary, runs: Runs) -> list[Section]:
     """Return every section that has something to show."""
     data = summary.model_dump(mode="json")
     trials = data["ring"] is not None and data["ring"]["trials"]
-    found = [*_forests(data), *(_ring(data, runs) if trials else ()), *_rates(summary, data)]
-    found += _told(data)
+    found = [
+        *path_sections(summary),
+        *_forests(data),
+        *(bump_sections(data, runs) if trials else ()),
+        *_rates(summary, data),
+    ]
+    found += [*_told(data), *curve_sections(summary)]
     if any(runs.values()):
         found += [_rasters(runs), *_distributions(runs)]
     return [section for section in found if section.pictures]
@@ -237,7 +204,7 @@ def _rasters(runs: Runs) -> Section:
     sizes = next(iter(first.values())).manifest["sizes"]
     stride = max(1, math.ceil(sum(sizes.values()) / RASTER_NEURONS))
     end = min(run.manifest["total_steps"] * _dt(run) for run in first.values())
-    cues = {name: _cue(run) for name, run in first.items()}
+    cues = {name: cue_span(run) for name, run in first.items()}
     # of a trial all is shown, with its cue: how the bump forms, and how it lasts
     length = min(end, TRIAL_MS) if any(cues.values()) else RASTER_MS
     window = (max(0.0, end - length), end)
@@ -256,12 +223,6 @@ def _rasters(runs: Runs) -> Section:
     if any(cues.values()):
         note += " The band is the cue."
     return Section("Spikes", note, tuple(pictures), legend=False)
-
-
-def _cue(run: Run) -> tuple[float, float] | None:
-    """Return begin and end (ms) of the cue of a run that has one."""
-    cue = cue_of_run(run)
-    return None if cue is None else (cue.start, cue.start + cue.duration)
 
 
 def _dt(run: Run) -> float:
@@ -350,84 +311,3 @@ def _drawn_samples(runs: Runs) -> tuple[dict[str, list[Samples]], dict[str, Dist
 
 def _in(unit: str) -> str:
     return f" ({unit})" if unit else ""
-
-
-# -- the ring ---------------------------------------------------------------------------------
-
-
-def _ring(summary: dict[str, Any], runs: Runs) -> Iterator[Section]:
-    by_backend = {
-        name: [_trial(row) for row in summary["ring"]["trials"] if row["backend"] == name]
-        for name in summary["backends"]
-    }
-    pictures = [*_angles(runs), *_profiles(runs)]
-    curves = {name: survival(found) for name, found in by_backend.items()}
-    if any(len(times) for times, _ in curves.values()):
-        alive = ", ".join(f"{n} {p[-1]:.2f}" for n, (_, p) in curves.items() if len(p))
-        words = f"Kaplan-Meier curves; share of bumps alive at the end: {alive}."
-        pictures.append(Picture("Survival of the bump", figures.survival(curves), words))
-    formed = {name: formation(found) for name, found in by_backend.items()}
-    drawn = {
-        name: (np.array([f.strength for f in found]), np.array([f.probability for f in found]))
-        for name, found in formed.items()
-    }
-    if any(len(strengths) for strengths, _ in drawn.values()):
-        words = "Share of trials in which a bump formed: " + "; ".join(
-            f"{name}, {f.strength:g} pA: {f.formed} of {f.trials}"
-            for name, found in formed.items()
-            for f in found
-        )
-        pictures.append(Picture("Formation of the bump", figures.formation(drawn), f"{words}."))
-    yield Section(
-        "The bump",
-        f"Angles: the population vector of E in windows of {ring.DECODE_WINDOW:g} ms, a gap where "
-        "there is no bump. Band: the cue; dotted: its angle. Profile: the last "
-        f"{BUMP_MS:g} ms of runs with a bump, line: mean, "
-        "band: from the least to the largest run. Survival: Kaplan-Meier, censored by the end of "
-        "the run.",
-        tuple(pictures),
-    )
-
-
-def _trial(row: dict[str, Any]) -> Trial:
-    given: dict[str, Any] = {f.name: row[f.name] for f in fields(Trial)}
-    absent = {name: math.nan for name, value in given.items() if value is None}
-    return Trial(**{**given, **absent, "formed": given["formed"]})
-
-
-def _angles(runs: Runs) -> Iterator[Picture]:
-    for name, found in runs.items():
-        drawn = []
-        for run in found:
-            trace = ring.decode(run.spikes("E", warmup=True))
-            stray = trace.vector_lengths * trace.rates < ring.MIN_TUNED_RATE
-            drawn.append((trace.times, np.where(stray, np.nan, trace.angles)))
-        if drawn:
-            cues = [cue for run in found if (cue := cue_of_run(run)) is not None]
-            band = _cue(found[0])
-            at = sorted({cue.angle for cue in cues})
-            colour = figures.looks(runs)[name]["color"]
-            picture = figures.angles(drawn, colour, band, at if len(at) <= MANY_CUES else ())
-            words = f"Decoded angle over time on {name}, {len(drawn)} runs."
-            if band is not None:
-                words += f" The cue lasts from {band[0]:g} to {band[1]:g} ms."
-            yield Picture(f"Angle on {name}", picture, words)
-
-
-def _profiles(runs: Runs) -> Iterator[Picture]:
-    drawn = {}
-    for name, found in runs.items():
-        shapes = []
-        for run in found:
-            spikes = run.spikes("E", warmup=True)
-            begin = max(0, spikes.end - round(BUMP_MS / spikes.dt))
-            last = within(spikes, begin, spikes.end)
-            shape = ring.profile(last, ring.decode(last))
-            if not math.isnan(shape.peak):
-                shapes.append(shape)
-        if shapes:
-            drawn[name] = shapes[0].angles, np.array([shape.rates for shape in shapes])
-    if drawn:
-        peaks = ", ".join(f"{n} {rates.mean(0).max():.3g}" for n, (_, rates) in drawn.items())
-        words = f"Rates around the bump; peaks of the mean profile: {peaks} spikes per second."
-        yield Picture("Profile of the bump", figures.profiles(drawn), words)
