@@ -8,8 +8,10 @@ BIN     = $(VENV)/bin
 OUT    ?= runs/demo
 # "different" (1) and "inconclusive" (6) are verdicts: the demo goes on
 VERDICT = || case $$? in 1|6) ;; *) false ;; esac
-# GeNN takes part where PyGeNN is installed
-BACKENDS = nest,brian2$$($(BIN)/python -c 'import pygenn' 2>/dev/null && echo ,genn)
+# GeNN takes part where PyGeNN is installed; with the same events its spikes are those of Brian2
+GENN     = $(BIN)/python -c 'import pygenn' 2>/dev/null && echo
+BACKENDS = nest,brian2$$($(GENN) ,genn)
+SHARED   = --connectivity shared --noise brian2=shared$$($(GENN) ,genn=shared)
 CONFORMANCE = netspec/testing tests/conformance
 
 .PHONY: demo test test-long test-cuda nest-mpi lint circuits support clean
@@ -27,11 +29,13 @@ $(VENV)/ready: pyproject.toml Makefile
 
 demo: $(VENV)/ready
 	$(BIN)/netspec doctor
-	$(BIN)/netspec validate microcircuit --variant pygenn --scale 0.1 \
-	    --backends $(BACKENDS) --seeds 3 --ladder --out $(OUT) $(VERDICT)
-	$(BIN)/netspec validate working_memory --backends $(BACKENDS) --seeds 3 \
+	$(BIN)/netspec validate microcircuit --variant pygenn --scale 0.1 --duration 4s \
+	    --backends $(BACKENDS) $(SHARED) --seeds 5 --ladder --out $(OUT) $(VERDICT)
+	$(BIN)/netspec validate working_memory --backends $(BACKENDS) $(SHARED) --seeds 3 \
 	    --cue-angle 180 --cue-strength 70pA --cue-width 40 --cue-start 600 --cue-duration 200 \
 	    --warmup 500 --duration 1500 --approximate all --ladder --out $(OUT) $(VERDICT)
+	@$(BIN)/netspec report $(OUT)/microcircuit-validation.json --brief
+	@$(BIN)/netspec report $(OUT)/working_memory-validation.json --brief
 	@echo
 	@echo "The reports: $(abspath $(OUT))/microcircuit-report.html"
 	@echo "             $(abspath $(OUT))/working_memory-report.html"

@@ -39,12 +39,14 @@ from netspec.cli.options import (
     backends_of,
     names_of,
     options_of,
+    pairs,
     print_json,
 )
 from netspec.cli.verdicts import MarginOption, StatisticOption, margins_of, tell
 from netspec.describe.network import Network
-from netspec.errors import UsageError
+from netspec.errors import UsageError, unknown
 from netspec.execute.contract import backend_names, get_backend
+from netspec.execute.request import drive_of
 from netspec.execute.running import DEFAULT_FOLDER
 
 if TYPE_CHECKING:  # validation brings SciPy, which `netspec list` does without
@@ -198,7 +200,10 @@ def validate(
     threads: Threads = None,
     ranks: Ranks = None,
     connectivity: Annotated[str | None, typer.Option(help="native or shared.")] = None,
-    noise: Annotated[str | None, typer.Option(help="Poisson events: native or shared.")] = None,
+    noise: Annotated[
+        str | None,
+        typer.Option(help="Poisson events: native or shared; NAME=shared,... for some simulators."),
+    ] = None,
     approximate: Approximate = None,
     option: BackendsOption = None,
     margin: MarginOption = None,
@@ -304,7 +309,7 @@ def _backends(said: Said, looks: Looks | None) -> tuple[BackendRequest, ...]:
     from netspec.validation.campaign.request import BackendRequest, usual_connectivity
 
     names = backends_of(said.backends or "nest,brian2")
-    options = options_of(said.option, names)
+    options, noise = options_of(said.option, names), _noise_of(said.noise or "native", names)
     threads, ranks = said.threads, said.ranks
     if ranks is not None and not any(get_backend(name).mpi for name in names):
         raise UsageError(f"--ranks {ranks}: {', '.join(names)} run in one process")
@@ -312,7 +317,7 @@ def _backends(said: Said, looks: Looks | None) -> tuple[BackendRequest, ...]:
         BackendRequest(
             name=name,
             connectivity=said.connectivity or usual_connectivity(looks),
-            noise=said.noise or "native",
+            noise=noise[name],
             threads=threads if get_backend(name).threaded else None,
             ranks=ranks if ranks is not None and get_backend(name).mpi else 1,
             approximations=tuple(names_of(said.approximate)),
@@ -320,6 +325,16 @@ def _backends(said: Said, looks: Looks | None) -> tuple[BackendRequest, ...]:
         )
         for name in names
     )
+
+
+def _noise_of(text: str, names: list[str]) -> dict[str, Any]:
+    """Return backend -> who draws its Poisson events: one word for all, or NAME=shared for some."""
+    if "=" not in text:
+        return dict.fromkeys(names, drive_of(text))
+    given = pairs(names_of([text]), "--noise")
+    if strange := [name for name in given if name not in names]:
+        raise UsageError(f"--noise: {unknown('backend', strange[0], names)}")
+    return {name: drive_of(given.get(name, "native")) for name in names}
 
 
 def _rebuilt(
@@ -368,7 +383,7 @@ def _judge(declared: ValidationRequest, out: Path, as_json: bool, **how: Any) ->
     write_provenance(out / f"{name}-validation-provenance.json", done.done)
     runs = [entry.run for entry in done.done if entry.run is not None]
     page = report.write(out / f"{name}-report.html", summary, runs)
-    tell(summary, data, page, as_json)
+    tell(summary, runs, data, page, as_json)
 
 
 def _published() -> str:

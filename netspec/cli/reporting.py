@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from netspec.cli.options import Json, app, print_json
-from netspec.cli.verdicts import MarginOption, StatisticOption, margins_of, tell
+from netspec.cli.verdicts import MarginOption, StatisticOption, margins_of, show_known, tell
 from netspec.errors import UsageError
 
 
@@ -31,12 +31,12 @@ def compare(
 
     sides = load_sides(reference, other)
     summary = judge_sides(sides, margins_of(margin, statistics))
+    runs = [run for side in sides.values() for run in side]
     data = page = None
     if out is not None:
         data = summary.write(out / f"{summary.network.name}-validation.json")
-        runs = [run for side in sides.values() for run in side]
         page = report.write(out / f"{summary.network.name}-report.html", summary, runs)
-    tell(summary, data, page, as_json)
+    tell(summary, runs, data, page, as_json)
 
 
 @app.command("report")
@@ -50,10 +50,12 @@ def make_report(
     out: Annotated[
         Path | None, typer.Option(help="Page to write; NETWORK-report.html beside the JSON file.")
     ] = None,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="Only say what is known; make no page.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make the page and JUnit XML of a validation anew; the verdict stays as it is."""
-    from netspec.cli.terminal import console
     from netspec.validation.campaign.summary import load_summary
     from netspec.validation.report import page as report
     from netspec.validation.report import pictures
@@ -61,6 +63,11 @@ def make_report(
     data = report.find(result)
     summary = load_summary(data)
     found = pictures.open_runs(summary, runs or [data.parent])
+    if brief:
+        if as_json or out is not None:
+            raise UsageError("--brief says what is known, on the terminal: no --json, no --out")
+        show_known(summary, found, {})
+        return
     target = out or data.with_name(f"{summary.network.name}-report.html")
     page = report.write(target, summary, found)
     if page is None:
@@ -68,4 +75,4 @@ def make_report(
     if as_json:
         print_json({"report": str(page), "runs": len(found)})
     else:
-        console.print(f"report: {page}", soft_wrap=True)
+        show_known(summary, found, {"report": page})

@@ -6,11 +6,12 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from netspec.describe.network import Network
 from netspec.describe.simulation import Simulation
@@ -18,6 +19,10 @@ from netspec.execute import contract
 from netspec.execute.audit import Audit, warnings
 from netspec.execute.results import Run
 
+if TYPE_CHECKING:  # validation brings SciPy, which `netspec list` does without
+    from netspec.validation.report.known import Screen
+
+STATES = {"good": ("yes", "green"), "open": ("open", "yellow"), "bad": ("no", "red")}
 LOG_WIDTH = 160  # a file has no width of its own
 # names and paths of users are text: what looks like markup or an emoji's code in them is none
 console = Console(
@@ -39,6 +44,23 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     for row in rows:
         shown.add_row(*(_cell(value) for value in row))
     console.print(shown)
+
+
+def screen(name: str, found: Screen) -> None:
+    """Print what is known: the strongest sentences, then question by question."""
+    console.print()
+    for line in found.first:
+        console.print(Text(f"{name}: {line.text}", f"bold {STATES[line.state][1]}"))
+    rows = Table.grid(padding=(0, 2, 0, 0))
+    for column in ("question", "answer"):
+        rows.add_column(column, no_wrap=True)
+    rows.add_column("text", overflow="fold")
+    for row in found.rows:
+        for index, line in enumerate(row.lines):
+            word, colour = STATES[line.state]
+            answer = Text(word if row.asked else "", colour)
+            rows.add_row("" if index else f"  {row.question}", answer, Text(line.text))
+    console.print(rows)
 
 
 def _cell(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -10,6 +11,7 @@ import typer
 from netspec.cli.options import names_of, print_json
 
 if TYPE_CHECKING:  # validation brings SciPy, which `netspec list` does without
+    from netspec.execute.results import Run
     from netspec.validation.campaign.summary import Summary
     from netspec.validation.judge.margins import Margins
 
@@ -31,31 +33,41 @@ def margins_of(given: list[str] | None, statistics: str | None) -> Margins:
     return declared.only(None if statistics is None else names_of([statistics]))
 
 
-def tell(summary: Summary, data: Path | None, page: Path | None, as_json: bool) -> NoReturn:
+def tell(
+    summary: Summary, runs: Sequence[Run], data: Path | None, page: Path | None, as_json: bool
+) -> NoReturn:
     """Print the verdict and where its files lie, and end with its exit code."""
-    from netspec.cli.terminal import console
-
     files = {"verdict": data, "report": page}
     if as_json:
         found = {name: str(path) for name, path in files.items() if path is not None}
         print_json({**summary.model_dump(mode="json"), "files": found})
     else:
         _show(summary)
-        for name, path in files.items():
-            if path is not None:
-                console.print(f"{name}: {path}", soft_wrap=True)
+        show_known(summary, runs, files)
     raise typer.Exit(summary.exit_code)
 
 
+def show_known(summary: Summary, runs: Sequence[Run], files: dict[str, Path | None]) -> None:
+    """Print the first screen, which is the last thing that a terminal shows, and the files."""
+    from netspec.cli.terminal import console, screen
+    from netspec.validation.report import known, pictures
+
+    sides, _ = pictures.sides(summary.model_dump(mode="json"), runs)
+    screen(summary.network.name, known.first_screen(summary, sides))
+    for name, path in files.items():
+        if path is not None:
+            console.print(f"{name}: {path}", soft_wrap=True)
+
+
 def _show(summary: Summary) -> None:
-    """Print the verdict first, then what it rests on."""
+    """Print what the verdict rests on."""
     from netspec.cli.terminal import console, table
-    from netspec.validation.report import tables
+    from netspec.validation.report import known, tables
 
     name = summary.network.name
     for entry in summary.comparisons:
         if entry.verdict is not None:
-            title = f"{entry.other} against {entry.reference}: the worst population of each"
+            title = f"{known.title(entry)}: the worst population of each"
             table(title, *tables.verdict_table(entry))
     table(f"{name}: mean rate over seeds +- SD (1/s)", *tables.rate_table(summary))
     if summary.ring is not None and summary.ring.trials:
@@ -69,12 +81,3 @@ def _show(summary: Summary) -> None:
             console.print(f"note: {text}")
         if entry.left_out:
             console.print(f"undefined in all runs, left out: {', '.join(entry.left_out)}")
-    for text in tables.ladder_lines(summary):
-        console.print(text)
-    for entry in summary.comparisons:
-        console.print(tables.headline(entry))
-        if entry.looks is not None:
-            console.print(f"  {entry.looks['text']}")
-        needed = tables.seeds_needed(entry)
-        if needed is not None:
-            console.print(f"  {needed} seeds a side would be needed for the open ones")

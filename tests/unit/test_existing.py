@@ -18,7 +18,8 @@ from netspec.validation.campaign.from_files import compare_existing, load_runs
 from netspec.validation.campaign.summary import Summary, load_summary
 from netspec.validation.exchange.export import export
 from netspec.validation.judge.margins import Margins
-from netspec.validation.report.tables import headline, verdict_table
+from netspec.validation.report.known import title
+from netspec.validation.report.tables import verdict_table
 
 STEPS, SIZE, DT = 40_000, 40, 0.1  # 4 s
 MARGINS = Margins().only(["rate", "lv"]).declare_text("rate=10%,lv=0.1")
@@ -104,7 +105,7 @@ def test_two_sides_of_one_simulator_are_told_apart(folders, tmp_path):
     write(tmp_path / "b", "nest", [10.0] * 6, first=31)
     summary = compare_existing(folders / "a", tmp_path / "b", MARGINS)
     assert summary.backends == ("nest (reference)", "nest (other)")
-    assert headline(summary.comparisons[0]).startswith("nest (other) against nest (reference)")
+    assert title(summary.comparisons[0]) == "nest (other) against nest (reference)"
     assert {row.backend for row in summary.statistics} == set(summary.backends)
 
 

@@ -156,7 +156,7 @@ def test_labels_stay_text(circuit):
     assert ATTACK in page.text
     assert "script" not in page.tags
     assert not any(name.startswith("on") for _, given in page.attributes for name in given)
-    label = figures.boxes({"<b>&": np.array([1.0, 2.0])}, None, "$x^ <script>")
+    label = figures.means({"<b>&": np.array([1.0, 2.0])}, None, "$x^ <script>")
     svg = _decoded(label)
     assert ET.fromstring(svg) is not None
     assert "<script" not in svg
@@ -194,11 +194,29 @@ def test_the_page_of_a_microcircuit_is_small_and_soon_there(tmp_path):
     assert time.process_time() - began < 20
 
 
-def test_the_same_results_give_the_same_page(ring, tmp_path):
-    summary, page = ring
-    runs = pictures.open_runs(summary, [page.parent])
-    again = report.write(tmp_path / "again.html", summary, runs)
+@pytest.mark.parametrize("which", ["circuit", "ring"])
+def test_the_same_results_give_the_same_page(request, tmp_path, which):
+    """From memory and from the file, whose keys are sorted: populations, versions, ledgers too."""
+    summary, page = request.getfixturevalue(which)
+    read = load_summary(summary.write(tmp_path / "a-validation.json"))
+    runs = pictures.open_runs(read, [page.parent])
+    again = report.write(tmp_path / "again.html", read, runs)
     assert again.read_bytes() == page.read_bytes()
+
+
+def test_rates_stand_on_the_page_with_mean_and_sd(circuit):
+    summary, page = circuit
+    text = Page(page.read_text()).text
+    for name in summary.backends:
+        found = [
+            row.values["rate"]
+            for row in summary.statistics
+            if (row.backend, row.population) == (name, "L23E")
+        ]
+        assert f"{np.mean(found):.3f} \N{PLUS-MINUS SIGN} {np.std(found, ddof=1):.3f}" in text
+    words = [given["alt"] for tag, given in Page(page.read_text()).attributes if tag == "img"]
+    assert any(word.startswith("cv, means over seeds") for word in words)
+    assert any(word.startswith("correlation, means over seeds") for word in words)
 
 
 def test_the_bump_is_drawn_and_its_trials_listed(ring):
@@ -209,6 +227,87 @@ def test_the_bump_is_drawn_and_its_trials_listed(ring):
     # three bumps of four outlive the run
     assert "share of bumps alive at the end: nest 0.75, brian2 0.75" in words
     assert "nest, seed 3" in page.text
+    # the whole trial, with its cue from 700 to 900 ms
+    assert "The cue lasts from 700 to 900 ms" in words
+    assert "the whole run, the first seed" in page.text
+    rasters = [
+        _decoded(given["src"]) for tag, given in page.attributes
+        if tag == "img" and given["alt"].startswith("Raster")
+    ]  # fmt: skip
+    assert rasters and all(">cue<" in svg for svg in rasters)
+
+
+# -- figures ----------------------------------------------------------------------------------
+
+
+def drawn(panel, width, height, *values):
+    """Return the axes of a panel, laid out, with the renderer that did it."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with rc_context(figures.STYLE):
+        figure = Figure(figsize=(width, height))
+        canvas = FigureCanvasAgg(figure)
+        axes = figure.subplots()
+        panel.__wrapped__(axes, *values)
+        canvas.draw()
+        boxes = {}
+        for name in "xy":
+            labels = getattr(axes, f"get_{name}ticklabels")()
+            ends = sorted(getattr(axes, f"get_{name}lim")())
+            ticks = getattr(axes, f"get_{name}ticks")()
+            boxes[name] = [
+                label.get_window_extent(canvas.get_renderer())
+                for label, at in zip(labels, ticks, strict=True)
+                if label.get_text() and ends[0] <= at <= ends[1]
+            ]
+        return axes, boxes
+
+
+@pytest.mark.parametrize("reach", [0.0021, 0.0123, 0.04, 0.9, 61.3])
+def test_labels_of_ticks_do_not_run_into_each_other(reach):
+    names = ["L23E", "L23I", "L4E"]
+    points = np.array([0.1, -0.4, 0.2]) * reach
+    intervals = np.column_stack([points - reach, points + reach])
+    bands = np.tile([-0.5 * reach, 0.5 * reach], (3, 1))
+    forest = (names, points, intervals, bands, ["equivalent"] * 3, 0.0, -np.inf, "difference")
+    sizes = (700, 90, 1200, 30, 200, 12, 800, 15)
+    trains = {f"L{k}": (np.array([1.0]), np.array([0]), size) for k, size in enumerate(sizes)}
+    samples = {"nest": [np.random.default_rng(1).normal(0, reach, 900)]}
+    for panel in (
+        (figures.forest, 3.4, 1.5, *forest),
+        (figures.raster, 3.4, 3.2, trains, (0.0, 500.0)),
+        (figures.cumulative, 2.2, 2.0, samples, "lv"),
+    ):
+        _, boxes = drawn(*panel)
+        for axis in "xy":
+            for one, other in itertools.pairwise(boxes[axis]):
+                assert not one.overlaps(other), (panel[0].__name__, axis)
+
+
+def test_distribution_functions_are_exact_wherever_they_are_drawn():
+    from scipy.stats import ecdf
+
+    rng = np.random.default_rng(3)
+    counts = [rng.poisson(3, 500) / 2.0 for _ in range(3)]
+    at = figures.support(counts)
+    assert at.tolist() == np.unique(np.concatenate(counts)).tolist()  # a step at every value
+    smooth = [rng.normal(1, 0.2, 5000) for _ in range(3)]
+    assert len(figures.support(smooth)) <= figures.STEPS + 1
+    for values, where in ((counts[0], at), (smooth[0], figures.support(smooth))):
+        found = figures.share_below(values, where)
+        assert found == pytest.approx(ecdf(values).cdf.evaluate(where), abs=1e-12)
+    axes, _ = drawn(figures.cumulative, 2.2, 2.0, {"nest": counts}, "rate (1/s)")
+    (line,) = axes.lines
+    shares = np.median([figures.share_below(c, at) for c in counts], axis=0)
+    assert line.get_ydata()[1:].tolist() == shares.tolist()
+
+
+def test_text_of_figures_has_a_family_that_every_reader_has():
+    svg = _decoded(figures.means({"nest": np.array([1.0, 2.0])}, None, "rate (1/s)"))
+    assert "DejaVu Sans" in svg
+    assert all("sans-serif" in style for style in re.findall(r"font(?:-family)?: ([^;\"]*)", svg))
 
 
 def test_junit_counts_what_was_judged(circuit):
@@ -333,7 +432,7 @@ def browser():
         found.close()
 
 
-@pytest.mark.parametrize("width", [320, 375, 1200])
+@pytest.mark.parametrize("width", [320, 375, 1054, 1200])
 def test_a_browser_shows_the_page(browser, circuit, ring, width):
     for _, path in (circuit, ring):
         page = browser.new_page(viewport={"width": width, "height": 800})
@@ -349,4 +448,9 @@ def test_a_browser_shows_the_page(browser, circuit, ring, width):
         widths = page.evaluate("Array.from(document.images, i => [i.naturalWidth, i.width])")
         assert widths and all(natural > 0 and 0 < shown <= width for natural, shown in widths)
         assert page.locator(".outcome").first.bounding_box()["y"] < 400
+        tables = page.evaluate(
+            "Array.from(document.querySelectorAll('[aria-label^=\"Tests of\"]'), "
+            "e => [e.scrollWidth, e.clientWidth])"
+        )
+        assert tables and all(whole <= shown for whole, shown in tables)  # all columns in sight
         page.close()

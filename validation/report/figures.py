@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec
 
@@ -22,7 +23,8 @@ STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: small, sharp, and searched by readers
     "svg.hashsalt": "netspec",  # the same figure is the same bytes
     "text.parse_math": False,
-    "font.family": ["DejaVu Sans"],
+    "font.family": ["DejaVu Sans", "sans-serif"],  # readers without the first have some of these
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica", "sans-serif"],
     "font.size": 8,
     "axes.titlesize": 9,
     "axes.spines.top": False,
@@ -41,7 +43,9 @@ MARKS = {  # colour, marker and face say the same thing three times
     "inconsistent": ("#b3261e", "X", "white"),
     "inconclusive": ("#8a5a00", "D", "white"),
 }
-QUANTILES = np.linspace(0, 1, 61)  # of the distributions that are drawn
+STEPS = 160  # of a distribution function at most: about the pixels across a small panel
+SHOWN = 0.98  # of a distribution; few neurons would stretch the axis to where nothing else is
+LABELS = 18  # lines of small text that a raster has room for
 DPI = 150  # of dots and matrices, which are drawn as pixels
 WIDEST = 5.0  # margins that a forest plot shows at most; arrows stand for what lies beyond
 
@@ -62,11 +66,20 @@ def panel(
                 figure = Figure(figsize=(width, height))
                 draw(figure.subplots(), *args, **kwargs)
                 figure.savefig(buffer, format="svg", dpi=DPI, metadata={"Date": None})
-            return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+            text = LONG_PATH.sub(_shortened, buffer.getvalue().decode())
+            return "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()
 
         return drawn
 
     return decorate
+
+
+LONG_PATH = re.compile(r'(?<= d=")[^"]{400,}')
+
+
+def _shortened(path: re.Match[str]) -> str:
+    """Return a curve with two digits behind the point: a hundredth of 1/72 inch."""
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", path.group())
 
 
 def looks(names: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -130,21 +143,16 @@ def forest(
     axes.set_xlim(left, right)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_yticks(range(len(labels)), labels)
+    axes.locator_params(axis="x", nbins=5)  # more labels of small numbers run into each other
     axes.set_xlabel(unit)
 
 
 @panel(2.2, 2.2)
-def boxes(axes: Any, values: Mapping[str, Floats], published: float | None, unit: str) -> None:
-    """Draw one value per seed as a point, with a box from 4 seeds on, by backend."""
+def means(axes: Any, values: Mapping[str, Floats], published: float | None, unit: str) -> None:
+    """Draw one value per seed as a point, their mean as a line and +- SD as a bar, by backend."""
     look = looks(values)
     for index, (name, found) in enumerate(values.items()):
-        spread = np.linspace(-0.18, 0.18, len(found)) if len(found) > 1 else [0.0]
-        axes.plot(index + np.asarray(spread)[: len(found)], found, ".", color=look[name]["color"],
-                  markersize=5, alpha=0.8)  # fmt: skip
-        if len(found) > 3:
-            line = {"color": "#333333", "linewidth": 0.9}
-            parts = dict.fromkeys(("medianprops", "boxprops", "whiskerprops", "capprops"), line)
-            axes.boxplot([found], positions=[index], widths=0.6, showfliers=False, **parts)
+        _seeds(axes, index, found, 0.18, look[name]["color"])
     if published is not None:
         axes.axhline(published, color="#333333", linestyle="--", linewidth=0.9)
     axes.set_xlim(-0.6, len(values) - 0.4)
@@ -153,14 +161,46 @@ def boxes(axes: Any, values: Mapping[str, Floats], published: float | None, unit
     axes.ticklabel_format(axis="y", useOffset=False)
 
 
+@panel(3.4, 2.3)
+def by_population(axes: Any, values: Mapping[str, Mapping[str, Floats]], unit: str) -> None:
+    """Draw seeds, means and SD of a statistic: backend -> population -> values of the seeds."""
+    look = looks(values)
+    populations = list(dict.fromkeys(p for found in values.values() for p in found))
+    width = 0.8 / len(values)
+    for index, (name, found) in enumerate(values.items()):
+        for at, population in enumerate(populations):
+            if len(found.get(population, ())):
+                middle = at + (index - (len(values) - 1) / 2) * width
+                _seeds(axes, middle, found[population], width / 4, look[name]["color"])
+    axes.set_xlim(-0.6, len(populations) - 0.4)
+    axes.set_xticks(range(len(populations)), populations, fontsize=7)
+    axes.set_ylabel(unit)
+    axes.ticklabel_format(axis="y", useOffset=False)
+
+
+def _seeds(axes: Any, at: float, found: Floats, half: float, colour: str) -> None:
+    spread = at + np.linspace(-half, half, len(found)) if len(found) > 1 else [at]
+    axes.plot(spread, found, ".", color=colour, markersize=6.5, alpha=0.75, markeredgewidth=0)
+    if len(found) > 1:
+        axes.errorbar(at, found.mean(), found.std(ddof=1), color="#222222", linewidth=1.0,
+                      capsize=2.5)  # fmt: skip
+        axes.plot([at - 1.6 * half, at + 1.6 * half], [found.mean()] * 2, color="#222222",
+                  linewidth=1.4)  # fmt: skip
+
+
 @panel(3.4, 3.2)
 def raster(
     axes: Any,
     trains: Mapping[str, tuple[Floats, NDArray[np.int64], int]],
     window: tuple[float, float],
+    cue: tuple[float, float] | None = None,
 ) -> None:
-    """Draw spikes of population -> (times in ms, rows, number of rows), first one on top."""
+    """Draw spikes of population -> (times in ms, rows, number of rows), first one on top.
+
+    `cue` is its begin and end in ms, a band behind the spikes.
+    """
     base = 0
+    mark_cue(axes, cue)
     ticks = []
     for index, (name, (times, rows, number)) in enumerate(trains.items()):
         axes.plot(times, base + rows, ".", markersize=2.2, markeredgewidth=0, rasterized=True,
@@ -169,34 +209,159 @@ def raster(
         base += number
         if index < len(trains) - 1:
             axes.axhline(base, color="#bbbbbb", linewidth=0.4)
-    axes.set_yticks([at for at, _ in ticks], [name for _, name in ticks], fontsize=7)
+    apart = base / LABELS  # names of small populations would run into each other
+    places = apart_by([at for at, _ in ticks], apart, base)
+    axes.set_yticks(places, [name for _, name in ticks], fontsize=7)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(base, 0)
     axes.set_xlim(*window)
     axes.set_xlabel("time from the start of the warm-up (ms)")
 
 
+def apart_by(places: Sequence[float], least: float, end: float) -> list[float]:
+    """Return places in rising order moved as little as needed to be `least` apart, up to `end`."""
+    found: list[float] = []
+    for place in places:
+        found.append(max(place, found[-1] + least) if found else place)
+    last = end
+    for index in reversed(range(len(found))):
+        found[index] = min(found[index], last)
+        last = found[index] - least
+    return found
+
+
 @panel(2.2, 2.0)
-def cumulative(axes: Any, quantiles: Mapping[str, Floats], unit: str) -> None:
+def cumulative(axes: Any, samples: Mapping[str, Sequence[Floats]], unit: str) -> None:
     """Draw distribution functions: median over seeds, and the band from least to largest.
 
     Parameters
     ----------
-    quantiles : mapping
-        Backend -> values at `QUANTILES`, shape (seeds, len(QUANTILES)), one seed at least.
+    samples : mapping
+        Backend -> values of the neurons, one array a seed that is not empty, one seed at least.
     """
-    look = looks(quantiles)
-    for name, found in quantiles.items():
-        axes.fill_betweenx(QUANTILES, found.min(0), found.max(0), color=look[name]["color"],
-                           alpha=0.25, linewidth=0)  # fmt: skip
-        axes.plot(np.median(found, axis=0), QUANTILES, **look[name])
-    ends = [np.median(found, axis=0) for found in quantiles.values()]
-    left, right = min(q[0] for q in ends), max(q[-2] for q in ends)
-    if right > left:  # few neurons stretch the last step to where nothing else is
+    look = looks(samples)
+    at = support([values for found in samples.values() for values in found])
+    ends = []
+    for name, found in samples.items():
+        shares = np.array([share_below(values, at) for values in found])
+        middle = np.median(shares, axis=0)
+        # from the left of the first value on: a share there is a step, not a slope
+        ends.append(at[np.searchsorted(middle, SHOWN).clip(max=len(at) - 1)])
+        axes.fill_between(at, shares.min(0), shares.max(0), color=look[name]["color"], alpha=0.25,
+                          linewidth=0, step="post")  # fmt: skip
+        axes.step(np.insert(at, 0, at[0]), np.insert(middle, 0, 0.0), where="post", **look[name])
+    left, right = at[0], max(ends)
+    if right > left:
         axes.set_xlim(left - 0.04 * (right - left), right)
     axes.set_ylim(0, 1)
+    axes.locator_params(axis="x", nbins=4)
     axes.set_xlabel(unit)
     axes.set_ylabel("share of neurons")
+
+
+def support(samples: Sequence[Floats]) -> Floats:
+    """Return where to draw distribution functions: at every value, or at `STEPS` of them.
+
+    Where there are more values than steps, these are equally spaced up to `SHOWN` of all neurons;
+    the shares there are exact all the same.
+    """
+    every = np.unique(np.concatenate(samples))
+    if len(every) <= STEPS:
+        return every
+    pooled = max(float(np.quantile(values, SHOWN)) for values in samples)
+    return np.append(np.linspace(every[0], pooled, STEPS), every[-1:])
+
+
+def share_below(values: Floats, at: Floats) -> Floats:
+    """Return the share of values that are at most `at`, for each of them."""
+    return np.searchsorted(np.sort(values), at, side="right") / len(values)
+
+
+@panel(2.2, 2.0)
+def curves(
+    axes: Any,
+    found: Mapping[str, tuple[Floats, Floats, Floats, Floats]],
+    labels: tuple[str, str],
+    logarithmic: bool = False,
+) -> None:
+    """Draw curves of backends: mean over runs, and the band from the least to the largest.
+
+    Parameters
+    ----------
+    found : mapping
+        Backend -> points, mean, least and largest values, shapes (n,); NaN: undefined.
+    labels : tuple of str
+        Of both axes.
+    logarithmic : bool
+        Whether both axes are.
+    """
+    look = looks(found)
+    for name, (points, mean, low, high) in found.items():
+        axes.fill_between(points, low, high, color=look[name]["color"], alpha=0.2, linewidth=0)
+        axes.plot(points, mean, **{**look[name], "linewidth": 0.9})
+    if logarithmic:
+        axes.loglog()
+        axes.minorticks_off()  # their labels run into each other
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:g}")  # no mathematics in labels
+    else:
+        axes.locator_params(axis="x", nbins=4)
+        axes.locator_params(axis="y", nbins=5)
+        axes.ticklabel_format(useOffset=False)
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
+
+
+@panel(2.2, 2.0)
+def quantiles(
+    axes: Any,
+    found: Mapping[str, tuple[Floats, Floats, Floats, Floats]],
+    labels: tuple[str, str],
+) -> None:
+    """Draw quantile functions as distribution functions; parameters as of `curves`."""
+    look = looks(found)
+    for name, (shares, mean, low, high) in found.items():
+        axes.fill_betweenx(shares, low, high, color=look[name]["color"], alpha=0.2, linewidth=0)
+        axes.plot(mean, shares, **look[name])
+    axes.set_ylim(0, 1)
+    left = min(mean[0] for _, mean, _, _ in found.values())
+    right = max(float(np.interp(SHOWN, shares, mean)) for shares, mean, _, _ in found.values())
+    if right > left:
+        axes.set_xlim(left - 0.04 * (right - left), right)
+    axes.locator_params(axis="x", nbins=4)
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
+
+
+@panel(3.4, 2.5)
+def paths(
+    axes: Any, rows: Mapping[str, Sequence[tuple[int, str]]], decided: Mapping[str, int | None]
+) -> None:
+    """Draw what every test said at every look.
+
+    Parameters
+    ----------
+    rows : mapping
+        Population -> (seeds, outcome) look by look, the first one on top.
+    decided : mapping
+        Population -> seeds of the look at which the test was decided; None: at none.
+    """
+    axes.figure.set_figheight(0.75 + 0.21 * len(rows))
+    seeds = sorted({number for steps in rows.values() for number, _ in steps})
+    for row, (name, steps) in enumerate(rows.items()):
+        end = decided[name]
+        open_until = seeds[-1] if end is None else end
+        axes.plot([seeds[0], open_until], [row, row], color="#b9c2ca", linewidth=0.8, zorder=1)
+        for number, outcome in steps:
+            if number <= open_until:  # decided stays decided
+                colour, marker, face = MARKS[outcome]
+                axes.plot(number, row, marker, color=colour, markerfacecolor=face, markersize=5)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), list(rows))
+    room = 0.05 * max(seeds[-1] - seeds[0], 1)
+    axes.set_xlim(seeds[0] - room, seeds[-1] + room)
+    axes.set_xticks(seeds)
+    axes.set_xlabel("seeds at the look")
 
 
 @panel(2.2, 2.0)
@@ -214,54 +379,9 @@ def distances(axes: Any, matrix: Floats, seeds: Mapping[str, int], unit: str) ->
     axes.figure.colorbar(image, ax=axes, label=unit, shrink=0.9)
 
 
-@panel(3.4, 2.3)
-def angles(axes: Any, traces: Sequence[tuple[Floats, Floats]], colour: str) -> None:
-    """Draw decoded angles (degrees) over time (ms), one line per run; gaps: no bump."""
-    for times, found in traces:
-        turned = found % 360
-        jump = np.flatnonzero(np.abs(np.diff(turned)) > 180) + 1  # across 0 = 360
-        axes.plot(np.insert(times, jump, np.nan), np.insert(turned, jump, np.nan),
-                  color=colour, linewidth=0.8, alpha=0.8)  # fmt: skip
-    axes.set_ylim(0, 360)
-    axes.set_yticks(range(0, 361, 90))
-    axes.set_xlabel("time from the start of the warm-up (ms)")
-    axes.set_ylabel("angle (deg)")
-
-
-@panel(3.4, 2.3)
-def profiles(axes: Any, found: Mapping[str, tuple[Floats, Floats]]) -> None:
-    """Draw rates around the bump: backend -> (angles, rates of shape (runs, neurons))."""
-    look = looks(found)
-    for name, (at, rates) in found.items():
-        axes.fill_between(at, rates.min(0), rates.max(0), color=look[name]["color"], alpha=0.2,
-                          linewidth=0)  # fmt: skip
-        axes.plot(at, rates.mean(0), **look[name])
-    axes.set_xlim(-180, 180)
-    axes.set_xticks(range(-180, 181, 90))
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("angle from the bump (deg)")
-    axes.set_ylabel("rate (1/s)")
-
-
-@panel(3.4, 2.3)
-def survival(axes: Any, curves: Mapping[str, tuple[Floats, Floats]]) -> None:
-    """Draw Kaplan-Meier curves: backend -> (times in ms, probability)."""
-    look = looks(curves)
-    for name, (times, probability) in curves.items():
-        if len(times):
-            axes.step(np.insert(times, 0, 0.0), np.insert(probability, 0, 1.0), where="post",
-                      **look[name])  # fmt: skip
-    axes.set_ylim(0, 1.03)
-    axes.set_xlabel("time after the cue's trace has gone (ms)")
-    axes.set_ylabel("share of bumps alive")
-
-
-@panel(3.4, 2.3)
-def formation(axes: Any, found: Mapping[str, tuple[Floats, Floats]]) -> None:
-    """Draw how often a cue raised a bump: backend -> (strengths in pA, probability)."""
-    look = looks(found)
-    for name, (strengths, probability) in found.items():
-        axes.plot(strengths, probability, **look[name], marker="o", markersize=4)
-    axes.set_ylim(-0.03, 1.03)
-    axes.set_xlabel("strength of the cue (pA)")
-    axes.set_ylabel("share of trials with a bump")
+def mark_cue(axes: Any, cue: tuple[float, float] | None) -> None:
+    """Draw the cue of a trial as a band from its begin to its end, in ms."""
+    if cue is not None:
+        axes.axvspan(*cue, color="#f0d9a8", linewidth=0, zorder=0)
+        axes.annotate("cue", (sum(cue) / 2, 1), xycoords=("data", "axes fraction"), ha="center",
+                      va="bottom", fontsize=7, annotation_clip=False)  # fmt: skip

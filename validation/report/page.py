@@ -15,10 +15,11 @@ from netspec.errors import UsageError, choices
 from netspec.execute.contract import Ledger
 from netspec.execute.results import Run
 from netspec.validation.campaign.summary import PUBLISHED, ComparisonEntry, Summary
+from netspec.validation.judge.comparison import NONE
 from netspec.validation.judge.comparison_kinds import read
 from netspec.validation.judge.verdict import as_json
 from netspec.validation.ladder.report import LEVELS, broke_first
-from netspec.validation.report import figures, junit, pictures, tables
+from netspec.validation.report import figures, junit, known, pictures, tables
 from netspec.whole_files import write_text
 
 SIGNS = {
@@ -39,6 +40,11 @@ SIGNS = {
     ),
     "impossible": ("bad", "!", "There is nothing to compare."),
 }  # fmt: skip
+SILENT = (
+    "No neuron fires on either side: equal rates of zero show nothing of activity. By the rules "
+    "the verdict is {}."
+)
+DASH = "\N{EN DASH}"
 OPEN_LINES = 5  # tests named in a banner
 
 
@@ -82,6 +88,8 @@ def render(summary: Summary, runs: Sequence[Run]) -> str:
     """Return the page (see `write`)."""
     import jinja2
 
+    # as it is read from its file, where keys are sorted: the same page now and later
+    summary = Summary.model_validate_json(summary.to_json())
     data = summary.model_dump(mode="json")
     sides, missing = pictures.sides(data, runs)
     template = Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
@@ -92,22 +100,25 @@ def render(summary: Summary, runs: Sequence[Run]) -> str:
     environment.filters["number"] = number
     return environment.from_string(template).render(
         summary=data,
+        known=known.first_screen(summary, sides),
         banners=[_banner(summary, entry) for entry in summary.comparisons],
         failures=summary.failures,
         missing=missing,
         looks=figures.looks(summary.backends),
-        sections=pictures.all_of(data, sides),
+        sections=pictures.all_of(summary, sides),
         tests=[
-            (f"{entry.other} against {entry.reference}", _rows(entry.verdict["tests"]))
+            (known.title(entry), _rows(entry.verdict["tests"]))
             for entry in summary.comparisons
             if entry.verdict is not None
         ],
+        columns=COLUMNS,
         trials=tables.trial_table(summary),
         ladder=_ladder(summary.ladder),
         ledgers={
-            name: Ledger(backend=name, entries=entries).grouped()
-            for name, entries in data["ledger"].items()
+            name: Ledger(backend=name, entries=data["ledger"].get(name, [])).grouped()
+            for name in summary.backends
         },
+        versions={name: data["versions"].get(name, {}) for name in summary.backends},
         manifests={
             (name, run.file.name): run.manifest for name, found in sides.items() for run in found
         },
@@ -117,7 +128,7 @@ def render(summary: Summary, runs: Sequence[Run]) -> str:
 def number(value: float | None) -> str:
     """Return a number with the digits that count; a dash for none."""
     if value is None:
-        return "\N{EN DASH}"
+        return DASH
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
@@ -148,12 +159,12 @@ class Banner:
 
 
 def _banner(summary: Summary, entry: ComparisonEntry) -> Banner:
-    pair = f"{entry.other} against {entry.reference}"
+    pair = known.title(entry)
     if entry.verdict is None:
         why = entry.error or ""
         return Banner(pair, entry.outcome, *SIGNS[entry.outcome], "", "", (why,))
     tests = entry.verdict["tests"]
-    worst_first = sorted(tests, key=lambda test: test["outcome"] == "inconclusive")
+    worst_first = sorted(tests, key=tables.rank)
     lines = [t["text"] for t in worst_first if t["outcome"] not in ("equivalent", "consistent")]
     more = len(lines) - OPEN_LINES
     lines[OPEN_LINES:] = [f"and {more} more, in the table of all tests"] if more > 0 else []
@@ -163,7 +174,10 @@ def _banner(summary: Summary, entry: ComparisonEntry) -> Banner:
     if entry.left_out:
         lines.append(f"Undefined in every run, and left out: {', '.join(entry.left_out)}")
     compared, margins = _compared(summary, entry, entry.verdict), _margins(tests)
-    return Banner(pair, entry.outcome, *SIGNS[entry.outcome], compared, margins, tuple(lines))
+    outcome, meant = entry.outcome, SIGNS[entry.outcome]
+    if known.all_silent(summary, entry):
+        outcome, meant = "nothing fires", ("open", "?", SILENT.format(entry.outcome.upper()))
+    return Banner(pair, outcome, *meant, compared, margins, tuple(lines))
 
 
 def _compared(summary: Summary, entry: ComparisonEntry, verdict: dict[str, Any]) -> str:
@@ -202,23 +216,31 @@ def margin_of(test: dict[str, Any]) -> str:
 # -- tables -----------------------------------------------------------------------------------
 
 
+COLUMNS = (
+    "found", "interval", "margin", "power", "seeds needed", "detectable", "p of equivalence",
+    "p of difference", "seeds",
+)  # fmt: skip
+
+
 def _rows(tests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what stands in a row of the table of tests, on the scale of the statistic."""
+    """Return what stands in a row of the table of tests, what decides first; the worst on top."""
     rows = []
-    for test in tests:
+    for test in sorted(tests, key=tables.rank):
         found = read(test["comparison"])
         power, needed = found.designed or (None, None)
-        rows.append(
-            {
-                **test,
-                **as_json(found.row()),
-                "margin": found.margin_text(),
-                "seeds": found.seeds,
-                "p_equivalence": test["comparison"].get("p_equivalence"),
-                "power": as_json(power),
-                "needed": needed,
-            }
-        )
+        shown, interval, _, seen = found.cells(test["detectable"])
+        cells = [
+            shown,
+            interval,
+            found.margin_text(),
+            NONE if as_json(power) is None else f"{100 * power:.0f} %",
+            number(needed),
+            seen,
+            number(test["comparison"].get("p_equivalence")),
+            number(test["p_adjusted"]),
+            " + ".join(map(str, found.seeds)),
+        ]
+        rows.append({**test, "cells": [DASH if cell == NONE else cell for cell in cells]})
     return rows
 
 

@@ -4,59 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.circuits.compte_ring import ring
-from netspec.circuits.compte_ring.measure import Trial, formation, survival
-from netspec.execute.measure import Activity, Distribution, Samples, Statistic, within
+from netspec.execute.measure import Activity, Distribution, Samples, Statistic
 from netspec.execute.results import Run, SpikeData
 from netspec.validation.campaign.summary import Summary
 from netspec.validation.exchange.opening import load_run
 from netspec.validation.judge.comparison_kinds import read
 from netspec.validation.judge.distances import distance_matrix
 from netspec.validation.measure.catalogue import known_statistics, measures_of
-from netspec.validation.report import figures
+from netspec.validation.report import figures, tables
+from netspec.validation.report.curves import curve_sections, path_sections
+from netspec.validation.report.section import Picture, Runs, Section
+from netspec.validation.report.trials import bump_sections, cue_span
 
 RASTER_NEURONS = 1200  # shown at most
 RASTER_MS = 500.0  # at the end of the run
-BUMP_MS = 500.0  # at the end of the run, for profiles
-Runs = dict[str, list[Run]]  # by backend
+TRIAL_MS = 10_000.0  # at the end of a run with a cue: all of it, usually
+# what a network has and what other statistics rest on, no activity of its own
+DESCRIBING = ("neurons", "eligible")
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One panel: its title, the image as a data URI, and what it shows in words."""
-
-    title: str
-    source: str
-    words: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """Panels under one heading, with a line on how to read them.
-
-    Attributes
-    ----------
-    title, note : str
-    pictures : tuple of Picture
-    legend : bool
-        Whether colours stand for backends.
-    small : bool
-        Whether the panels are narrow.
-    """
-
-    title: str
-    note: str
-    pictures: tuple[Picture, ...]
-    legend: bool = True
-    small: bool = False
 
 
 def open_runs(summary: Summary, folders: Sequence[Path]) -> list[Run]:
@@ -86,10 +57,17 @@ def sides(summary: dict[str, Any], runs: Sequence[Run]) -> tuple[Runs, list[str]
     return found, missing
 
 
-def all_of(summary: dict[str, Any], runs: Runs) -> list[Section]:
+def all_of(summary: Summary, runs: Runs) -> list[Section]:
     """Return every section that has something to show."""
-    trials = summary["ring"] is not None and summary["ring"]["trials"]
-    found = [*_forests(summary), *(_ring(summary, runs) if trials else ()), *_rates(summary)]
+    data = summary.model_dump(mode="json")
+    trials = data["ring"] is not None and data["ring"]["trials"]
+    found = [
+        *path_sections(summary),
+        *_forests(data),
+        *(bump_sections(data, runs) if trials else ()),
+        *_rates(summary, data),
+    ]
+    found += [*_told(data), *curve_sections(summary)]
     if any(runs.values()):
         found += [_rasters(runs), *_distributions(runs)]
     return [section for section in found if section.pictures]
@@ -152,33 +130,72 @@ def _floats(values: Sequence[Any], absent: float = math.nan) -> Floats:
 # -- rates and spikes -------------------------------------------------------------------------
 
 
-def _rates(summary: dict[str, Any]) -> Iterator[Section]:
+def _rates(whole: Summary, summary: dict[str, Any]) -> Iterator[Section]:
     published = summary["published"]
-    note = "Mean rate of each seed; boxes (quartiles) from 4 seeds on." + (
-        " The dashed line is the published full-scale value." if published else ""
-    )
+    note = (
+        "Points: the mean rate of each seed. Black: mean over seeds and ± SD, which "
+        "stand in the table too (1/s)."
+    ) + (" The dashed line is the published full-scale value." if published else "")
     pictures = []
     for population in summary["network"]["populations"]:
-        values = {
-            name: _floats(
-                [
-                    row["values"].get("rate")
-                    for row in summary["statistics"]
-                    if row["backend"] == name and row["population"] == population
-                ]
-            )
-            for name in summary["backends"]
-        }
-        values = {name: found[~np.isnan(found)] for name, found in values.items()}
+        values = _of_seeds(summary, "rate", population)
         if not any(len(found) for found in values.values()):
             continue
         means = ", ".join(f"{n} {found.mean():.3g}" for n, found in values.items() if len(found))
         target = published.get(population)
         words = f"Rates of {population}: means over seeds {means} spikes per second"
         words += f"; published {target:g}." if target is not None else "."
-        picture = figures.boxes(values, target, "rate (1/s)")
+        picture = figures.means(values, target, "rate (1/s)")
         pictures.append(Picture(population, picture, words))
-    yield Section("Rates", note, tuple(pictures), legend=False, small=True)
+    table = tables.rate_table(whole)
+    yield Section("Rates", note, tuple(pictures), legend=False, small=True, table=table)
+
+
+def _of_seeds(summary: dict[str, Any], statistic: str, population: str) -> dict[str, Floats]:
+    """Return backend -> the defined values of a statistic, one a run."""
+    found = {
+        name: _floats(
+            [
+                row["values"].get(statistic)
+                for row in summary["statistics"]
+                if row["backend"] == name and row["population"] == population
+            ]
+        )
+        for name in summary["backends"]
+    }
+    return {name: values[~np.isnan(values)] for name, values in found.items()}
+
+
+def _told(summary: dict[str, Any]) -> Iterator[Section]:
+    """Yield the statistics that are measured and not judged, by population."""
+    names = dict.fromkeys(name for row in summary["statistics"] for name in row["values"])
+    judged = {t["statistic"] for c in summary["comparisons"] if c["verdict"]
+              for t in c["verdict"]["tests"]}  # fmt: skip
+    known, pictures = known_statistics(), []
+    populations = dict.fromkeys(row["population"] for row in summary["statistics"])
+    for name in names:
+        if name in judged or name in DESCRIBING:
+            continue
+        values: dict[str, dict[str, Floats]] = {backend: {} for backend in summary["backends"]}
+        for population in populations:
+            for backend, found in _of_seeds(summary, name, population).items():
+                values[backend][population] = found
+        if not any(len(found) for own in values.values() for found in own.values()):
+            continue
+        declared = known.get(name)
+        unit = f"{name} ({declared.unit})" if declared and declared.unit else name
+        words = "; ".join(
+            f"{backend}: " + ", ".join(f"{p} {v.mean():.3g}" for p, v in own.items() if len(v))
+            for backend, own in values.items()
+        )
+        meaning = f" {declared.meaning}" if declared else ""
+        picture = figures.by_population(values, unit)
+        pictures.append(Picture(name, picture, f"{name}, means over seeds: {words}.{meaning}"))
+    yield Section(
+        "Measured and not judged",
+        "Statistics without a margin: points are seeds, black their mean and ± SD.",
+        tuple(pictures),
+    )
 
 
 def _rasters(runs: Runs) -> Section:
@@ -187,7 +204,10 @@ def _rasters(runs: Runs) -> Section:
     sizes = next(iter(first.values())).manifest["sizes"]
     stride = max(1, math.ceil(sum(sizes.values()) / RASTER_NEURONS))
     end = min(run.manifest["total_steps"] * _dt(run) for run in first.values())
-    window = (max(0.0, end - RASTER_MS), end)
+    cues = {name: cue_span(run) for name, run in first.items()}
+    # of a trial all is shown, with its cue: how the bump forms, and how it lasts
+    length = min(end, TRIAL_MS) if any(cues.values()) else RASTER_MS
+    window = (max(0.0, end - length), end)
     pictures = []
     for name, run in first.items():
         trains = {
@@ -196,9 +216,12 @@ def _rasters(runs: Runs) -> Section:
         }
         title = f"{name}, seed {run.manifest['seed']}"
         words = f"Raster of {title}: {sum(len(t) for t, _, _ in trains.values())} spikes."
-        pictures.append(Picture(title, figures.raster(trains, window), words))
+        pictures.append(Picture(title, figures.raster(trains, window, cues[name]), words))
     which = "Every neuron" if stride == 1 else f"One neuron in {stride} of every population"
-    note = f"{which}, the last {window[1] - window[0]:g} ms, the first seed of every backend."
+    part = "the whole run" if not window[0] else f"the last {window[1] - window[0]:g} ms"
+    note = f"{which}, {part}, the first seed of every backend."
+    if any(cues.values()):
+        note += " The band is the cue."
     return Section("Spikes", note, tuple(pictures), legend=False)
 
 
@@ -230,14 +253,13 @@ def _distributions(runs: Runs) -> Iterator[Section]:
             samples = {name: found for name, found in samples.items() if found}
             if not samples:
                 continue
-            drawn = {
-                n: np.array([np.quantile(s, figures.QUANTILES) for s in found])
-                for n, found in samples.items()
-            }
             words = f"Distribution functions of {quantity} across the neurons of {group}: " + (
-                ", ".join(f"median {np.median(q[:, 30]):.3g} on {n}" for n, q in drawn.items())
+                ", ".join(
+                    f"median {np.median([np.median(s) for s in found]):.3g} on {n}"
+                    for n, found in samples.items()
+                )
             )
-            curves.append(Picture(group, figures.cumulative(drawn, unit), f"{words}."))
+            curves.append(Picture(group, figures.cumulative(samples, unit), f"{words}."))
             matrix = distance_matrix([s for found in samples.values() for s in found])
             if len(matrix) > 2:
                 counts = {name: len(found) for name, found in samples.items()}
@@ -247,8 +269,9 @@ def _distributions(runs: Runs) -> Iterator[Section]:
         yield Section(
             f"Distribution of {quantity}",
             f"{defined.meaning[0].upper()}{defined.meaning[1:]}: distribution functions, line: "
-            "median over seeds, band: from the least to the largest seed. The axis ends at "
-            f"{figures.QUANTILES[-2]:.0%}.",
+            "median over seeds, band: from the least to the largest seed, a step at every value "
+            f"(where there are more than {figures.STEPS}, at so many of them). The axis ends at "
+            f"{figures.SHOWN:.0%}.",
             tuple(curves),
             small=True,
         )
@@ -288,77 +311,3 @@ def _drawn_samples(runs: Runs) -> tuple[dict[str, list[Samples]], dict[str, Dist
 
 def _in(unit: str) -> str:
     return f" ({unit})" if unit else ""
-
-
-# -- the ring ---------------------------------------------------------------------------------
-
-
-def _ring(summary: dict[str, Any], runs: Runs) -> Iterator[Section]:
-    by_backend = {
-        name: [_trial(row) for row in summary["ring"]["trials"] if row["backend"] == name]
-        for name in summary["backends"]
-    }
-    pictures = [*_angles(runs), *_profiles(runs)]
-    curves = {name: survival(found) for name, found in by_backend.items()}
-    if any(len(times) for times, _ in curves.values()):
-        alive = ", ".join(f"{n} {p[-1]:.2f}" for n, (_, p) in curves.items() if len(p))
-        words = f"Kaplan-Meier curves; share of bumps alive at the end: {alive}."
-        pictures.append(Picture("Survival of the bump", figures.survival(curves), words))
-    formed = {name: formation(found) for name, found in by_backend.items()}
-    drawn = {
-        name: (np.array([f.strength for f in found]), np.array([f.probability for f in found]))
-        for name, found in formed.items()
-    }
-    if any(len(strengths) for strengths, _ in drawn.values()):
-        words = "Share of trials in which a bump formed: " + "; ".join(
-            f"{name}, {f.strength:g} pA: {f.formed} of {f.trials}"
-            for name, found in formed.items()
-            for f in found
-        )
-        pictures.append(Picture("Formation of the bump", figures.formation(drawn), f"{words}."))
-    yield Section(
-        "The bump",
-        f"Angles: the population vector of E in windows of {ring.DECODE_WINDOW:g} ms, a gap where "
-        f"there is no bump. Profile: the last {BUMP_MS:g} ms of runs with a bump, line: mean, "
-        "band: from the least to the largest run. Survival: Kaplan-Meier, censored by the end of "
-        "the run.",
-        tuple(pictures),
-    )
-
-
-def _trial(row: dict[str, Any]) -> Trial:
-    given: dict[str, Any] = {f.name: row[f.name] for f in fields(Trial)}
-    absent = {name: math.nan for name, value in given.items() if value is None}
-    return Trial(**{**given, **absent, "formed": given["formed"]})
-
-
-def _angles(runs: Runs) -> Iterator[Picture]:
-    for name, found in runs.items():
-        drawn = []
-        for run in found:
-            trace = ring.decode(run.spikes("E", warmup=True))
-            stray = trace.vector_lengths * trace.rates < ring.MIN_TUNED_RATE
-            drawn.append((trace.times, np.where(stray, np.nan, trace.angles)))
-        if drawn:
-            picture = figures.angles(drawn, figures.looks(runs)[name]["color"])
-            words = f"Decoded angle over time on {name}, {len(drawn)} runs."
-            yield Picture(f"Angle on {name}", picture, words)
-
-
-def _profiles(runs: Runs) -> Iterator[Picture]:
-    drawn = {}
-    for name, found in runs.items():
-        shapes = []
-        for run in found:
-            spikes = run.spikes("E", warmup=True)
-            begin = max(0, spikes.end - round(BUMP_MS / spikes.dt))
-            last = within(spikes, begin, spikes.end)
-            shape = ring.profile(last, ring.decode(last))
-            if not math.isnan(shape.peak):
-                shapes.append(shape)
-        if shapes:
-            drawn[name] = shapes[0].angles, np.array([shape.rates for shape in shapes])
-    if drawn:
-        peaks = ", ".join(f"{n} {rates.mean(0).max():.3g}" for n, (_, rates) in drawn.items())
-        words = f"Rates around the bump; peaks of the mean profile: {peaks} spikes per second."
-        yield Picture("Profile of the bump", figures.profiles(drawn), words)

@@ -8,7 +8,6 @@ from typing import Any
 from netspec.validation.campaign.summary import WORST_FIRST, ComparisonEntry, Summary
 from netspec.validation.judge.comparison import Outcome, number
 from netspec.validation.judge.comparison_kinds import read
-from netspec.validation.ladder.report import broke_first
 from netspec.validation.measure.statistics import mean_and_sd
 
 Table = tuple[list[str], list[list[object]]]
@@ -26,7 +25,7 @@ def verdict_table(entry: ComparisonEntry) -> Table:
     rows: list[list[object]] = []
     for name in dict.fromkeys(test["statistic"] for test in tests):
         family = [test for test in tests if test["statistic"] == name]
-        worst = min(family, key=_badness)
+        worst = min(family, key=rank)
         good = sum(t["outcome"] in (Outcome.EQUIVALENT, Outcome.CONSISTENT) for t in family)
         share = f"{good} of {len(family)}"
         rows.append(
@@ -41,25 +40,32 @@ def verdict_table(entry: ComparisonEntry) -> Table:
     return columns, rows
 
 
-def _badness(test: dict[str, Any]) -> tuple[int, float]:
-    """Return a key that sorts the worst test first: by outcome, then by what is least sure."""
-    rank = WORST_FIRST.index(Outcome(test["outcome"]))
-    return rank, read(test["comparison"]).badness()
+def rank(test: dict[str, Any]) -> tuple[int, float]:
+    """Return a key that sorts the worst test first, whatever its kind and population.
+
+    By outcome, then by how far the interval reaches beyond its margin, in margins.
+    """
+    return WORST_FIRST.index(Outcome(test["outcome"])), -reach(test)
 
 
-def headline(entry: ComparisonEntry) -> str:
-    """Return a comparison in one line: what, and the power or the reason."""
-    head = f"{entry.other} against {entry.reference}: {entry.outcome.upper()}"
-    if entry.verdict is None:
-        return f"{head} ({entry.error})"
-    tests, power = entry.verdict["tests"], entry.verdict["power"]
-    counts = {
-        outcome: sum(test["outcome"] == outcome for test in tests)
-        for outcome in (o.value for o in WORST_FIRST)
-    }
-    parts = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-    chance = "" if power is None else f"; power at least {100 * power:.0f} %"
-    return f"{head} ({parts or 'nothing to compare'}{chance})"
+def reach(test: dict[str, Any]) -> float:
+    """Return how far a test's interval reaches from no difference, in margins.
+
+    At most 1: equivalent. Infinite where no test was possible, or the interval has no end.
+    """
+    found = read(test["comparison"])
+    bar, centre = found.bar(), found.axis("").centre
+    low, high = bar.margin
+    ends = (bar.high - centre) / (high - centre), (bar.low - centre) / (low - centre)
+    return math.inf if any(map(math.isnan, ends)) else max(ends)
+
+
+def in_short(test: dict[str, Any]) -> str:
+    """Return a test in some words: what was found, its interval and the margin."""
+    found, interval, margin, _ = read(test["comparison"]).cells(None)
+    return (
+        f"{test['population']} {test['statistic']}: {found}, interval {interval}, margin {margin}"
+    )
 
 
 def seeds_needed(entry: ComparisonEntry) -> int | None:
@@ -70,24 +76,6 @@ def seeds_needed(entry: ComparisonEntry) -> int | None:
     open_ones = [design[1] for design in designs if design is not None]
     known = [needed for needed in open_ones if needed is not None]
     return max(known) if known and len(known) == len(open_ones) else None
-
-
-def ladder_lines(summary: Summary) -> list[str]:
-    """Return one line a backend: what broke first on the ladder; none if it was not climbed."""
-    if summary.ladder is None:
-        return []
-    lines, found = [], summary.ladder
-    for name in summary.backends:
-        rungs = {r["level"]: r for r in found["rungs"] if r["backend"] == name}
-        level = found["first_broken"][name]
-        if level is not None:
-            first = f"{broke_first(level)}: {rungs[level]['reason']}"
-        elif all(rung["status"] == "skipped" for rung in rungs.values()):
-            first = "not climbed: " + "; ".join({rung["reason"]: None for rung in rungs.values()})
-        else:
-            first = broke_first(None)
-        lines.append(f"ladder, {name}: {first}")
-    return lines
 
 
 def rate_table(summary: Summary) -> Table:

@@ -1,0 +1,198 @@
+"""The first screen of a verdict: what is known of records, drawn spikes and wall times."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reporting
+from typer.testing import CliRunner
+
+from netspec.cli import app
+from netspec.errors import UsageError
+from netspec.validation.campaign.validating import judge_existing
+from netspec.validation.judge.margins import Margins
+from netspec.validation.report import known, pictures, proof, tables
+from netspec.validation.report.cost import cost_of, spoken
+
+RECORDS = Path(__file__).parents[2] / "benchmarks" / "records"
+NAMES = ["nest", "brian2", "genn"]
+SIZES = {"E": 40, "I": 10}
+
+
+def screen(summary, runs=()):
+    return known.first_screen(summary, pictures.sides(summary.model_dump(mode="json"), runs)[0])
+
+
+def row(found, question):
+    return next((r.lines for r in found.rows if r.question == question), ())
+
+
+def run(folder, backend, seed, spikes, **changes):
+    given = reporting.manifest("pair", SIZES, backend, seed) | changes
+    return reporting.written(folder, given, spikes)
+
+
+def trains(rng, rate=20.0):
+    """Return Poisson trains of both populations over the whole run."""
+    total = round((reporting.WARMUP + reporting.DURATION) / reporting.DT)
+    found = {}
+    for name, size in SIZES.items():
+        number = rng.poisson(rate * size * total * reporting.DT / 1000)
+        found[name] = rng.integers(1, total + 1, number), rng.integers(0, size, number)
+    return found
+
+
+# -- proof ------------------------------------------------------------------------------------
+
+
+def test_three_simulators_of_the_microcircuit_are_one_network():
+    ladder = json.loads((RECORDS / "microcircuit-ladder.json").read_text())
+    (line,) = proof.ladder_lines(ladder, NAMES)
+    assert line.state == "good"
+    assert line.text.startswith("nest, brian2, genn and SciPy's solution of the equations:")
+    assert "the same 256 spikes, at the same steps, all 100 ms long" in line.text
+    assert proof.alike(ladder, NAMES) and not proof.broken(ladder)
+
+
+def test_approximations_of_the_ring_are_named_with_how_far_they_carry():
+    """NEST's NMDA is approximate; Brian2 and GeNN are one network."""
+    ladder = json.loads((RECORDS / "working_memory-ladder.json").read_text())
+    same, parted = proof.ladder_lines(ladder, NAMES)
+    assert (same.state, parted.state) == ("good", "open")
+    assert same.text.startswith("brian2 and genn: a small network") and "208 spikes" in same.text
+    assert parted.text.startswith("nest and brian2")
+    assert "the same spikes until 21.75 of 100 ms; approximate: nmda-instant-rise" in parted.text
+    assert not proof.alike(ladder, NAMES) and proof.approximate(ladder)
+
+
+def test_a_broken_rung_stands_before_all_that_is_equivalent(tmp_path):
+    ladder = json.loads((RECORDS / "microcircuit-ladder.json").read_text())
+    ladder["first_broken"]["brian2"] = "L1"
+    for rung in ladder["rungs"]:
+        if (rung["backend"], rung["level"]) == ("brian2", "L1"):
+            rung |= {"status": "failed", "reason": "V_m off (mV) is 0.5, at most 1e-06"}
+    summary, runs = reporting.microcircuit(tmp_path, ["nest", "brian2"], 3, populations=1)
+    found = screen(summary.model_copy(update={"ladder": ladder}), runs)
+    assert found.first[0] == proof.Line("bad", "Not the network described: brian2.")
+    assert row(found, "the same network?")[0].text == (
+        "brian2: L1 neuron broke first: V_m off (mV) is 0.5, at most 1e-06"
+    )
+
+
+@pytest.mark.parametrize("moved", [None, 1, 7_000])
+def test_spikes_are_compared_one_by_one_from_the_first_step_on(tmp_path, moved):
+    """One spike taken away: the sides part at its step, whatever comes after."""
+    shared = {"connectivity": "shared", "drive": "shared"}
+    sides = {"brian2": [], "genn": []}
+    for seed in (1, 2):
+        spikes = trains(np.random.default_rng(seed))
+        steps, neurons = spikes["I"]
+        steps[0] = 1 if moved == 1 else 7_000
+        kept = slice(None if moved is None or seed == 1 else 1, None)
+        other = spikes | {"I": (steps[kept], neurons[kept])}
+        sides["brian2"].append(run(tmp_path, "brian2", seed, spikes, **shared))
+        sides["genn"].append(run(tmp_path, "genn", seed, other, **shared))
+    first, second = proof.agreements(sides["brian2"], sides["genn"])
+    assert (first.until, first.end) == (None, 1500.0)
+    step = None if moved is None else (moved - 1) * reporting.DT
+    assert second.until == (None if step is None else pytest.approx(step))
+    before = [steps for steps, _ in spikes.values()]
+    assert second.spikes == sum(int((s < (moved or 10**6)).sum()) for s in before)
+    line = proof.agreement_line("brian2", "genn", [first, second])
+    assert ("in 2 of 2 runs" if moved is None else "to the end in 1 of 2 runs") in line.text
+    # without the same events there is nothing to compare spike by spike
+    alone = [run(tmp_path, "nest", s, spikes, connectivity="shared") for s in (1, 2)]
+    assert proof.agreements(sides["brian2"], alone) == []
+
+
+# -- what is no proof -------------------------------------------------------------------------
+
+
+def test_silence_is_said_and_not_called_equivalent(tmp_path):
+    quiet = {name: (np.empty(0, int), np.empty(0, int)) for name in SIZES}
+    sides = {name: [run(tmp_path, name, s, quiet) for s in (1, 2, 3)] for name in NAMES[:2]}
+    summary = judge_existing(sides, NAMES[:2], Margins())
+    found = screen(summary)
+    said = [line.text for line in (*found.first, *row(found, "the same activity?"))]
+    assert "Nothing fires on either side: no activity is compared." in said
+    assert not any("quivalent" in text or "EQUIVALENT" in text for text in said)
+    assert all(line.state == "open" for line in found.first)
+
+
+def test_a_silent_population_is_named(tmp_path):
+    rng = np.random.default_rng(5)
+    none = np.empty(0, int), np.empty(0, int)
+    sides = {n: [run(tmp_path, n, s, trains(rng) | {"I": none}) for s in (1, 2)] for n in "ab"}
+    found = screen(judge_existing(sides, ["nest"], Margins()))
+    (line,) = row(found, "the same activity?")
+    assert line.text.endswith("nothing fires in I on either side")
+
+
+def test_one_run_a_side_is_told_without_a_claim(tmp_path):
+    """The differences in margins, largest first: of 20 and 30 spikes/s the rate is far outside."""
+    rng = np.random.default_rng(6)
+    sides = {"a": [run(tmp_path, "nest", 1, trains(rng))],
+             "b": [run(tmp_path, "genn", 2, trains(rng, 30.0))]}  # fmt: skip
+    summary = judge_existing(sides, ["nest"], Margins())
+    found = screen(summary)
+    assert found.first[-1].text.startswith("One run a side")
+    lines = [line.text for line in row(found, "largest differences")]
+    assert len(lines) == known.OPEN_LINES
+    rates = {r.backend: r.values["rate"] for r in summary.statistics if r.population == "E"}
+    every = dict((text, size) for size, text in known.differences(summary, summary.decisive[0]))
+    (told,) = [text for text in every if text.startswith("E rate: ")]
+    assert f"{100 * (rates['b'] / rates['a'] - 1):+.1f} % (margin +-5 %)" in told
+    assert every[told] == pytest.approx(np.log(rates["b"] / rates["a"]) / np.log(1.05))
+    assert [every[text] for text in lines] == sorted(every.values(), reverse=True)[:5]
+    assert summary.exit_code == 6
+
+
+# -- what is open -----------------------------------------------------------------------------
+
+
+def test_the_worst_comes_first_whatever_its_kind_and_population(tmp_path):
+    summary, runs = reporting.microcircuit(tmp_path, ["nest", "brian2"], 4, populations=3)
+    tests = [t for entry in summary.decisive for t in entry.verdict["tests"]]
+    found = sorted(tests, key=tables.rank)
+    # equivalent means that the interval lies within the margin
+    for test in tests:
+        assert (tables.reach(test) <= 1) == (test["outcome"] == "equivalent"), test["text"]
+    reaches = [tables.reach(t) for t in found if t["outcome"] == "inconclusive"]
+    assert reaches == sorted(reaches, reverse=True) and len(reaches) > known.OPEN_LINES
+    lines = [line.text for line in row(screen(summary, runs), "worst first")]
+    head = [f"{t['population']} {t['statistic']}: " for t in found[: known.OPEN_LINES]]
+    assert all(text.startswith(words) for text, words in zip(lines, head, strict=False))
+    assert lines[-1] == f"and {len(reaches) - known.OPEN_LINES} more, in the table of all tests"
+
+
+def test_the_price_of_a_seed_is_its_wall_time_here(tmp_path):
+    """4 s of building; 3 s for 1.5 biological seconds; on half of the processors."""
+    seconds = {"simulate": 2.0, "warmup": 1.0, "total": 7.0}
+    half = {"seconds": seconds, "threads": 1, "machine": {"system": "x", "processors": 2}}
+    runs = [run(tmp_path, "nest", 1, trains(np.random.default_rng(1)), **half)]
+    cost = cost_of(runs, ["nest"])
+    assert (cost.fixed, cost.per_second, cost.warmup) == pytest.approx((2.0, 1.0, 0.5))
+    assert cost.seconds(10, 4.0) == pytest.approx(10 * (2 + 4.5))
+    assert cost_of(runs, ["nest", "genn"]) is None
+    assert [spoken(s) for s in (40, 1140, 12_600)] == ["40 seconds", "19 minutes", "3.5 hours"]
+
+
+def test_the_terminal_ends_with_what_is_known(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        rng = np.random.default_rng(len(name))
+        for seed in (1, 2, 3):
+            run(tmp_path / name, "nest" if name == "a" else "genn", seed, trains(rng))
+    out = tmp_path / "out"
+    command = ["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(out)]
+    done = CliRunner().invoke(app, command)
+    last = done.output[done.output.index("\npair: ") :]
+    assert "the same activity?" in last and "genn against nest: " in last
+    again = CliRunner().invoke(
+        app, ["report", str(out), "--runs", str(tmp_path / "a"), "--brief"], catch_exceptions=False
+    )
+    assert again.exit_code == 0
+    assert again.output.strip().splitlines()[0] in last
+    refused = CliRunner().invoke(app, ["report", str(out), "--brief", "--json"])
+    assert isinstance(refused.exception, UsageError)

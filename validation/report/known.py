@@ -1,0 +1,318 @@
+"""The first screen, what is known: proof, then activity, what is open, and what would close it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from netspec.execute.measure import Margin
+from netspec.execute.results import Run
+from netspec.validation.campaign.request import DECIDING_DURATION
+from netspec.validation.campaign.summary import PUBLISHED, ComparisonEntry, Summary
+from netspec.validation.judge.comparison import Outcome, number
+from netspec.validation.judge.looks import Looks
+from netspec.validation.report import proof, tables
+from netspec.validation.report.cost import Cost, cost_of, spoken
+from netspec.validation.report.proof import Line, listed
+
+OPEN_LINES = 5  # tests that are named
+COLOURS = {
+    "equivalent": "good", "different": "bad", "inconsistent": "bad", "impossible": "bad",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """A question and its answers.
+
+    Attributes
+    ----------
+    question : str
+    lines : tuple of Line
+    asked : bool
+        Whether the lines answer yes or no; else they tell.
+    """
+
+    question: str
+    lines: tuple[Line, ...]
+    asked: bool = True
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What is known of a validation.
+
+    Attributes
+    ----------
+    first : tuple of Line
+        The strongest sentences that are true, the most important first.
+    rows : tuple of Row
+    """
+
+    first: tuple[Line, ...]
+    rows: tuple[Row, ...]
+
+
+def first_screen(summary: Summary, runs: Mapping[str, Sequence[Run]]) -> Screen:
+    """Return what is known.
+
+    Parameters
+    ----------
+    summary : Summary
+    runs : mapping
+        Backend (or side of a comparison) -> its runs, of which spikes and wall times are read.
+    """
+    entries = summary.decisive
+    pairs = _agreements(summary, runs)
+    rows = [Row("the same network?", tuple(_network(summary)))]
+    if pairs:
+        lines = [proof.agreement_line(*names, found) for names, found in pairs.items()]
+        rows.append(Row("the same spikes?", tuple(lines)))
+    rows.append(Row("the same activity?", tuple(_activity(summary, e) for e in entries)))
+    rows += [row for row in (_open(summary), _to_close(summary, runs)) if row.lines]
+    return Screen(_first(summary, pairs), tuple(row for row in rows if row.lines))
+
+
+# -- proof ------------------------------------------------------------------------------------
+
+
+def _agreements(
+    summary: Summary, runs: Mapping[str, Sequence[Run]]
+) -> dict[tuple[str, str], list[proof.Agreement]]:
+    found = {
+        pair: proof.agreements(*(runs.get(name, ()) for name in pair))
+        for pair in combinations(summary.backends, 2)
+    }
+    return {pair: agreed for pair, agreed in found.items() if agreed}
+
+
+def _network(summary: Summary) -> Iterator[Line]:
+    if summary.ladder is not None:
+        yield from proof.ladder_lines(summary.ladder, summary.backends)
+    elif len(summary.backends) > 1 and "runs" not in summary.request:  # of files: nothing to climb
+        yield Line("open", "not asked; --ladder asks, neuron by neuron")
+
+
+# -- activity ---------------------------------------------------------------------------------
+
+
+def title(entry: ComparisonEntry) -> str:
+    """Return what is compared with what."""
+    return f"{entry.other} against {entry.reference}"
+
+
+def tests_of(entry: ComparisonEntry) -> list[dict[str, Any]]:
+    """Return the tests of a comparison; none where a side has no run."""
+    return [] if entry.verdict is None else list(entry.verdict["tests"])
+
+
+def silent(summary: Summary, entry: ComparisonEntry) -> list[str]:
+    """Return the populations of which no neuron fires in any run of either side."""
+    rates: dict[str, list[float | None]] = {}
+    for row in summary.statistics:
+        if row.backend in (entry.reference, entry.other) and "rate" in row.values:
+            rates.setdefault(row.population, []).append(row.values["rate"])
+    return [name for name, values in rates.items() if all(value == 0 for value in values)]
+
+
+def all_silent(summary: Summary, entry: ComparisonEntry) -> bool:
+    """Return whether nothing fires on either side: equal rates of 0 show nothing of activity."""
+    quiet = silent(summary, entry)
+    return bool(quiet) and set(quiet) >= set(summary.network.populations)
+
+
+def one_run_each(entry: ComparisonEntry) -> bool:
+    """Return whether both sides have one run, of which nothing can be claimed."""
+    tests = [t for t in tests_of(entry) if t["comparison"].get("seeds") is not None]
+    return bool(tests) and all(list(t["comparison"]["seeds"]) == [1, 1] for t in tests)
+
+
+def counts(entries: Sequence[ComparisonEntry]) -> str:
+    """Return how many tests are equivalent (of one run: consistent), and how many are not."""
+    tests = [test["outcome"] for entry in entries for test in tests_of(entry)]
+    good = Outcome.CONSISTENT if Outcome.CONSISTENT in tests else Outcome.EQUIVALENT
+    bad = [o for o in (Outcome.DIFFERENT, Outcome.INCONSISTENT) if o in tests]
+    none = Outcome.INCONSISTENT if good is Outcome.CONSISTENT else Outcome.DIFFERENT
+    others = ", ".join(f"{tests.count(o)} {o}" for o in bad) or f"none {none}"
+    return f"{tests.count(good)} of {len(tests)} tests {good}, {others}"
+
+
+def _activity(summary: Summary, entry: ComparisonEntry) -> Line:
+    head = f"{title(entry)}: "
+    if entry.verdict is None:
+        return Line("bad", f"{head}IMPOSSIBLE: {entry.error}")
+    if all_silent(summary, entry):
+        return Line("open", f"{head}NOTHING FIRES on either side, so that no activity is compared")
+    state = COLOURS.get(entry.outcome, "open")
+    if one_run_each(entry):
+        return Line(state, f"{head}{entry.outcome.upper()}: one run a side, of which differences "
+                           "can be told and nothing be claimed")  # fmt: skip
+    text = f"{head}{entry.outcome.upper()}: {counts([entry])}"
+    if quiet := silent(summary, entry):
+        text += f"; nothing fires in {listed(quiet)} on either side"
+    if entry.looks is not None:
+        text += f"; {entry.looks['text']}"
+    return Line(state, text)
+
+
+def _first(
+    summary: Summary, pairs: Mapping[tuple[str, str], Sequence[proof.Agreement]]
+) -> tuple[Line, ...]:
+    """Return the strongest sentences: what differs if anything does, then proof before activity."""
+    shown, activity = _proof_words(summary, pairs), _activity_words(summary)
+    order = {"bad": 0, "good": 1, "open": 1}
+    found = [line for line in (shown, activity) if line is not None]
+    return tuple(sorted(found, key=lambda line: order[line.state]))
+
+
+def _proof_words(
+    summary: Summary, pairs: Mapping[tuple[str, str], Sequence[proof.Agreement]]
+) -> Line | None:
+    names = summary.backends
+    if wrong := proof.broken(summary.ladder):
+        return Line("bad", f"Not the network described: {listed(wrong)}.")
+    whole = {pair for pair, found in pairs.items() if all(a.until is None for a in found)}
+    if len(names) > 1 and whole >= set(combinations(names, 2)):
+        return Line("good", f"The same spikes, one by one, on {listed(names)}.")
+    same = [pair for pair in combinations(names, 2) if pair in whole]
+    more = f", and in whole runs on {listed(same[0])}" if same else ""
+    if proof.alike(summary.ladder, names):
+        text = (
+            f"The same network on {listed(names)}, spike by spike where its input is given{more}."
+        )
+        return Line("good", text)
+    if same:
+        return Line("good", f"The same spikes, one by one, on {listed(same[0])}.")
+    if proof.approximate(summary.ladder):
+        return Line("open", "The same network but for approximations that were agreed to.")
+    return None
+
+
+def _activity_words(summary: Summary) -> Line | None:
+    entries = summary.decisive
+    if not entries:
+        return Line("open", "One backend only: there is nothing to compare it with.")
+    state = COLOURS.get(summary.outcome, "open")
+    if any(entry.verdict is None for entry in entries):
+        return Line(state, "One side has no run: there is nothing to compare.")
+    if any(all_silent(summary, entry) for entry in entries):
+        return Line("open", "Nothing fires on either side: no activity is compared.")
+    if all(one_run_each(entry) for entry in entries):
+        return Line(state, "One run a side: differences are told, and nothing is claimed.")
+    number = sum(len(tests_of(entry)) for entry in entries)
+    if summary.outcome == "equivalent":
+        return Line(state, f"Equivalent activity: all {number} tests.")
+    names = {"different": "Different activity", "inconclusive": "Activity not decided yet"}
+    return Line(state, f"{names.get(summary.outcome, 'Activity')}: {counts(entries)}.")
+
+
+# -- what is open -----------------------------------------------------------------------------
+
+
+def _open(summary: Summary) -> Row:
+    """Name the tests that are not equivalent, the worst of all pairs first."""
+    entries = [entry for entry in summary.decisive if not all_silent(summary, entry)]
+    if alone := [entry for entry in entries if one_run_each(entry)]:
+        found = sorted((d for entry in alone for d in differences(summary, entry)), reverse=True)
+        lines = [Line("open", text) for _, text in found[:OPEN_LINES]]
+        return Row("largest differences", tuple(lines), False)
+    tests = [(test, entry.other) for entry in entries for test in tests_of(entry)
+             if test["outcome"] not in ("equivalent", "consistent")]  # fmt: skip
+    tests.sort(key=lambda pair: tables.rank(pair[0]))
+    lines = [
+        Line(COLOURS.get(test["outcome"], "open"),
+             f"{name + ', ' if len(entries) > 1 else ''}{tables.in_short(test)}")
+        for test, name in tests[:OPEN_LINES]
+    ]  # fmt: skip
+    if (more := len(tests) - OPEN_LINES) > 0:
+        lines.append(Line("open", f"and {more} more, in the table of all tests"))
+    return Row("worst first", tuple(lines), False)
+
+
+def differences(summary: Summary, entry: ComparisonEntry) -> list[tuple[float, str]]:
+    """Return the differences of one run a side: their size in margins, and in words."""
+    sides = [_values(summary, name) for name in (entry.reference, entry.other)]
+    found = []
+    for test in tests_of(entry):
+        key = test["population"], test["statistic"]
+        a, b = (side.get(key) for side in sides)
+        if a is None or b is None or "margin" not in test["comparison"]:
+            continue
+        margin = Margin.model_validate(test["comparison"]["margin"])
+        size, words = _difference(a, b, margin)
+        found.append((size, f"{' '.join(key)}: {number(a)} and {number(b)}, {words}"))
+    return found
+
+
+def _difference(a: float, b: float, margin: Margin) -> tuple[float, str]:
+    if margin.relative and a * b > 0:
+        ratio = b / a
+        logarithms = abs(math.log(ratio)) / math.log1p(margin.limit)
+        size = logarithms if margin.scale == "log" else abs(ratio - 1) / margin.limit
+        return size, f"{100 * (ratio - 1):+.1f} % (margin +-{margin})"
+    if margin.relative:
+        return (math.inf if a != b else 0.0), f"no ratio (margin +-{margin})"
+    return abs(b - a) / margin.limit, f"{b - a:+.2g} (margin +-{margin})"
+
+
+def _values(summary: Summary, name: str) -> dict[tuple[str, str], float]:
+    """Return (group, statistic) -> value of a side's only run."""
+    found = {
+        (row.population, statistic): value
+        for row in summary.statistics
+        if row.backend == name
+        for statistic, value in row.values.items()
+    }
+    for trial in summary.ring.trials if summary.ring else ():
+        if trial["backend"] == name:
+            found |= {("ring", key): value for key, value in trial.items()
+                      if isinstance(value, (int, float))}  # fmt: skip
+    return {key: float(value) for key, value in found.items() if value is not None}
+
+
+# -- what would close it ----------------------------------------------------------------------
+
+
+def _to_close(summary: Summary, runs: Mapping[str, Sequence[Run]]) -> Row:
+    """Say what would close open tests: more seeds as they are, and the design that decides."""
+    entries = [e for e in summary.decisive if e.outcome == "inconclusive" and e.other != PUBLISHED]
+    lines = []
+    cost = cost_of([run for found in runs.values() for run in found], summary.backends)
+    for entry in entries:
+        needed = tables.seeds_needed(entry)
+        if needed is not None and entry.looks is None:
+            price = _price(cost, needed, needed, summary.request["simulation"]["duration"] / 1000)
+            lines.append(f"{title(entry)}: at least {needed} seeds a side as they are{price}")
+    asked = "backends" in summary.request  # by `netspec validate`, which runs what is missing
+    if entries and asked and all(entry.looks is None for entry in entries):
+        lines.append(_deciding(summary, cost, [tables.seeds_needed(entry) for entry in entries]))
+    return Row("to close the rest", tuple(Line("open", text) for text in lines), False)
+
+
+def _deciding(summary: Summary, cost: Cost | None, needed: Sequence[int | None]) -> str:
+    """Say what `--until-decided` would do, and what it would take here."""
+    looks, asked = Looks(), summary.request["simulation"]["duration"] / 1000
+    trials = summary.ring is not None  # which are as long as they are
+    duration = asked if trials else DECIDING_DURATION / 1000
+    what = "trials" if trials else f"pairs of {duration:g} s"
+    price = _price(cost, looks.first, looks.most, duration)
+    text = f"--until-decided in place of --seeds: {looks.first} to {looks.most} {what}"
+    # what is judged in pairs scatters in time, so that a longer run stands for more seeds
+    paired = all(b["connectivity"] == "shared" for b in summary.request["backends"])
+    enough = [n is not None and n * asked / duration <= looks.most for n in needed]
+    if paired and not all(enough):
+        return f"{text}{price}; it stops as soon as it sees that these do not decide"
+    return f"{text} of shared networks, until it is decided{price}"
+
+
+def _price(cost: Cost | None, fewest: int, most: int, duration: float) -> str:
+    if cost is None:
+        return ""
+    times = dict.fromkeys(spoken(cost.seconds(number, duration)) for number in (fewest, most))
+    first, *others = times
+    if others and others[0].split()[1] == first.split()[1]:
+        first = first.split()[0]
+    return f"; {' to '.join([first, *others])} on this machine"
