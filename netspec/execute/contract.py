@@ -132,6 +132,8 @@ class Plan:
             )
             for misfit in misfits(request.network, request.simulation)
         ]
+        if not backend.answers_plasticity:
+            own += list(_without_plasticity(request, own))
         if request.drive == "shared" and not backend.answers_drive:
             own = [_without_counters(entry) for entry in own]
         ledger = Ledger(backend=backend.name, entries=tuple(own))
@@ -169,11 +171,24 @@ def _without_counters(entry: Entry) -> Entry:
     return Entry(thing=entry.thing, status="unsupported", reason=reason)
 
 
+def _without_plasticity(request: RunRequest, own: Iterable[Entry]) -> Iterator[Entry]:
+    """Refuse synapses that change for an adapter that has never heard of them."""
+    refused = {entry.thing for entry in own if entry.status == "unsupported"}
+    for projection, model in request.network.plastic():
+        thing = f"projections.{projection.name}"
+        if thing not in refused:
+            reason = f"the adapter has no synapses that change ({model.name})"
+            yield Entry(thing=f"{thing}.synapse", status="unsupported", reason=reason)
+
+
 class Backend(ABC, Generic[Planned]):
     """An adapter. Subclasses are stateless between runs.
 
     Attributes
     ----------
+    answers_plasticity : bool
+        Whether its ledger answers for projections with a synapse model. If not, netspec refuses
+        them, so that no adapter takes them for static ones in silence.
     answers_drive : bool
         Whether its ledger answers for Poisson inputs of shared drive. If not, netspec refuses them,
         so that an adapter that does not look at ``request.drive`` never draws others in silence.
@@ -186,6 +201,7 @@ class Backend(ABC, Generic[Planned]):
     threaded: ClassVar[bool] = True
     mpi: ClassVar[bool] = False
     answers_drive: ClassVar[bool] = False
+    answers_plasticity: ClassVar[bool] = False
     options: ClassVar[dict[str, Option]] = {}
     cite: ClassVar[tuple[str, ...]] = ()
 
