@@ -1,9 +1,9 @@
-"""Synapses that change, in Brian2: three pathways, whose clock is the synapse's, late by its delay.
+"""Synapses that change, in Brian2: three pathways, whose clock is late by the synapse's delay.
 
-A synapse of delay d sees a spike of its source at once and one of its target after d, and sends to d
-later. Brian2 changes it when the event arrives: so spikes of the source take d, those of the target
-2 d, and what is carried is the weight at that moment, however many spikes are under way. At one time
-spikes of the target come first, then those of the source, then the traces of the target step.
+A synapse of delay d sees a spike of its source at once and one of its target after d, and sends to
+d later. Brian2 changes it when the event arrives: so spikes of the source take d, those of the
+target 2 d, and what is carried is the weight at that moment, however many spikes are under way. At
+one time spikes of the target come first, then those of the source, then the target's traces step.
 """
 
 from __future__ import annotations

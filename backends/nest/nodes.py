@@ -46,6 +46,7 @@ class Nodes:
                 values = self._generated(population.name, planned.model)
             else:
                 values = self._native(population.name, planned)
+            values |= self.plan.traces.get(population.name, {})  # for synapses that change
             numbers = {k: v for k, v in values.items() if np.ndim(v) == 0}
             arrays = {k: v for k, v in values.items() if np.ndim(v)}
             if isinstance(planned.model, GeneratedModel):

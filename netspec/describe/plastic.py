@@ -71,3 +71,14 @@ def _beyond(projection: Any, low: float, high: float) -> Iterator[Fault]:
     if share > SURE and not low <= least <= most <= high:
         given = f"a distribution of which {share:.1e} lie beyond"
         yield Fault("weight", given, allowed, "give it bounds: low and high")
+
+
+def weight_range(projection: Any, model: SynapseModel) -> tuple[float, float]:
+    """Return the smallest and largest weight that synapses begin with, or are kept between."""
+    ends = list(projection.weight.extremes())
+    if isinstance(projection.rule, Explicit) and projection.rule.weight:
+        ends = [min(projection.rule.weight), max(projection.rule.weight)]
+    if model.plasticity.between is not None:
+        values = model.values(projection.parameters)
+        ends += [float(evaluate(tree, values)) for tree in model.plasticity.between]
+    return min(ends), max(ends)
