@@ -1,10 +1,11 @@
-"""Synapses that change, in GeNN: code of events, and variables that neurons keep for their synapses.
+"""Synapses that change, in GeNN: code of events, and variables that neurons keep for them.
 
-A synapse handles a spike of its source in the step after it, and one of its target a delay later, by
-GeNN's back-propagation delay, which is one number for a group: a projection whose delays differ is a
-group for each. Within a step GeNN runs the code of sources before that of targets. So the first does
-what a spike of the target at the same time would have done before it, and the second leaves it out;
-neurons keep their traces before a spike beside those after it, and whether they spike now.
+A synapse handles a spike of its source in the step after it, and one of its target a delay later,
+by GeNN's back-propagation delay, which is one number for a group: a projection whose delays differ
+is a group for each. Within a step GeNN runs the code of sources before that of targets. So the
+first does what a spike of the target at the same time would have done before it, and the second
+leaves it out; neurons keep their traces before a spike beside those after it, and whether they
+spike now.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def obstacle(how: Changing) -> str:
             f"most {MOST_DELAYS}, since one has one delay of spikes of its targets"
         )
     if how.delays and max(how.delays) > LONGEST_BACK:
-        return f"a delay of {max(how.delays)} steps: GeNN keeps {LONGEST_BACK} of spikes of the targets"
+        return f"a delay of {max(how.delays)} steps: GeNN keeps {LONGEST_BACK}"
     return ""
 
 
