@@ -27,10 +27,12 @@ if TYPE_CHECKING:
         Recorder,
         SpikeInput,
         StepCurrent,
+        SynapseRecorder,
     )
     from netspec.describe.neurons import NeuronModel, Parameter
     from netspec.describe.serialization import json_schema, load, load_with_simulation, spec_hash
     from netspec.describe.simulation import Simulation
+    from netspec.describe.synapses import SynapseModel, SynapseParameter
     from netspec.errors import NetspecError, NetspecWarning
     from netspec.execute.results import Run, SpikeData, open_run
     from netspec.execute.running import run
@@ -53,6 +55,9 @@ __all__ = [
     "SpikeData",
     "SpikeInput",
     "StepCurrent",
+    "SynapseModel",
+    "SynapseParameter",
+    "SynapseRecorder",
     "__version__",
     "circuits",
     "connectivity",
@@ -71,13 +76,14 @@ _MODULES = {
     "errors": ("NetspecError", "NetspecWarning"),
     "describe.network": (
         "ContinuousProjection", "CurrentInput", "Network", "NoiseCurrent", "PoissonInput",
-        "Population", "Projection", "Recorder", "SpikeInput", "StepCurrent",
+        "Population", "Projection", "Recorder", "SpikeInput", "StepCurrent", "SynapseRecorder",
     ),
     "describe.neurons": ("NeuronModel", "Parameter"),
     "execute.results": ("Run", "SpikeData", "open_run"),
     "execute.running": ("run",),
     "describe.serialization": ("json_schema", "load", "load_with_simulation", "spec_hash"),
     "describe.simulation": ("Simulation",),
+    "describe.synapses": ("SynapseModel", "SynapseParameter"),
 }  # fmt: skip
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -33,6 +33,9 @@ FULL = {
             ("E", "X", "excitatory", {"kind": "explicit", "pre": [0, 1], "post": [1, 1],
                                       "weight": [5.0, "6 pA"], "delay": [1.0, 2.0]}),
         ])
+    ] + [
+        {"name": "P5", "pre": "E", "post": "E", "receptor": "excitatory", "rule": "one_to_one",
+         "weight": 5.0, "synapse": "stdp", "parameters": {"w_max": "0.02 nA", "tau_plus": 15.0}},
     ],
     "continuous_projections": [
         {"name": "C", "pre": "G", "post": "G", "source": "s_NMDA", "target": "g_NMDA",
@@ -48,12 +51,23 @@ FULL = {
     "spike_inputs": [{"name": "K", "target": "G", "receptor": "AMPA", "times": [1.0, 2.0],
                       "neurons": [0, 7], "weight": "1 nS"}],
     "recorders": [{"name": "R", "target": "E", "variables": ["V_m"], "interval": 1.0}],
+    "synapse_recorders": [{"name": "W", "projection": "P5", "synapses": [0, 3]}],
     "accept": [],
 }  # fmt: skip
 
+# the same as descriptions could say it before synapses could change
+STATIC = {
+    **{key: value for key, value in FULL.items() if key != "synapse_recorders"},
+    "projections": FULL["projections"][:-1],
+}
+
 # the same without a model of its own, which takes most of the time
 QUICK = {
-    **{key: value for key, value in FULL.items() if key not in ("models", "current_inputs")},
+    **{
+        key: value
+        for key, value in FULL.items()
+        if key not in ("models", "current_inputs", "synapse_recorders")
+    },
     "populations": FULL["populations"][:2],
     "projections": FULL["projections"][:3],
 }

@@ -10,6 +10,7 @@ from netspec.execute.contract import Backend, Option, Progress, Recording, RunRe
 from netspec.realise import drawing
 
 BYTES_PER_SYNAPSE = 60
+BYTES_PER_CHANGING = 150  # beside: states, delays and queues of two more pathways
 
 
 class Brian2Backend(Backend[Brian2Plan]):
@@ -21,7 +22,7 @@ class Brian2Backend(Backend[Brian2Plan]):
     how_to_get = "Install it with: pip install brian2 (Python 3.11 needs numpy<2.4 with it)"
     threaded = False
     answers_drive = True
-    answers = frozenset({"noise currents", "changing rates", "random neurons"})
+    answers = frozenset({"noise currents", "changing rates", "random neurons", "changing synapses"})
     cite: ClassVar[tuple[str, ...]] = (
         "Stimberg, Brette, Goodman (2019) Brian 2, an intuitive and efficient neural simulator. "
         "eLife 8:e47314, doi:10.7554/eLife.47314",
@@ -65,5 +66,6 @@ class Brian2Backend(Backend[Brian2Plan]):
 def _memory(request: RunRequest) -> int:
     network = request.network
     synapses = sum(drawing.expected_synapses(network, p) for p in network.projections)
+    changing = sum(drawing.expected_synapses(network, p) for p, _ in network.plastic())
     neurons = sum(population.size for population in network.populations)
-    return int(170e6 + neurons * 400 + synapses * BYTES_PER_SYNAPSE)
+    return int(170e6 + neurons * 400 + synapses * BYTES_PER_SYNAPSE + changing * BYTES_PER_CHANGING)

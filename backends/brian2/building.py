@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from netspec.backends.brian2.functions import namespace
 from netspec.backends.brian2.groups import ACTIVE, Group
 from netspec.backends.brian2.planning import Brian2Plan
+from netspec.backends.brian2.plasticity import Plastic
 from netspec.describe import connectivity as rules
 from netspec.describe.network import Projection
 from netspec.execute.execution import Execution
@@ -51,6 +52,7 @@ class Brian2Building:
         self.numbers = itertools.count()  # of Synapses objects
         # functions of the step that add events to state variables, in the synapses slot
         self.deliveries: list[Callable[[int], None]] = []
+        self.plastic: list[Plastic] = []
         # where each projection's synapses are: (Synapses object, slice)
         self.parts: dict[str, tuple[Any, slice]] = {}
         seed = simulator_seed(self.simulation.seed)
@@ -112,6 +114,11 @@ class Brian2Building:
         for index, projection in enumerate(self.network.projections):
             self.execution.progress("connect", index / len(self.network.projections))
             way = self.plan.wirings[projection.name].way
+            if way == "plastic":
+                plastic = Plastic(self, projection)
+                self.plastic.append(plastic)
+                plastic.connect()
+                continue
             if way == "sum":
                 self.deliveries.append(self._sum(projection))
                 continue

@@ -24,16 +24,16 @@ class Wiring:
 
     Attributes
     ----------
-    way : {"sum", "rule", "pairs", "arrays"}
+    way : {"sum", "rule", "pairs", "arrays", "plastic"}
         One sum over spikes, Brian2's own rule, independent pairs drawn with NumPy, or netspec's
-        synapses.
+        synapses, which may be such as change.
     rule : dict
         Arguments of Brian2's ``connect``, if it has the rule.
     weight, delay : float
         Of all pairs, if they are summed; the delay in steps.
     """
 
-    way: Literal["sum", "rule", "pairs", "arrays"]
+    way: Literal["sum", "rule", "pairs", "arrays", "plastic"]
     rule: Mapping[str, Any] = field(default_factory=dict)
     weight: float = 0.0
     delay: int = 1
@@ -103,6 +103,8 @@ def decide(
         wiring = wirings[projection.name] = _wiring(request, options, projection)
         reason = _words(request, projection, wiring)
         entries.append(Entry(thing=f"projections.{projection.name}", reason=reason))
+        if wiring.way == "plastic" and request.readback:
+            entries.append(ledger_lines.of_plastic_readback(projection))
     for coupling in network.continuous_projections:
         ring = coupling.kernel.kind == "ring"
         form = "circulant product in Fourier space" if ring else "one sum"
@@ -124,6 +126,8 @@ def decide(
 
 def _wiring(request: RunRequest, options: Mapping[str, str], projection: Projection) -> Wiring:
     simulation = request.simulation
+    if request.network.synapse_of(projection) is not None:
+        return Wiring("plastic")
     weight = projection.weight.fixed()
     delay = simulation.dt if projection.delay is None else projection.delay.fixed()
     if (
@@ -145,6 +149,8 @@ def _wiring(request: RunRequest, options: Mapping[str, str], projection: Project
 
 def _words(request: RunRequest, projection: Projection, wiring: Wiring) -> str:
     kind = projection.rule.kind
+    if wiring.way == "plastic":
+        return "synapses drawn by netspec, changed by three pathways in the canonical order"
     if wiring.way == "arrays":
         if request.connectivity == "shared":
             return "synapses drawn by netspec, handed over as arrays"

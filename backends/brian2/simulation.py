@@ -186,6 +186,8 @@ class Brian2Simulation:
                         np.rint(times[1:]).astype(np.int64),
                         values[1:],
                     )
+        for plastic in self.built.plastic:
+            plastic.read()
         if self.request.readback:
             self._read_back()
 

@@ -22,6 +22,7 @@ from netspec.realise.drawing import current_changes
 
 PAGE = "https://genn-team.github.io/installation.html"
 BASE_MEMORY = 150e6  # Python, NumPy and GeNN
+BYTES_PER_CHANGING = 100  # of a synapse: 64-bit weights, the way back from targets, netspec's own
 BATCH = {"cpu": 16, "cuda": 256}  # runs that share a model
 
 
@@ -34,7 +35,7 @@ class GennBackend(Backend[GennPlan]):
     how_to_get = f"PyGeNN is in no package registry; install it as its own page says: {PAGE}"
     threaded = False
     answers_drive = True
-    answers = frozenset({"noise currents", "changing rates", "random neurons"})
+    answers = frozenset({"noise currents", "changing rates", "random neurons", "changing synapses"})
     cite: ClassVar[tuple[str, ...]] = (
         "Yavuz, Turner, Nowotny (2016) GeNN: a code generation framework for accelerated brain "
         "simulations. Sci Rep 6:18854, doi:10.1038/srep18854",
@@ -113,6 +114,7 @@ class GennBackend(Backend[GennPlan]):
             slots=found.slots,
             loop=found.loop,
             by_product=found.by_product,
+            changing=found.changing,
         )
 
     def batch(self, request: RunRequest, number: int) -> int:
@@ -181,6 +183,7 @@ def _memory(plan: GennPlan) -> int:
         own = 4 if wiring.grid is None else 2
         each = index + (own if wiring.weight is None else 0)
         each += 0 if wiring.delay is not None else 1 + (wiring.slots > 256)
+        each += BYTES_PER_CHANGING if projection.name in plan.changing else 0
         row = (
             len(projection.rule.pre)
             if isinstance(projection.rule, rules.Explicit)

@@ -37,6 +37,9 @@ class Code:
         Additional input variables of a neuron, zero before every step.
     presynaptic, postsynaptic : tuple of str
         Variables of the presynaptic and the postsynaptic neuron that the code reads.
+    pre_variables, post_variables : tuple of (str, float)
+        Variables that every presynaptic and postsynaptic neuron keeps for its synapses: name, and
+        what they begin with.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Code:
     inputs: tuple[str, ...] = ()
     presynaptic: tuple[str, ...] = ()
     postsynaptic: tuple[str, ...] = ()
+    pre_variables: tuple[tuple[str, float], ...] = ()
+    post_variables: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,8 @@ class Connections:
         Synapse variable -> (code that draws it when the model is loaded, its parameters).
     on_device : bool
         Synapses have no copy in the host's memory.
+    back : int
+        Steps after which synapses see the spikes of their targets.
     """
 
     name: str
@@ -112,6 +119,7 @@ class Connections:
     builder_params: dict[str, float | int] = field(default_factory=dict)
     initial: dict[str, tuple[Code, dict[str, float]]] = field(default_factory=dict)
     on_device: bool = False
+    back: int = 0
 
 
 @dataclass(frozen=True)

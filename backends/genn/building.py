@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.backends.genn import inputs, shards, synapses, waves
+from netspec.backends.genn import inputs, plasticity, shards, synapses, waves
 from netspec.backends.genn.blueprint import Blueprint, Connections, Source, Sums
 from netspec.backends.genn.neurons import NeuronCode, neuron_code
 from netspec.backends.genn.planning import GennPlan
 from netspec.describe import connectivity as rules
 from netspec.describe.network import ContinuousProjection, Projection
 from netspec.execute.execution import Execution
+from netspec.realise.plasticity import PlasticSynapses
 from netspec.realise.streams import stream
 
 BACKENDS = {False: "single_threaded_cpu", True: "cuda"}  # GeNN's names, by `GennPlan.on_gpu`
@@ -52,6 +53,7 @@ class GennBuilding:
         self.on_host = [c for c in couplings if plan.couplings[c.name] == "host"]
         # group -> synapses of each of its sources, where netspec draws at least their number
         self.lengths: dict[str, NDArray[np.uint32]] = {}
+        self.plastic: dict[str, PlasticSynapses] = {}
 
     def stream(self, name: str, purpose: str) -> np.random.Generator:
         """Return netspec's stream of numbers that seed generated code, or stand in for it."""
@@ -101,6 +103,9 @@ class GennBuilding:
             self.execution.progress("connect", index / len(self.network.projections))
             pieces = self.pieces(projection)
             wiring = self.plan.wirings[projection.name]
+            if projection.name in self.plan.changing:
+                self._change(projection, pieces)
+                continue
             self._count(projection, pieces)
             for piece in pieces:
                 self.connections[piece.name] = synapses.projection_code(
@@ -122,7 +127,26 @@ class GennBuilding:
 
     def pieces(self, projection: Projection | ContinuousProjection) -> list[shards.Piece]:
         """Return the groups of a projection's synapses."""
-        return shards.pieces(projection, self.parts)
+        found = shards.pieces(projection, self.parts)
+        how = self.plan.changing.get(projection.name)
+        return found if how is None else plasticity.pieces(found, how)
+
+    def _change(self, projection: Projection, pieces: list[shards.Piece]) -> None:
+        """Say what synapses are that change, whose rows are counted where they are drawn."""
+        how, wiring = self.plan.changing[projection.name], self.plan.wirings[projection.name]
+        drawn = self.plastic[projection.name] = self.execution.plastic(projection)
+        for piece in pieces:
+            lengths = plasticity.lengths(drawn, piece)
+            self.lengths[piece.name] = lengths
+            self.connections[piece.name] = plasticity.connections(
+                *(self.network, projection, self.simulation, piece),
+                row=synapses.row_that_fits(int(lengths.max(initial=0))),
+                how=how,
+                slots=wiring.slots,
+                delay=wiring.delay,
+                builder=synapses.GIVEN,
+                on_gpu=self.plan.on_gpu,
+            )
 
     def whole(self, coupling: ContinuousProjection) -> shards.Piece:
         """Return the one group of a continuous coupling, whose populations are never divided."""

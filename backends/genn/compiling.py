@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -259,6 +259,8 @@ def _add_connections(
         vars=_variables(pygenn, code),
         pre_neuron_var_refs=_read(pygenn, code.presynaptic),
         post_neuron_var_refs=_read(pygenn, code.postsynaptic),
+        pre_vars=[(name, "scalar") for name, _ in code.pre_variables],
+        post_vars=[(name, "scalar") for name, _ in code.post_variables],
         **code.texts,
     )
     initial: dict[str, Any] = {name: pygenn.init_var("Uninitialised") for name, _ in code.variables}
@@ -278,6 +280,8 @@ def _add_connections(
         weight_update,
         planned.params,
         initial,
+        dict(code.pre_variables),
+        dict(code.post_variables),
         pre_var_refs={name: pygenn.create_var_ref(pre, name) for name in code.presynaptic},
         post_var_refs={name: pygenn.create_var_ref(post, name) for name in code.postsynaptic},
     )
@@ -298,6 +302,8 @@ def _add_connections(
     added.code_objects = made  # GeNN does not own them
     added.post_target_var = planned.target
     added.max_dendritic_delay_timesteps = planned.slots
+    if planned.back:
+        added.back_prop_delay_steps = planned.back
     if planned.on_device:
         added.sparse_connectivity_location = pygenn.VarLocation.DEVICE
         for name, _ in code.variables:
@@ -329,7 +335,11 @@ ConnectionTable = tuple[Any, str, NDArray[Any]]
 
 
 def load(
-    model: Any, chunk: int | None, tables: list[ConnectionTable], seconds: dict[str, float]
+    model: Any,
+    chunk: int | None,
+    tables: list[ConnectionTable],
+    seconds: dict[str, float],
+    before_sparse: Callable[[], None],
 ) -> None:
     """Open the library, allocate and initialise.
 
@@ -345,6 +355,9 @@ def load(
     tables : list of ConnectionTable
     seconds : dict
         Receives the times.
+    before_sparse : callable
+        Writes synapses that GeNN has to see from their targets' side as well: it looks at them
+        when everything else is loaded.
     """
     from pygenn import genn_model
 
@@ -365,6 +378,7 @@ def load(
             seconds["initialise"] += time.perf_counter() - started
 
         def initialize_sparse(self) -> None:
+            before_sparse()
             started = time.perf_counter()
             super().initialize_sparse()
             seconds["initialise"] += time.perf_counter() - started

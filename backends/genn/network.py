@@ -14,6 +14,7 @@ from netspec.backends.genn.building import GennBuilding
 from netspec.backends.genn.compiling import ConnectionTable
 from netspec.backends.genn.couplings import Coupled
 from netspec.backends.genn.planning import GennPlan
+from netspec.backends.genn.plasticity import Plastic
 from netspec.backends.genn.shards import Part, Piece, Spread, selection
 from netspec.backends.genn.weights import Grid
 from netspec.describe.network import ContinuousProjection, PoissonInput, Projection
@@ -42,6 +43,7 @@ class GennNetwork:
         # Poisson input -> step, table and guide from that step on, where its rate changes
         self.courses: dict[str, list[tuple[int, NDArray[np.uint64], NDArray[np.uint16]]]] = {}
         self.parts, self.codes, self.pieces = self.built.parts, self.built.codes, self.built.pieces
+        self.plastic: list[Plastic] = []
 
     # -- loading ------------------------------------------------------------------------
 
@@ -118,7 +120,7 @@ class GennNetwork:
                 table = group.vars["weight"].extra_global_params["profile"]
                 table.set_init_values(coupling.kernel.values(size))
 
-    def _rows(self, name: str) -> tuple[Any, NDArray[Any], NDArray[Any], dict[str, NDArray[Any]]]:
+    def rows(self, name: str) -> tuple[Any, NDArray[Any], NDArray[Any], dict[str, NDArray[Any]]]:
         """Return a group, and views of its row lengths, targets and synapse variables.
 
         Rows are padded to the same length: shape (n_pre, row).
@@ -128,6 +130,13 @@ class GennNetwork:
         variables = {key: found._view.reshape(shape) for key, found in group.vars.items()}
         return group, group._row_lengths.view, group._ind.view.reshape(shape), variables
 
+    def hand_over_changing(self) -> None:
+        """Write the synapses that change, which GeNN has to see before it is ready."""
+        self.plastic = [Plastic(self, p) for p, _ in self.network.plastic()]
+        for plastic in self.plastic:
+            plastic.hand_over()
+            plastic.watch()
+
     def hand_over(self) -> None:
         """Write the synapses that netspec draws, block by block, and push them to the device."""
         wirings = self.plan.wirings
@@ -136,19 +145,19 @@ class GennNetwork:
             self.execution.progress("hand_over", index / len(drawn))
             pieces = self.pieces(projection)
             for piece in pieces:
-                self._rows(piece.name)[1][:] = self.built.lengths[piece.name]
+                self.rows(piece.name)[1][:] = self.built.lengths[piece.name]
             for block in self.execution.synapse_blocks(projection):
                 for piece in pieces:
                     self._write(piece, block, wirings[projection.name].grid)
             for piece in pieces:
-                group, *_ = self._rows(piece.name)
+                group, *_ = self.rows(piece.name)
                 group.push_connectivity_to_device()
                 for variable in group.vars.values():
                     variable.push_to_device()
 
     def _write(self, piece: Piece, block: drawing.Synapses, grid: Grid | None) -> None:
         """Write those synapses of a block that are a piece's into its rows."""
-        group, lengths, targets, variables = self._rows(piece.name)
+        group, lengths, targets, variables = self.rows(piece.name)
         chosen = selection(block, piece)
         pre, post = block.pre[chosen], block.post[chosen]
         if not len(pre):
@@ -197,6 +206,7 @@ class GennNetwork:
             for step, *tables in self.courses.get(poisson.name, ())[1:]:
                 self.before.setdefault(step, []).append(self._exchange(poisson, tables))
         self.samplers = [self._sampler(r) for r in self.network.recorders if r.variables]
+        self.samplers += [(1, plastic.look) for plastic in self.plastic if plastic.places]
         self.collected: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {
             name: [] for name, code in self.codes.items() if code.neurons.recorded
         }
@@ -365,6 +375,8 @@ class GennNetwork:
             else:
                 count = sum(self._count_rows(piece.name) for piece in self.pieces(projection))
             self.result.synapses[projection.name] = count
+        for plastic in self.plastic:
+            plastic.read()
         groups = ", ".join(f"{name} {len(p)}" for name, p in self.parts.items() if len(p) > 1)
         self.result.info = {"device": self.model.backend_name, "precision": self.plan.precision}
         self.result.info |= {"shards": groups} if groups else {}
@@ -372,7 +384,7 @@ class GennNetwork:
     def _count_rows(self, name: str) -> int:
         if self.built.connections[name].on_device:
             return int(self.built.lengths[name].sum())
-        group, lengths, *_ = self._rows(name)
+        group, lengths, *_ = self.rows(name)
         group._row_lengths.pull_from_device()
         if lengths.max(initial=0) > group.max_connections:
             raise RuntimeError(f"{name}: a row is longer than its memory")
@@ -403,7 +415,7 @@ class GennNetwork:
 
     def _columns(self, piece: Piece, grid: Grid | None) -> dict[str, NDArray[Any]]:
         """Read the synapses of a piece, in the population's indices."""
-        group, lengths, targets, variables = self._rows(piece.name)
+        group, lengths, targets, variables = self.rows(piece.name)
         group.pull_connectivity_from_device()
         for variable in group.vars.values():
             variable.pull_from_device()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from netspec.backends.genn import kernels, shards
+from netspec.backends.genn.plasticity import Changing, changing, obstacle, words
 from netspec.backends.genn.sampling import LARGEST_PRODUCT_MEAN
 from netspec.backends.genn.waves import Waves, waves_of
 from netspec.backends.genn.weights import fixed_weight, grid
@@ -61,6 +62,8 @@ class GennPlan(Plan):
         How steps are made.
     by_product : bool
         Poisson numbers are drawn by a product of uniform numbers, not by a table.
+    changing : dict
+        Projection -> how its synapses change, of those that do.
     """
 
     on_gpu: bool
@@ -72,6 +75,7 @@ class GennPlan(Plan):
     slots: int
     loop: str
     by_product: bool
+    changing: Mapping[str, Changing]
 
 
 class GennPlanning:
@@ -88,6 +92,10 @@ class GennPlanning:
         self.on_gpu = options["device"] == "cuda"
         self.precision = PRECISIONS[options["precision"]]
         self.by_product = options["poisson"] == "product"
+        found = (
+            (p, changing(self.network, p, request.simulation)) for p in self.network.projections
+        )
+        self.changing = {p.name: how for p, how in found if how is not None}
         self.couplings, self.waves = self._couplings()
         self.longest = self._longest()
         self.slots = self._slots()
@@ -98,7 +106,7 @@ class GennPlanning:
         self.wirings = {p.name: self._wiring(p) for p in self.network.projections}
 
     def _dense(self, projection: Projection) -> bool:
-        return is_dense(projection, self.request.readback)
+        return projection.name not in self.changing and is_dense(projection, self.request.readback)
 
     def _couplings(
         self,
@@ -124,11 +132,13 @@ class GennPlanning:
         possible = 0 < longest <= kernels.MOST_SLOTS and not any(
             map(self._dense, network.projections)
         )
+        possible = possible and not self.changing
         choice = self.options["kernels"]
         if choice == "folded" and not possible:
             raise UsageError(
                 "option kernels=folded of genn: needs device=cuda, projections that store their "
-                f"synapses, delays of at most {kernels.MOST_SLOTS} steps, no continuous coupling"
+                f"synapses, delays of at most {kernels.MOST_SLOTS} steps, no continuous coupling, "
+                "no synapses that change"
             )
         return longest if possible and choice != "genn" else 0
 
@@ -143,6 +153,11 @@ class GennPlanning:
 
     def _wiring(self, projection: Projection) -> Wiring:
         way: Way = "given"
+        if projection.name in self.changing:
+            return Wiring(
+                "changing", False, False, None, fixed_delay(projection, self.request.simulation),
+                self.slots or self.longest[self._place(projection)], None,
+            )  # fmt: skip
         if self._dense(projection):
             way = "dense"
         elif self.request.connectivity == "native" and is_native(
@@ -182,6 +197,9 @@ class GennPlanning:
         network, entries = self.network, ledger_lines.of_populations(self.request)
         for projection in network.projections:
             thing = f"projections.{projection.name}"
+            if projection.name in self.changing:
+                entries += self._how_changing(projection)
+                continue
             entries.append(Entry(thing=thing, reason=self._how_wired(projection)))
             if self.wirings[projection.name].grid is not None:
                 entries.append(_on_grid(thing))
@@ -204,6 +222,15 @@ class GennPlanning:
                 )
             )
         return entries
+
+    def _how_changing(self, projection: Projection) -> Iterator[Entry]:
+        """Say how the synapses of a projection change."""
+        how, thing = self.changing[projection.name], f"projections.{projection.name}"
+        wrong = obstacle(how)
+        status: Literal["exact", "unsupported"] = "unsupported" if wrong else "exact"
+        yield Entry(thing=thing, status=status, reason=wrong or words(how))
+        if self.request.readback:
+            yield ledger_lines.of_plastic_readback(projection)
 
     def _how_wired(self, projection: Projection) -> str:
         """Say how the synapses of a projection come about."""

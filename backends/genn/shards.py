@@ -67,11 +67,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Piece:
-    """Synapses of a projection that are one group in GeNN."""
+    """Synapses of a projection that are one group in GeNN.
+
+    Attributes
+    ----------
+    name : str
+    pre, post : Part
+    delay : int or None
+        In steps, if the group has but those of one delay.
+    """
 
     name: str
     pre: Part
     post: Part
+    delay: int | None = None
 
 
 Divided = dict[str, tuple[Part, ...]]

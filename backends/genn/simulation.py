@@ -114,7 +114,13 @@ class GennSimulation:
             self.chunk = max(min(CHUNK, steps) // even, 1) * even
         self.recorded = any(neurons.recorded for neurons in blueprint.neurons)
         tables = [t for network in self.networks for t in network.give_values(self.model)]
-        load(self.model, self.chunk if self.recorded else None, tables, self.seconds)
+
+        def hand_over_changing() -> None:
+            for network in self.networks:
+                network.hand_over_changing()
+
+        chunk = self.chunk if self.recorded else None
+        load(self.model, chunk, tables, self.seconds, hand_over_changing)
         before = SUMS if blueprint.sums else None
         if loop == "python":
             self.make_steps = host.python_steps(self.model, before)
@@ -152,6 +158,15 @@ class GennSimulation:
             step = stop
         if self.model.timestep != simulation.total_steps:
             raise RuntimeError("GeNN made another number of steps than asked for")
+        self._last_events()
+
+    def _last_events(self) -> None:
+        """Let synapses that change handle the spikes of the last step, which takes one more."""
+        changing = [plastic for network in self.networks for plastic in network.plastic]
+        if changing:
+            self.make_steps(1)
+        for plastic in changing:
+            plastic.look(self.simulation.total_steps + 1)
 
     def _advance(self, step: int, stop: int) -> None:
         """Run from `step` to `stop`, with all that the host does in between."""

@@ -132,7 +132,7 @@ def _bernoulli(autapses: bool) -> Code:
 
 _ONE_TO_ONE = Code(name="one_to_one", texts={"row_build_code": "addSynapse(id_pre);"})
 # GeNN wants code for sparse synapses; netspec writes them itself when the model is loaded
-_GIVEN = Code(name="given", texts={"row_build_code": "unsigned int nothing = 0;"})
+GIVEN = Code(name="given", texts={"row_build_code": "unsigned int nothing = 0;"})
 
 
 def _builder(projection: Projection, piece: Piece) -> tuple[Code, dict[str, float | int]]:
@@ -216,7 +216,7 @@ def projection_code(
         return Connections(matrix="DENSE", **shared)
     drawn = 0 if lengths is None else row_that_fits(int(lengths.max(initial=0)))
     if wiring.way == "given":
-        return Connections(matrix="SPARSE", row=drawn, builder=_GIVEN, **shared)
+        return Connections(matrix="SPARSE", row=drawn, builder=GIVEN, **shared)
     builder, builder_params = _builder(projection, piece)
     return Connections(
         matrix="SPARSE",

@@ -11,7 +11,7 @@ from netspec.describe import connectivity as rules
 from netspec.describe.network import Projection
 from netspec.describe.simulation import Simulation
 
-Way = Literal["native", "given", "dense"]
+Way = Literal["native", "given", "dense", "changing"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class Wiring:
 
     Attributes
     ----------
-    way : {"native", "given", "dense"}
-        Drawn by generated code, written by netspec, or not stored.
+    way : {"native", "given", "dense", "changing"}
+        Drawn by generated code, written by netspec, not stored, or written by netspec and changed
+        by generated code (see `plasticity`).
     counted : bool
         Drawn by generated code in rows whose lengths the host draws.
     on_device : bool

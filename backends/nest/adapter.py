@@ -21,6 +21,14 @@ from netspec.realise import drawing
 # At the peak, in Prepare: a straight line through the microcircuit at scales 0.1, 0.2 and 0.3
 # (benchmarks/nest_memory.py, docs/mpi.md)
 BYTES_PER_SYNAPSE = {"static_synapse_hpc": 24, "static_synapse": 40}  # 8 are the table of sources
+# of synapses that change: what NEST's models say of themselves (sizeof), the table of sources, and
+# netspec's own arrays, by which they are known
+BYTES_PER_SYNAPSE |= {
+    "stdp_synapse_hom": 120,
+    "stdp_triplet_synapse": 190,
+    "tsodyks2_synapse": 150,
+    "vogels_sprekeler_synapse": 150,
+}
 BYTES_PER_NEURON = 6_700  # mostly ring buffers
 BYTES_PER_RECORDED = 8_192  # NEST allocates 1024 synapses for one onto a recorder
 BYTES_PER_PROCESS = 108_000_000
@@ -38,7 +46,7 @@ class NestBackend(Backend[NestPlan]):
     how_to_get = "Install it with: pip install nest-simulator"
     mpi = True
     answers_drive = True
-    answers = frozenset({"noise currents", "changing rates", "random neurons"})
+    answers = frozenset({"noise currents", "changing rates", "random neurons", "changing synapses"})
     cite: ClassVar[tuple[str, ...]] = (
         "Gewaltig, Diesmann (2007) NEST (NEural Simulation Tool). Scholarpedia 2:1430, "
         "doi:10.4249/scholarpedia.1430",
@@ -92,6 +100,8 @@ class NestBackend(Backend[NestPlan]):
             wirings=planning.wirings,
             poisson_starts=planning.poisson_starts,
             module=planning.module,
+            changing=planning.changing,
+            traces=planning.traces,
         )
 
     def memory(self, plans: Sequence[NestPlan]) -> int:

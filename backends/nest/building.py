@@ -23,6 +23,7 @@ from netspec.backends.nest.generating import GeneratedModel
 from netspec.backends.nest.modules import library
 from netspec.backends.nest.nodes import Nodes
 from netspec.backends.nest.planning import FIRST_POISSON_STEP, NestPlan, changes_rate
+from netspec.backends.nest.plasticity import Plastic, end_slices
 from netspec.describe import connectivity as rules
 from netspec.describe import distributions as dist
 from netspec.describe.inputs import Current
@@ -56,6 +57,7 @@ class NestBuilding:
         self.module: Path | None = None
         self.recorders: dict[str, Any] = {}
         self.meters: dict[str, Any] = {}
+        self.plastic: list[Plastic] = []
         self.rank, self.ranks = self.nodes.rank, self.nodes.ranks
         # what changes before any device can act; see `_inject_stepped` for the rest
         self.changes = [c for c in execution.current_changes if c.step < FIRST_DC_STEP]
@@ -75,7 +77,7 @@ class NestBuilding:
         nest.resolution = self.dt
         nest.rng_seed = simulator_seed(self.simulation.seed)
         # without the table of sources the network cannot be read back, but memory is saved
-        nest.keep_source_table = self.request.readback
+        nest.keep_source_table = self.request.readback or bool(self.plan.changing)
         if self.module is not None:  # a reset of the kernel takes it away
             nest.Install(str(self.module))
         taken = nest.total_num_virtual_procs, nest.local_num_threads
@@ -126,6 +128,8 @@ class NestBuilding:
             before = nest.num_connections
             self._project(projection)
             self.recording.synapses[projection.name] = nest.num_connections - before
+        if self.plastic:
+            end_slices(self)
         for coupling in network.continuous_projections:
             self._couple(coupling)
         for poisson in network.poisson_inputs:
@@ -193,6 +197,10 @@ class NestBuilding:
         return name
 
     def _project(self, projection: Projection) -> None:
+        if projection.name in self.plan.changing:
+            self.plastic.append(Plastic(self, projection))
+            self.plastic[-1].connect()
+            return
         if not self.plan.wirings[projection.name].by_rule:
             self._hand_over(projection)
             return
@@ -269,9 +277,9 @@ class NestBuilding:
             sources = block.pre[own].astype(np.int64) + pre
             weight, delay = block.weights()[own], block.delays()[own] * self.dt
             spec = self.synapse(projection.post, projection.receptor, weight, delay, model)
-            self._connect_pairs(sources, targets[own], spec)
+            self.connect_pairs(sources, targets[own], spec)
 
-    def _connect_pairs(
+    def connect_pairs(
         self, sources: NDArray[np.int64], targets: NDArray[np.int64], spec: dict[str, Any]
     ) -> None:
         """Connect pairs of node numbers, with arrays of weights and delays."""
@@ -293,7 +301,7 @@ class NestBuilding:
         for targets in np.array_split(own, 1 + len(own) * len(pre) // COUPLING_BLOCK):
             weight = by_distance[(targets[:, None] - sources) % size].ravel()
             delay = np.full(len(weight), self.dt)
-            self._connect_pairs(
+            self.connect_pairs(
                 np.tile(sources + pre[0].global_id, len(targets)),
                 np.repeat(targets + post[0].global_id, len(pre)),
                 self.synapse(coupling.post, "NMDA", weight, delay),

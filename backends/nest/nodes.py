@@ -55,6 +55,7 @@ class Nodes:
             else:
                 values = self._native(population.name, planned)
             first = self.nest.network_size + 1
+            values |= self.plan.traces.get(population.name, {})  # for synapses that change
             numbers = {k: v for k, v in values.items() if np.ndim(v) == 0}
             arrays = {k: v for k, v in values.items() if np.ndim(v)}
             if isinstance(planned.model, GeneratedModel):

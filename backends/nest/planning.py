@@ -19,6 +19,7 @@ from netspec.backends.nest.models import (
     nmda_entries,
 )
 from netspec.backends.nest.modules import obstacle
+from netspec.backends.nest.plasticity import Changing, changing, traces
 from netspec.describe import connectivity as rules
 from netspec.describe import distributions as dist
 from netspec.describe.inputs import Current
@@ -31,9 +32,16 @@ from netspec.describe.network import (
     Recorder,
     SpikeInput,
 )
+from netspec.describe.plastic import weight_range
+from netspec.describe.synapses import SynapseModel
 from netspec.execute.contract import Plan
 from netspec.execute.ledger import Entry
-from netspec.execute.ledger_lines import of_counted_poisson, of_noise_currents, of_populations
+from netspec.execute.ledger_lines import (
+    of_counted_poisson,
+    of_noise_currents,
+    of_plastic_readback,
+    of_populations,
+)
 from netspec.execute.request import RunRequest
 from netspec.realise import drawing
 
@@ -100,12 +108,18 @@ class NestPlan(Plan):
         Poisson input of a generator -> step in which that starts.
     module : str
         Text of the module of generated models; empty if there are none.
+    changing : dict
+        Projection -> how its synapses change, of those that do.
+    traces : dict
+        Population -> parameters of its neurons in NEST, for synapses that change.
     """
 
     populations: Mapping[str, Neurons]
     wirings: Mapping[str, Wiring]
     poisson_starts: Mapping[str, int]
     module: str
+    changing: Mapping[str, Changing]
+    traces: Mapping[str, Mapping[str, float]]
 
 
 class NestPlanning:
@@ -132,6 +146,8 @@ class NestPlanning:
         self.populations: dict[str, Neurons] = {}
         self.wirings: dict[str, Wiring] = {}
         self.poisson_starts: dict[str, int] = {}
+        self.changing: dict[str, Changing] = {}
+        self.traces, self.untraced = traces(self.network)
 
     def decide(self) -> None:
         """Decide everything, in the order of the description."""
@@ -298,6 +314,9 @@ class NestPlanning:
 
     def _projection(self, projection: Projection) -> None:
         thing = f"projections.{projection.name}"
+        if (model := self.network.synapse_of(projection)) is not None:
+            self._plastic(projection, model)
+            return
         hopeless = self._gives_up(projection)
         native = self.request.connectivity == "native"
         missing = [kind for kind in _kinds(projection) if kind in NO_RANDOM]
@@ -320,6 +339,24 @@ class NestPlanning:
         self._exact_unless(
             self._wrong_sign(projection.post, projection.receptor, weights), thing, reason
         )
+
+    def _plastic(self, projection: Projection, model: SynapseModel) -> None:
+        """Answer for synapses that change, by NEST's models of the same equations."""
+        thing, how = f"projections.{projection.name}", changing(projection, model)
+        if how is None:
+            reason = f"no synapse model built into NEST has the equations of {model.name!r}"
+            self._refuse(f"{thing}.synapse", reason)
+            return
+        self.changing[projection.name] = how
+        self.wirings[projection.name] = Wiring(False, how.theirs)
+        wrong = self.untraced.get(projection.name, "")
+        if not wrong:
+            wrong = self._wrong_sign(
+                projection.post, projection.receptor, weight_range(projection, model)
+            )
+        self._exact_unless(wrong, thing, f"native {how.theirs}; synapses drawn by netspec")
+        if self.request.readback:
+            self.entries.append(of_plastic_readback(projection))
 
     def _gives_up(self, projection: Projection) -> bool:
         """Return whether NEST might draw a weight or delay too often, and so refuse the network."""

@@ -42,6 +42,8 @@ class NestSimulation:
             self.built.connect()
         with phase("prepare"):
             self.nest.Prepare()
+            for plastic in self.built.plastic:
+                plastic.find()
         self._simulate()
         with phase("read"):
             self._read()
@@ -68,8 +70,9 @@ class NestSimulation:
                 step = stop
                 self.execution.progress("simulate", step / simulation.total_steps)
             levels.change(stop)
-        if self.built.meters:
-            # a multimeter hands over what it sampled when the next slice of time begins
+        if self.built.meters or self.built.plastic:
+            # a multimeter hands over what it sampled when the next slice of time begins, and
+            # spikes of the last one reach their synapses then
             self.nest.Run(self.nest.min_delay)
         self.nest.Cleanup()
         self.built.nodes.check_finite()
@@ -88,6 +91,8 @@ class NestSimulation:
         for recorder in self.network.recorders:
             if recorder.variables:
                 self._read_samples(recorder)
+        for plastic in self.built.plastic:
+            plastic.read()
         if self.request.readback:
             self._read_back()
 

@@ -20,11 +20,13 @@ from netspec.describe.fields import (
     NeuronsOf,
     PartOf,
     PopulationName,
+    ProjectionName,
     UnitOf,
 )
 from netspec.describe.neurons import NeuronModel
 from netspec.describe.plausible import Plausible
 from netspec.describe.slots import Piece, Place, Slot, marks, replaced, slots_of
+from netspec.describe.synapses import SynapseModel
 from netspec.errors import Fault, UnitError, nearest
 
 Value = float | tuple[float, ...] | Drawn
@@ -35,6 +37,8 @@ def check_pieces(
     models: Mapping[str, NeuronModel],
     accept: Collection[str],
     population_names: Sequence[str],
+    projection_names: Sequence[str] = (),
+    synapse_models: Mapping[str, SynapseModel] | None = None,
 ) -> tuple[list[Fault], dict[str, tuple[Any, ...]]]:
     """Check all pieces against each other.
 
@@ -48,6 +52,10 @@ def check_pieces(
         Paths of implausible values that are meant.
     population_names : sequence of str
         All names of populations, also of those that could not be read.
+    projection_names : sequence of str
+        Likewise.
+    synapse_models : mapping, optional
+        The synapse models that could be read.
 
     Returns
     -------
@@ -55,7 +63,12 @@ def check_pieces(
     normal : dict
         List name -> pieces in canonical units (of use only without faults).
     """
-    check = _Check(pieces, models, accept, population_names)
+    place = Place(
+        *({p.name: p for p in pieces["populations"] if p is not None}, models),
+        {p.name: p for p in pieces["projections"] if p is not None},
+        synapse_models or {},
+    )
+    check = _Check(pieces, place, accept, population_names, projection_names)
     normal = {
         key: tuple(
             None if piece is None else check.piece(key, f"{key}[{index}]", piece)
@@ -71,13 +84,14 @@ class _Check:
     def __init__(
         self,
         pieces: Mapping[str, Sequence[Piece | None]],
-        models: Mapping[str, NeuronModel],
+        place: Place,
         accept: Collection[str],
         population_names: Sequence[str],
+        projection_names: Sequence[str],
     ) -> None:
-        self.pieces, self.accept = pieces, accept
+        self.pieces, self.place, self.accept = pieces, place, accept
         self.names = list(dict.fromkeys(population_names))
-        self.place = Place({p.name: p for p in pieces["populations"] if p is not None}, models)
+        self.projections = list(dict.fromkeys(projection_names))
         self.faults: list[Fault] = []
 
     def fault(self, path: str, given: object, allowed: str, hint: str = "") -> None:
@@ -118,6 +132,11 @@ class _Check:
         if isinstance(mark, PopulationName) and value not in self.names:
             known = ", ".join(self.names[:20]) or "there is none"
             self.fault(path, repr(value), f"a population: {known}", nearest(value, self.names))
+        elif isinstance(mark, ProjectionName) and value not in self.projections:
+            known = ", ".join(self.projections[:20]) or "there is none"
+            self.fault(
+                path, repr(value), f"a projection: {known}", nearest(value, self.projections)
+            )
         elif isinstance(mark, NeuronsOf):
             population = self.place.population(piece, mark.of)
             if value and population is not None and max(value) >= population.size:
@@ -126,11 +145,19 @@ class _Check:
             known_parts = _parts(model, mark.kind)
             for name in (value,) if isinstance(value, str) else value:
                 self.member(path, name, known_parts, f"{mark.what} of {model.name}")
-        elif isinstance(mark, ByName) and (model := self.place.model(piece)) is not None:
-            what = {"parameters": "a parameter", "states": "a state variable"}[mark.kind]
-            for name in value:
-                known_parts = _parts(model, mark.kind)
-                self.member(f"{path}.{name}", name, known_parts, f"{what} of {model.name}")
+        elif isinstance(mark, ByName):
+            self.table(path, mark, value, piece)
+
+    def table(self, path: str, mark: ByName, value: Any, piece: Any) -> None:
+        """Check the names of a table of parameters or states."""
+        synaptic = mark.kind == "synapse"
+        model = self.place.synapse(piece) if synaptic else self.place.model(piece)
+        if model is None:
+            return
+        what = "a state variable" if mark.kind == "states" else "a parameter"
+        known_parts = model.parameters if synaptic else _parts(model, mark.kind)  # type: ignore[arg-type]
+        for name in value:
+            self.member(f"{path}.{name}", name, known_parts, f"{what} of {model.name}")
 
     def member(self, path: str, name: str, known: Collection[str], what: str) -> None:
         if name not in known:

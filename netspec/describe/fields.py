@@ -82,7 +82,8 @@ def _sequence(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
-def _name_of(value: Any) -> Any:
+def name_of(value: Any) -> Any:
+    """Return the name of a piece, and what is none as it is."""
     # in Python a population may be given itself instead of its name
     return getattr(value, "name", value)
 
@@ -166,12 +167,13 @@ class ByName(Mark):
 
     Attributes
     ----------
-    kind : {"parameters", "states"}
+    kind : {"parameters", "states", "synapse"}
+        Of a projection: ``synapse``, the parameters of its synapse model.
     plausible : mapping
         Unit -> what is usual, where the model does not say it.
     """
 
-    kind: Literal["parameters", "states"]
+    kind: Literal["parameters", "states", "synapse"]
     plausible: Mapping[str, Plausible] = field(default_factory=dict)
 
 
@@ -205,6 +207,11 @@ class PopulationName(Mark):
     """The name of a population."""
 
 
+@dataclass(frozen=True)
+class ProjectionName(Mark):
+    """The name of a projection."""
+
+
 def _measured(value: Any) -> float:
     result = units.measured(value)
     if abs(result) > 1e30:  # weights are kept in single precision, which ends at 3e38
@@ -223,7 +230,7 @@ NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
 Identifier = Annotated[StrictStr, StringConstraints(pattern=NAME_PATTERN)]
 Reference = Annotated[
     StrictStr,
-    BeforeValidator(_name_of),
+    BeforeValidator(name_of),
     StringConstraints(pattern=NAME_PATTERN),
     PopulationName(),
 ]

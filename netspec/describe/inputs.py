@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from netspec.describe import plausible
 from netspec.describe.fields import (
@@ -18,6 +18,7 @@ from netspec.describe.fields import (
     Indices,
     NeuronsOf,
     PartOf,
+    ProjectionName,
     Quantities,
     Quantity,
     Reference,
@@ -25,6 +26,7 @@ from netspec.describe.fields import (
     Times,
     UnitOf,
     in_unit,
+    name_of,
 )
 from netspec.describe.simulation import Simulation
 from netspec.describe.slots import Piece, Place
@@ -48,6 +50,10 @@ def _ends(start: float, stop: float | None) -> Iterator[Fault]:
     """Yield a fault if an input would end before it begins."""
     if stop is not None and stop <= start:
         yield Fault("stop", f"{stop:g} ms", f"a time after start, which is {start:g} ms")
+
+
+def _range(value: Any) -> Any:
+    return tuple(value) if isinstance(value, range) else value
 
 
 @runtime_checkable
@@ -275,3 +281,36 @@ class Recorder(Piece):
         if any(b <= a for a, b in itertools.pairwise(neurons)):
             raise ValueError("neurons must increase, as the columns of the samples do")
         return self
+
+
+class SynapseRecorder(Piece):
+    """What is kept of synapses that change.
+
+    Attributes
+    ----------
+    projection : str
+        One with a synapse model.
+    synapses : tuple of int
+        Synapses whose events are recorded: the step that each was sent in and what it carried.
+        Synapses count by source, and then by target, as netspec draws them.
+    final : bool
+        Record the weights of all synapses at the end: of each the one that its last event carried.
+    """
+
+    projection: Annotated[Identifier, BeforeValidator(name_of), ProjectionName()]
+    synapses: Annotated[Indices, BeforeValidator(_range)] = ()
+    final: Annotated[bool, Field(strict=True)] = True
+
+    @model_validator(mode="after")
+    def _increasing_synapses(self) -> SynapseRecorder:
+        if any(b <= a for a, b in itertools.pairwise(self.synapses)):
+            raise ValueError("synapses must increase")
+        return self
+
+    def check(self, place: Place) -> Iterator[Fault]:
+        """Yield a fault if there are no such synapses, or they do not change."""
+        projection = place.projections.get(self.projection)
+        model = None if projection is None else place.synapse(projection)
+        if projection is not None and (projection.synapse is None or (model and model.is_static)):
+            allowed = "a projection whose synapses change: one that names a synapse model"
+            yield Fault("projection", repr(self.projection), allowed)

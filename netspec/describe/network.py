@@ -13,9 +13,12 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
     StrictStr,
     ValidationError,
     ValidatorFunctionWrapHandler,
+    model_serializer,
     model_validator,
 )
 
@@ -31,6 +34,7 @@ from netspec.describe.fields import (
     Described,
     Identifier,
     PartOf,
+    Quantity,
     Reference,
     UnitOf,
 )
@@ -43,10 +47,13 @@ from netspec.describe.inputs import (
     Recorder,
     SpikeInput,
     StepCurrent,
+    SynapseRecorder,
 )
 from netspec.describe.neurons import NeuronModel
-from netspec.describe.reading import hoist_models, names, readable
+from netspec.describe.plastic import projection_faults
+from netspec.describe.reading import hoist_models, hoist_synapses, names, readable
 from netspec.describe.slots import Piece, Place
+from netspec.describe.synapses import SynapseModel
 from netspec.errors import DescriptionError, Fault, nearest
 
 __all__ = [
@@ -61,6 +68,7 @@ __all__ = [
     "Recorder",
     "SpikeInput",
     "StepCurrent",
+    "SynapseRecorder",
     "pieces_of",
 ]
 
@@ -163,6 +171,11 @@ class Projection(Piece):
         Unit of the receptor's variable (pA for currents, nS for conductances).
     delay : Distribution or None
         In ms, rounded to whole steps, at least one; None is one step.
+    synapse : str or SynapseModel, optional
+        How its synapses change: a model of the library, or one of ``Network.synapse_models``, or
+        the model itself. None: they do not.
+    parameters : dict
+        Parameter of the synapse model -> value; the model's default if absent.
     """
 
     pre: Reference
@@ -171,6 +184,18 @@ class Projection(Piece):
     rule: Rule
     weight: Annotated[Distribution, UnitOf("receptor", plausible=plausible.WEIGHT)]
     delay: Annotated[Distribution, Always("ms", plausible.DELAY)] | None = None
+    synapse: Identifier | SynapseModel | None = None
+    parameters: Annotated[dict[Identifier, Quantity], ByName("synapse")] = {}
+
+    @model_serializer(mode="wrap")
+    def _said(
+        self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        # so that the hash of a network stays whose synapses do not change
+        if self.synapse is None and "digest" in (info.context or {}):
+            data = {k: v for k, v in data.items() if k not in ("synapse", "parameters")}
+        return data
 
     def check(self, place: Place) -> Iterator[Fault]:
         """Yield faults of delays below zero, and of a rule that the sizes leave no room for."""
@@ -185,6 +210,7 @@ class Projection(Piece):
         if pre is not None and post is not None:
             for fault in self.rule.check(pre.size, post.size, self.pre == self.post):
                 yield below("rule", fault)
+        yield from projection_faults(self, place.synapse(self))
 
 
 class ContinuousProjection(Piece):
@@ -223,6 +249,8 @@ class Network(Described):
     models : dict
         Neuron models by name; those of the library are filled in, so that the hash of a
         network covers their equations.
+    synapse_models : dict
+        Synapse models by name, likewise.
     circuit : str, optional
         The circuit of the library that this is, as its builder says: what is known of the circuit
         (time step, published values, statistics of its own) is then asked of the network. It is no
@@ -250,6 +278,8 @@ class Network(Described):
     noise_currents: tuple[NoiseCurrent, ...] = ()
     spike_inputs: tuple[SpikeInput, ...] = ()
     recorders: tuple[Recorder, ...] = ()
+    synapse_models: dict[Identifier, SynapseModel] = {}
+    synapse_recorders: tuple[SynapseRecorder, ...] = ()
     accept: tuple[StrictStr, ...] = ()
 
     @model_validator(mode="wrap")
@@ -260,6 +290,8 @@ class Network(Described):
         if not isinstance(data, dict):
             raise DescriptionError([Fault("(top)", type(data).__name__, "a table of fields")])
         data, faults = hoist_models(data)
+        data, wrong = hoist_synapses(data)
+        faults += wrong
         kinds = pieces_of(cls)
         try:
             network: Network | None = handler(data)
@@ -276,6 +308,8 @@ class Network(Described):
             {n: m for n, m in models.items() if isinstance(m, NeuronModel)},
             {a for a in accept if isinstance(a, str)} if isinstance(accept, (list, tuple)) else (),
             names(data.get("populations")),
+            names(data.get("projections")),
+            data.get("synapse_models", {}),
         )
         known = {fault.path for fault in faults}
         faults += [f for f in found if not any(_within(f.path, path) for path in known)]
@@ -329,6 +363,16 @@ class Network(Described):
         """Return the populations whose spikes are recorded, in order."""
         wanted = {recorder.target for recorder in self.recorders if recorder.spikes}
         return [p.name for p in self.populations if p.name in wanted]
+
+    def synapse_of(self, projection: Projection) -> SynapseModel | None:
+        """Return the model by which a projection's synapses change, None if they do not."""
+        model = self.synapse_models.get(str(projection.synapse))
+        return None if model is None or model.is_static else model
+
+    def plastic(self) -> list[tuple[Projection, SynapseModel]]:
+        """Return the projections whose synapses change, each with its model."""
+        found = ((p, self.synapse_of(p)) for p in self.projections)
+        return [(projection, model) for projection, model in found if model is not None]
 
     def weight_unit(self, target: str, receptor: str) -> str:
         """Return the unit of weights onto a receptor of a population."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,6 +13,8 @@ from netspec.describe.faults import faults_of
 from netspec.describe.fields import Described
 from netspec.describe.models import LIBRARY
 from netspec.describe.neurons import NeuronModel
+from netspec.describe.synapse_models import SYNAPSES
+from netspec.describe.synapses import SynapseModel
 from netspec.errors import DescriptionError, Fault, nearest, shown
 
 
@@ -33,53 +36,79 @@ def hoist_models(data: dict[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
         A copy; models that cannot be read are left out.
     faults : list of Fault
     """
+    return _hoist(data, _NEURONS)
+
+
+def hoist_synapses(data: dict[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+    """Collect the synapse models in use under ``synapse_models``, as `hoist_models` does."""
+    return _hoist(data, _SYNAPSES)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Models of one kind: where they are collected, who names them, and those that are known."""
+
+    table: str
+    pieces: str
+    field: str
+    model: type[Described]
+    library: Mapping[str, Any]
+
+
+_NEURONS = _Kind("models", "populations", "model", NeuronModel, LIBRARY)
+_SYNAPSES = _Kind("synapse_models", "projections", "synapse", SynapseModel, SYNAPSES)
+
+
+def _hoist(data: dict[str, Any], kind: _Kind) -> tuple[dict[str, Any], list[Fault]]:
     data = dict(data)
-    models, faults = _models(data.get("models", {}))
-    populations = data.get("populations", ())
-    populations = list(populations) if isinstance(populations, (list, tuple)) else populations
-    for index, population in enumerate(populations if isinstance(populations, list) else ()):
-        is_dict = isinstance(population, dict)
-        used = population.get("model") if is_dict else getattr(population, "model", None)
-        path = f"populations[{index}].model"
-        if isinstance(used, NeuronModel):
-            if models.setdefault(used.name, used) != used:
-                faults.append(Fault(path, repr(used.name), "one model per name"))
-            populations[index] = (
-                {**population, "model": used.name}
+    models, faults = _models(data.get(kind.table, {}), kind)
+    pieces = data.get(kind.pieces, ())
+    pieces = list(pieces) if isinstance(pieces, (list, tuple)) else pieces
+    for index, piece in enumerate(pieces if isinstance(pieces, list) else ()):
+        is_dict = isinstance(piece, dict)
+        used = piece.get(kind.field) if is_dict else getattr(piece, kind.field, None)
+        path = f"{kind.pieces}[{index}].{kind.field}"
+        if isinstance(used, kind.model):
+            name: str = getattr(used, "name")  # noqa: B009
+            if models.setdefault(name, used) != used:
+                faults.append(Fault(path, repr(name), "one model per name"))
+            pieces[index] = (
+                {**piece, kind.field: name}
                 if is_dict
-                else population.model_copy(update={"model": used.name})
+                else piece.model_copy(update={kind.field: name})
             )
         elif isinstance(used, str) and used not in models:
-            if used in LIBRARY:
-                models[used] = LIBRARY[used]
+            if used in kind.library:
+                models[used] = kind.library[used]
             else:
-                known = sorted({*models, *LIBRARY})
+                known = sorted({*models, *kind.library})
                 allowed = f"a model of the file or the library: {', '.join(known)}"
                 faults.append(Fault(path, shown(used), allowed, nearest(used, known)))
-    data["populations"] = populations
+    if kind.pieces in data or kind is _NEURONS:
+        data[kind.pieces] = pieces
     # a broken model is reported already; the rest is still checked without it
-    data["models"] = {n: model for n, model in sorted(models.items()) if model is not None}
+    data[kind.table] = {n: model for n, model in sorted(models.items()) if model is not None}
     return data, faults
 
 
-def _models(given: Any) -> tuple[dict[str, NeuronModel | None], list[Fault]]:
+def _models(given: Any, kind: _Kind) -> tuple[dict[str, Any], list[Fault]]:
     """Read the table of models; None stands for one that cannot be read."""
     if not isinstance(given, dict):
-        return {}, [Fault("models", type(given).__name__, "a table of neuron models")]
-    models: dict[str, NeuronModel | None] = {}
+        what = "neuron" if kind is _NEURONS else "synapse"
+        return {}, [Fault(kind.table, type(given).__name__, f"a table of {what} models")]
+    models: dict[str, Any] = {}
     faults: list[Fault] = []
     for name, value in given.items():
         try:
             fields = {"name": name, **value} if isinstance(value, dict) else value
-            model = NeuronModel.model_validate(fields)
+            model: Any = kind.model.model_validate(fields)
         except (ValidationError, DescriptionError) as error:
-            faults += faults_of(error, NeuronModel, f"models.{name}")
+            faults += faults_of(error, kind.model, f"{kind.table}.{name}")
             models[name] = None
             continue
         if model.name != name:
-            faults.append(
-                Fault(f"models.{name}.name", repr(model.name), f"the table's name {name!r}")
-            )
+            path = f"{kind.table}.{name}.name"
+            faults.append(Fault(path, repr(model.name), f"the table's name {name!r}"))
         models[name] = model
     return models, faults
 

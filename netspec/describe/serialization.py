@@ -19,6 +19,7 @@ from netspec.describe.models import LIBRARY
 from netspec.describe.network import PIECES, Network
 from netspec.describe.simulation import Simulation
 from netspec.describe.slots import Place, marks, place_of, slots_of
+from netspec.describe.synapse_models import SYNAPSES
 from netspec.errors import DescriptionError, Fault, UsageError, choices, nearest, shown
 
 MAX_FILE_BYTES = 256 * 2**20
@@ -59,7 +60,8 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a description file."""
     schema = Network.model_json_schema()
     # a model in the table ``models`` takes its name from there
-    schema["$defs"]["NeuronModel"]["required"].remove("name")
+    for model in ("NeuronModel", "SynapseModel"):
+        schema["$defs"][model]["required"].remove("name")
     return schema
 
 
@@ -195,13 +197,18 @@ def to_toml(network: Network, simulation: Simulation | None = None) -> str:
         data["circuit"] = network.circuit
     if network.accept:
         data["accept"] = list(network.accept)
-    models = {
-        name: _compact(model.model_dump(mode="json", exclude={"name"}, context=SAID))
-        for name, model in network.models.items()
-        if LIBRARY.get(name) != model
-    }
-    if models:
-        data["models"] = models
+    tables: tuple[tuple[str, Any, Any], ...] = (
+        ("models", network.models, LIBRARY),
+        ("synapse_models", network.synapse_models, SYNAPSES),
+    )
+    for table, models, library in tables:
+        own = {
+            name: _compact(model.model_dump(mode="json", exclude={"name"}, context=SAID))
+            for name, model in models.items()
+            if library.get(name) != model
+        }
+        if own:
+            data[table] = own
     place = place_of(network)
     for key, piece in network.pieces():
         data.setdefault(key, []).append(_compact(_with_units(piece, place)))

@@ -8,6 +8,7 @@ TOML, the grid of time steps. So a new kind of input is a class, and nothing els
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -27,6 +28,7 @@ from netspec.describe.fields import (
 )
 from netspec.describe.neurons import NeuronModel
 from netspec.describe.plausible import Plausible
+from netspec.describe.synapses import OF_WEIGHT, SynapseModel
 from netspec.errors import Fault
 
 
@@ -57,6 +59,14 @@ class Whole(Protocol):
     def models(self) -> Mapping[str, NeuronModel]:
         """Name -> neuron model of all that populations name."""
 
+    @property
+    def projections(self) -> tuple[Any, ...]:
+        """Its projections."""
+
+    @property
+    def synapse_models(self) -> Mapping[str, SynapseModel]:
+        """Name -> synapse model of all that projections name."""
+
     def pieces(self) -> Iterator[tuple[str, Piece]]:
         """Yield every piece with the name of its list."""
 
@@ -67,6 +77,8 @@ class Place:
 
     populations: Mapping[str, Any]
     models: Mapping[str, NeuronModel]
+    projections: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    synapse_models: Mapping[str, SynapseModel] = dataclasses.field(default_factory=dict)
 
     def population(self, piece: Any, of: str) -> Any:
         """Return the population that the field `of` of a piece names, None if there is none."""
@@ -76,6 +88,39 @@ class Place:
         """Return the model of that population; of the piece, a population, if `of` is empty."""
         population = self.population(piece, of) if of else piece
         return None if population is None else self.models.get(str(population.model))
+
+    def synapse(self, projection: Any) -> SynapseModel | None:
+        """Return the synapse model of a projection, None if it has none, or none is known."""
+        return self.synapse_models.get(str(projection.synapse))
+
+    def named(self, mark: ByName, piece: Any) -> dict[str, tuple[str, Plausible | None]] | None:
+        """Return name -> unit and plausible range of all that a table may hold, if it is known."""
+        if mark.kind == "synapse":
+            return _of_synapse(self.synapse(piece), piece, self)
+        model = self.model(piece)
+        if model is None:
+            return None
+        if mark.kind == "states":
+            return {n: (u, mark.plausible.get(u)) for n, u in model.units_of_states.items()}
+        return {n: (p.unit, Plausible(p.low, p.high)) for n, p in model.parameters.items()}
+
+
+def _of_synapse(
+    model: SynapseModel | None, piece: Any, place: Place
+) -> dict[str, tuple[str, Plausible | None]] | None:
+    """Return unit and plausible range of a synapse model's parameters."""
+    if model is None:
+        return None
+    mark = marks(type(piece))["weight"]
+    unit = unit_of(mark, piece, place) if isinstance(mark, UnitOf) else None
+    found = {}
+    for name, parameter in model.parameters.items():
+        of_weight = parameter.unit == OF_WEIGHT
+        if not of_weight:
+            found[name] = parameter.unit, Plausible(parameter.low, parameter.high)
+        elif unit in units.COHERENT and isinstance(mark, UnitOf):
+            found[name] = str(unit), mark.plausible.get(str(unit))
+    return found
 
 
 @dataclass(frozen=True)
@@ -142,7 +187,12 @@ def _mark(parts: tuple[Any, ...]) -> Mark | None:
 
 def place_of(network: Whole) -> Place:
     """Return what the pieces of a network refer to."""
-    return Place({p.name: p for p in network.populations}, network.models)
+    return Place(
+        {p.name: p for p in network.populations},
+        network.models,
+        {p.name: p for p in network.projections},
+        network.synapse_models,
+    )
 
 
 def slots(network: Whole) -> Iterator[Slot]:
@@ -165,10 +215,11 @@ def _slots(here: Described, piece: Any, place: Place, owner: str, at: str) -> It
         if value is None:
             continue
         if isinstance(mark, ByName):
+            named = place.named(mark, piece) or {}
             for name, entry in value.items():
-                unit, plausible = _named(mark, name, place.model(piece))
-                if unit is not None:
-                    yield Slot(owner, f"{at}{field}.{name}", unit, entry, mark, plausible)
+                if name in named:
+                    yield Slot(owner, f"{at}{field}.{name}", named[name][0], entry, mark,
+                               named[name][1])  # fmt: skip
         elif isinstance(mark, (Always, InUnit, UnitOf)):
             unit = unit_of(mark, piece, place)
             if unit is not None:
@@ -183,21 +234,6 @@ def _plausible(mark: Always | InUnit | UnitOf, unit: str) -> Plausible | None:
     if isinstance(mark, InUnit):
         return None
     return mark.plausible if isinstance(mark, Always) else mark.plausible.get(unit)
-
-
-def _named(
-    mark: ByName, name: str, model: NeuronModel | None
-) -> tuple[str | None, Plausible | None]:
-    """Return unit and plausible range of a parameter or state, None if the model has none such."""
-    if model is None:
-        return None, None
-    if mark.kind == "states":
-        unit = model.units_of_states.get(name)
-        return unit, mark.plausible.get(unit or "")
-    parameter = model.parameters.get(name)
-    if parameter is None:
-        return None, None
-    return parameter.unit, Plausible(parameter.low, parameter.high)
 
 
 def unit_of(mark: Always | InUnit | UnitOf, piece: Any, place: Place) -> str | None:

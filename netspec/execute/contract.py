@@ -189,6 +189,8 @@ def _unheard_of(backend: Backend[Any], network: Network) -> Iterator[Entry]:
         dynamics = network.model_of(population).dynamics
         if dynamics.noises or dynamics.escape is not None:
             yield from refused(f"populations.{population.name}", "random neurons")
+    for projection, _ in network.plastic():
+        yield from refused(f"projections.{projection.name}.synapse", "changing synapses")
 
 
 class Backend(ABC, Generic[Planned]):
@@ -199,8 +201,9 @@ class Backend(ABC, Generic[Planned]):
     answers : frozenset of str
         What its ledger answers for beyond what every adapter has to: ``noise currents``
         (`NoiseCurrent`), ``changing rates`` (Poisson inputs with a start, a stop or rates),
-        ``random neurons`` (an escape rate, or white noise in the equations). What is not among
-        them netspec refuses, so that no adapter leaves it out in silence.
+        ``random neurons`` (an escape rate, or white noise in the equations), ``changing synapses``
+        (projections with a synapse model). What is not among them netspec refuses, so that no
+        adapter leaves it out in silence.
     answers_drive : bool
         Whether its ledger answers for Poisson inputs of shared drive. If not, netspec refuses them,
         so that an adapter that does not look at ``request.drive`` never draws others in silence.

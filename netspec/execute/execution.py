@@ -20,6 +20,7 @@ from netspec.realise.counters import PoissonCounter
 from netspec.realise.drawing import CurrentChange, Synapses
 from netspec.realise.file import Realisation
 from netspec.realise.noise import NoiseCounter
+from netspec.realise.plasticity import PlasticSynapses
 
 Progress = Callable[[str, float], None]
 NO_NUMBER = (
@@ -72,6 +73,16 @@ class Execution:
     def synapses(self, projection: Projection) -> Synapses:
         """Return netspec's synapses of a projection in one piece."""
         return drawing.join(self.synapse_blocks(projection))
+
+    def plastic(self, projection: Projection) -> PlasticSynapses:
+        """Return the synapses of a projection that change: program, synapses, what is recorded.
+
+        Raises
+        ------
+        DescriptionError
+            If a recorder names synapses that were not drawn.
+        """
+        return PlasticSynapses.of(self.network, projection, self.synapses(projection))
 
     def row_lengths(self, projection: Projection) -> NDArray[np.uint32]:
         """Return the number of netspec's synapses of each source, shape (n_pre,)."""

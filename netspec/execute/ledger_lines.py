@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netspec.describe.inputs import Current, PoissonInput
+from netspec.describe.network import Projection
 from netspec.execute.ledger import Entry
 from netspec.execute.request import RunRequest
 from netspec.realise.counters import LARGEST_TABLE_MEAN
@@ -51,6 +52,13 @@ def of_noise_currents(request: RunRequest) -> list[Entry]:
         )
         for noise in request.network.noise_currents
     ]
+
+
+def of_plastic_readback(projection: Projection) -> Entry:
+    """Refuse to read synapses back that change while they are simulated."""
+    reason = "synapses that change are not read back; a SynapseRecorder records their weights"
+    thing = f"projections.{projection.name}.synapse"
+    return Entry(thing=thing, status="unsupported", reason=reason)
 
 
 def of_given_inputs(request: RunRequest) -> list[Entry]:

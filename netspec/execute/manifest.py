@@ -7,6 +7,7 @@ import os
 import platform
 from typing import Any, NotRequired, TypedDict
 
+from netspec.describe.network import Network
 from netspec.describe.serialization import spec_hash
 from netspec.execute.audit import warnings
 from netspec.execute.contract import Plan
@@ -21,6 +22,14 @@ class Recorded(TypedDict):
     neurons: list[int] | None
     interval: int
     units: dict[str, str]
+
+
+class RecordedSynapses(TypedDict):
+    """A synapse recorder of a run, and the unit of the weights."""
+
+    projection: str
+    synapses: list[int]
+    unit: str
 
 
 class Manifest(TypedDict):
@@ -42,6 +51,7 @@ class Manifest(TypedDict):
     total_steps: int
     sizes: dict[str, int]
     recorders: NotRequired[dict[str, Recorded]]
+    synapse_recorders: NotRequired[dict[str, RecordedSynapses]]
     step_currents: NotRequired[list[dict[str, Any]]]
     connectivity: str | None
     drive: NotRequired[str]
@@ -94,6 +104,14 @@ def manifest_of(plan: Plan, recording: Recording) -> Manifest:
             for recorder in network.recorders
             if recorder.variables
         },
+        "synapse_recorders": {
+            recorder.name: {
+                "projection": recorder.projection,
+                "synapses": list(recorder.synapses),
+                "unit": _unit_of(network, recorder.projection),
+            }
+            for recorder in network.synapse_recorders
+        },
         "step_currents": [entry.model_dump(mode="json") for entry in network.step_currents],
         "connectivity": request.connectivity,
         "drive": request.drive,
@@ -115,3 +133,8 @@ def manifest_of(plan: Plan, recording: Recording) -> Manifest:
         "peak_memory_mib": round(memory_mib("VmHWM"), 1),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def _unit_of(network: Network, projection: str) -> str:
+    found = next(p for p in network.projections if p.name == projection)
+    return network.weight_unit(found.post, found.receptor)

@@ -147,6 +147,21 @@ def _joined(parts: Sequence[dict[str, NDArray[Any]]], manifest: Manifest) -> Rec
         steps = max((p[f"samples/{recorder}/{variable}/step"] for p in parts), key=len)
         values = _placed(parts, name, recorder)
         recording.samples[recorder, variable] = steps, values
+    for name in (n for n in names if n.startswith("weights/") and n.endswith("/weight")):
+        key = name.removesuffix("/weight")
+        recording.weights[key.removeprefix("weights/")] = (
+            _joined_column(parts, f"{key}/synapse"),
+            _joined_column(parts, f"{key}/pre"),
+            _joined_column(parts, f"{key}/post"),
+            _joined_column(parts, name),
+        )
+    for name in (n for n in names if n.startswith("sent/") and n.endswith("/weight")):
+        key = name.removesuffix("/weight")
+        recording.sent[key.removeprefix("sent/")] = (
+            _joined_column(parts, f"{key}/synapse"),
+            _joined_column(parts, f"{key}/step"),
+            _joined_column(parts, name),
+        )
     readback = recording.readback
     for name in (n.removeprefix("readback/") for n in names if n.startswith("readback/")):
         if any(f"local/{name}" in p for p in parts):
@@ -159,6 +174,11 @@ def _joined(parts: Sequence[dict[str, NDArray[Any]]], manifest: Manifest) -> Rec
         order = np.lexsort((delay, weight, post, pre))
         readback.update({key: readback[key][order] for key in keys})
     return recording
+
+
+def _joined_column(parts: Sequence[dict[str, NDArray[Any]]], name: str) -> NDArray[Any]:
+    """Return what all ranks have of a column, one after the other."""
+    return np.concatenate([part[name] for part in parts if name in part])
 
 
 def _placed(parts: Sequence[dict[str, NDArray[Any]]], name: str, local: str) -> NDArray[Any]:

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.describe.network import Recorder
+from netspec.describe.network import Recorder, SynapseRecorder
 from netspec.errors import SimulationFailed, choices
 from netspec.execute.request import RunRequest
 
 Spikes = tuple[NDArray[np.int64], NDArray[np.uint32]]
 Samples = tuple[NDArray[np.int64], NDArray[np.float64]]
+# (synapse, pre, post, weight), and (synapse, step, what was sent); synapses as netspec draws them
+Weights = tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64]]
+Sent = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 PHASES = ("warmup", "simulate")  # those whose wall times every adapter tells
 
 
@@ -31,6 +34,12 @@ class Recording:
         (recorder, variable) -> (steps, values), values of shape (samples, neurons).
     synapses : dict
         Projection -> number of synapses that the simulator says it holds.
+    weights : dict
+        Projection -> (synapse, pre, post, weight) of all its synapses that this process holds, in
+        any order: the weight that the last event carried, or the first if there was none.
+    sent : dict
+        Synapse recorder -> (synapse, step, what the event carried), in any order. An event has the
+        step of the spike that it is sent by.
     seconds : dict
         Wall time by phase: create, connect, prepare, warmup, simulate, read. The two of `PHASES`
         must be there.
@@ -51,6 +60,8 @@ class Recording:
     spikes: dict[str, Spikes] = field(default_factory=dict)
     samples: dict[tuple[str, str], Samples] = field(default_factory=dict)
     synapses: dict[str, int] = field(default_factory=dict)
+    weights: dict[str, Weights] = field(default_factory=dict)
+    sent: dict[str, Sent] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     readback: dict[str, NDArray[Any]] = field(default_factory=dict)
     info: dict[str, str] = field(default_factory=dict)
@@ -80,6 +91,11 @@ class Recording:
                 for f in _spike_faults(request, name, found)
             ),
             *(f for r in request.network.recorders for f in self._sample_faults(request, r)),
+            *(
+                f
+                for r in request.network.synapse_recorders
+                for f in self._weight_faults(request, r)
+            ),
         ]
         if faults:
             head = f"{request.backend} returned a recording that is not the one asked for:"
@@ -112,6 +128,24 @@ class Recording:
                 )
             elif neurons and np.shape(values) != (len(wanted), neurons):
                 yield f"{what}: shape {np.shape(values)}, expected {(len(wanted), neurons)}"
+
+    def _weight_faults(self, request: RunRequest, recorder: SynapseRecorder) -> Iterator[str]:
+        name, number = recorder.projection, self.synapses.get(recorder.projection, 0)
+        if recorder.final:
+            yield from self._lacking("the weights of", [name], self.weights)
+            found = self.weights.get(name, (np.empty(0, np.int64),))[0]
+            if name in self.weights and not np.array_equal(np.unique(found), np.sort(found)):
+                yield f"weights of {name!r}: a synapse comes twice"
+            elif name in self.weights and len(found) != number:
+                yield f"weights of {name!r}: {len(found)}, expected {number}"
+        if recorder.synapses:
+            yield from self._lacking("the events of", [recorder.name], self.sent)
+            synapses, steps, _ = self.sent.get(recorder.name, ((), (), ()))
+            if not set(np.unique(synapses)) <= set(recorder.synapses):
+                yield f"events of {recorder.name!r}: of synapses that nobody asked for"
+            last = request.simulation.total_steps
+            if len(steps) and (np.min(steps) < 1 or np.max(steps) > last):
+                yield f"events of {recorder.name!r}: steps beyond 1 to {last}"
 
 
 def _spike_faults(request: RunRequest, name: str, found: Spikes) -> Iterator[str]:

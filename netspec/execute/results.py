@@ -6,6 +6,7 @@ The file is sealed (`netspec.whole_files`), so that any flipped bit or lost byte
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -84,6 +85,65 @@ class SpikeData:
         """Return the spike times of one neuron in ms."""
         chosen: NDArray[np.float64] = self.times[self.neurons == neuron]
         return chosen
+
+
+@dataclass(frozen=True)
+class WeightData:
+    """The weights of all synapses of a projection at the end of a run.
+
+    Attributes
+    ----------
+    pre, post : ndarray of uint32, shape (n,)
+        Indices within the two populations; sorted by (pre, post).
+    values : ndarray of float64, shape (n,)
+        The weight that the last event of each carried, or the first one if there was none.
+    unit : str
+    """
+
+    pre: NDArray[np.uint32]
+    post: NDArray[np.uint32]
+    values: NDArray[np.float64]
+    unit: str
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class SentData:
+    """The events of the recorded synapses of a projection, sorted by (step, synapse).
+
+    Attributes
+    ----------
+    synapses : ndarray of int64, shape (n,)
+        Number of the synapse within its projection, by source and then by target.
+    steps : ndarray of int64, shape (n,)
+        Step of the spike that the event was sent by, from the start of the warm-up.
+    values : ndarray of float64, shape (n,)
+        What the event carried.
+    dt : float
+        In ms.
+    unit : str
+    """
+
+    synapses: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    values: NDArray[np.float64]
+    dt: float
+    unit: str
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """Times in ms, shape (n,)."""
+        return np.multiply(self.steps, self.dt, dtype=np.float64)
+
+    def of(self, synapse: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the steps of one synapse's events, and what they carried."""
+        chosen = self.synapses == synapse
+        return self.steps[chosen], self.values[chosen]
 
 
 def circuit_of(manifest: Manifest) -> str | None:
@@ -174,6 +234,48 @@ class Run:
         steps = self._content[f"{key}/step"]
         return steps * float(self.manifest["simulation"]["dt"]), self._content[f"{key}/value"]
 
+    def weights(self, projection: str) -> WeightData:
+        """Return the weights of a projection's synapses at the end of the run.
+
+        Parameters
+        ----------
+        projection : str
+            One with a synapse recorder.
+        """
+        key = f"weights/{projection}"
+        if f"{key}/weight" not in self._content:
+            known = sorted(
+                k[8:-7] for k in self._content if k.startswith("weights/") and k.endswith("/weight")
+            )
+            raise UsageError(
+                f"no weights of {projection!r}; {choices(known)}. A SynapseRecorder records them"
+            )
+        columns = (self._content[f"{key}/{name}"] for name in ("pre", "post", "weight"))
+        recorders = self.manifest.get("synapse_recorders", {}).values()
+        units = [r["unit"] for r in recorders if r["projection"] == projection]
+        return WeightData(*columns, unit=units[0])
+
+    def sent(self, recorder: str) -> SentData:
+        """Return the events of the synapses that a synapse recorder was given.
+
+        Parameters
+        ----------
+        recorder : str
+            A synapse recorder with `synapses`.
+        """
+        key = f"sent/{recorder}"
+        if f"{key}/weight" not in self._content:
+            known = sorted(
+                k[5:-7] for k in self._content if k.startswith("sent/") and k.endswith("/weight")
+            )
+            raise UsageError(f"no events of {recorder!r}; {choices(known)}")
+        synapses, steps, values = (
+            self._content[f"{key}/{name}"] for name in ("synapse", "step", "weight")
+        )
+        dt = float(self.manifest["simulation"]["dt"])
+        unit = self.manifest["synapse_recorders"][recorder]["unit"]
+        return SentData(synapses, steps.astype(np.int64), values, dt, unit)
+
     def readback(self, path: str) -> NDArray[Any]:
         """Return an array read back from the simulator (runs with ``readback=True``)."""
         found: NDArray[Any] | None = self._content.get(f"readback/{path}")
@@ -237,10 +339,26 @@ def write_run(path: Path, manifest: Manifest, recording: Recording) -> None:
     for (recorder, variable), (steps, values) in recording.samples.items():
         arrays[f"samples/{recorder}/{variable}/step"] = np.asarray(steps, np.int32)
         arrays[f"samples/{recorder}/{variable}/value"] = np.asarray(values, np.float64)
+    arrays |= dict(_of_synapses(recording))
     arrays |= {f"readback/{name}": np.asarray(a) for name, a in recording.readback.items()}
     arrays |= {f"local/{name}": positions for name, positions in recording.local.items()}
     with sealed(path, FORMAT) as temporary:
         _write(temporary, manifest, arrays)
+
+
+def _of_synapses(recording: Recording) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield the arrays of synapses that change, in order of their synapses, or steps."""
+    for projection, (synapse, pre, post, weight) in recording.weights.items():
+        order, key = np.argsort(synapse), f"weights/{projection}"
+        yield f"{key}/synapse", np.asarray(synapse, np.int64)[order]
+        yield f"{key}/pre", np.asarray(pre, np.uint32)[order]
+        yield f"{key}/post", np.asarray(post, np.uint32)[order]
+        yield f"{key}/weight", np.asarray(weight, np.float64)[order]
+    for recorder, (synapse, step, weight) in recording.sent.items():
+        order, key = np.lexsort((synapse, step)), f"sent/{recorder}"
+        yield f"{key}/synapse", np.asarray(synapse, np.int64)[order]
+        yield f"{key}/step", np.asarray(step, np.int32)[order]
+        yield f"{key}/weight", np.asarray(weight, np.float64)[order]
 
 
 def _write(path: Path, manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> None:

@@ -18,6 +18,7 @@ class NestTest(BackendTest):
         "test_l2_nmda::test_s_nmda_is_that_of_scipy_and_never_above_one": (
             "iaf_bw_2001 lets nobody record the gating that it sends"
         ),
+        "test_plasticity::test_a_rule_of_ones_own_*": "NEST's own synapse models only",
         "test_user_models::test_continuous_coupling*": COUPLED,
     }
     notyet: ClassVar[Mapping[str, str]] = {
@@ -37,6 +38,7 @@ class NestTest(BackendTest):
             for name in ("*[ring]", "*[different]", "only_what*", "what_must*", "samples*")
         },
         "test_limits::test_an_almost_constant_magnesium_block_is_exact_or_named": COUPLED,
+        "test_plasticity::test_a_rule_of_ones_own_*": "NEST's own synapse models only",
         "test_user_models::test_continuous_coupling*": COUPLED,
     }
 

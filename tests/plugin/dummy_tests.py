@@ -19,6 +19,7 @@ class DummyTest(BackendTest):
         "test_l2_synapse": SYNAPSES,
         "test_l3_replay": SYNAPSES,
         "test_limits::test_an_almost_constant_magnesium_block_is_exact_or_named": SYNAPSES,
+        "test_plasticity": SYNAPSES,
         "test_poisson": RANDOM,
         "test_random_networks": SYNAPSES,
         "test_silence::test_a_delay_that_cannot_be_kept_*": SYNAPSES,

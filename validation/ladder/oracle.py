@@ -29,6 +29,7 @@ from netspec.describe.simulation import Simulation
 from netspec.errors import UnsupportedError
 from netspec.realise import counters, drawing
 from netspec.realise.noise import NoiseCounter
+from netspec.validation.ladder.synapses import Synapse
 
 CHUNK = 100  # steps of the longest piece
 Floats = NDArray[np.float64]
@@ -249,16 +250,23 @@ class _System:
                 self.events.append((on_grid(time, self.dt), who, state, source.weight))
         heapq.heapify(self.events)
 
-    def synapses(self) -> dict[int, list[tuple[int, str, float, int]]]:
-        """Return neuron -> (target, state, weight, delay in steps) of all its synapses."""
-        found: dict[int, list[tuple[int, str, float, int]]] = {}
+    def synapses(self) -> dict[int, list[tuple[int, str, float | Synapse, int]]]:
+        """Return neuron -> (target, state, weight, delay in steps) of all its synapses.
+
+        One that changes stands in the place of its weight.
+        """
+        found: dict[int, list[tuple[int, str, float | Synapse, int]]] = {}
         for projection in self.network.projections:
             drawn = drawing.synapses(self.network, projection, self.simulation)
             state = self.kind_of(projection.post).model.receptors[projection.receptor]
             pre = drawn.pre.astype(int) + self.offsets[projection.pre]
             post = drawn.post.astype(int) + self.offsets[projection.post]
+            model, given = self.network.synapse_of(projection), projection.parameters
             for i, j, w, d in zip(pre, post, drawn.weights(), drawn.delays(), strict=True):
-                found.setdefault(int(i), []).append((int(j), state, float(w), int(d)))
+                weight: float | Synapse = float(w)
+                if model is not None:
+                    weight = Synapse(model, given, float(w), int(d), self.dt)
+                found.setdefault(int(i), []).append((int(j), state, weight, int(d)))
         return found
 
     def matrix(self, coupling: ContinuousProjection) -> tuple[ContinuousProjection, Floats]:
@@ -357,6 +365,8 @@ class _System:
         for neuron in map(int, neurons):
             spikes[neuron].append(step)
             for target, state, weight, delay in self.targets.get(neuron, ()):
+                if isinstance(weight, Synapse):
+                    weight = weight.send(step, spikes[target])  # noqa: PLW2901
                 heapq.heappush(self.events, (step + delay, target, state, weight))
 
     def cut(self, history: list[dict[str, Floats]], spikes: list[list[int]]) -> Solution:

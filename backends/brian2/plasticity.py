@@ -1,0 +1,219 @@
+"""Synapses that change, in Brian2: three pathways, whose clock is late by the synapse's delay.
+
+A synapse of delay d sees a spike of its source at once and one of its target after d, and sends to
+d later. Brian2 changes it when the event arrives: so spikes of the source take d, those of the
+target 2 d, and what is carried is the weight at that moment, however many spikes are under way. At
+one time spikes of the target come first, then those of the source, then the target's traces step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec.backends.brian2.functions import namespace, vectorisable
+from netspec.backends.brian2.groups import ACTIVE, Group
+from netspec.describe import expressions as ex
+from netspec.describe.network import Projection
+from netspec.realise.lowering import own
+from netspec.realise.plastic_steps import Remaining
+from netspec.realise.plasticity import Change, PlasticSynapses, SynapseProgram
+
+if TYPE_CHECKING:
+    from netspec.backends.brian2.building import Brian2Building
+
+# names of the adapter's own, which no name of a description can meet (`lowering.own`)
+LAST, HERE, SPAN = "last_step", "this_step", "elapsed"
+SENT, SENT_AT, CARRIED = "sent", "sent_at", "carried"  # what was sent last, and when
+SENT_WEIGHT = "sent_weight"  # the weight then
+
+
+class Plastic:
+    """The synapses of a projection that change, as an object of Brian2's.
+
+    Parameters
+    ----------
+    built : Brian2Building
+    projection : Projection
+    """
+
+    def __init__(self, built: Brian2Building, projection: Projection) -> None:
+        self.built, self.projection = built, projection
+        self.plastic: PlasticSynapses = built.execution.plastic(projection)
+        self.program: SynapseProgram = self.plastic.program
+        self.events: list[tuple[int, NDArray[np.int64], NDArray[np.float64]]] = []
+        self.fired: dict[int, dict[int, NDArray[np.int64]]] = {}  # of a group, by step
+        self.synapses: Any = None
+
+    def connect(self) -> None:
+        """Make the synapses, and what looks at those that are recorded."""
+        drawn = self.plastic.synapses
+        self.built.result.synapses[self.projection.name] = len(drawn)
+        if not len(drawn):  # Brian2 takes no Synapses object without a synapse
+            return
+        (pre, source), (post, target) = (
+            self.built.group(self.projection.pre), self.built.group(self.projection.post)
+        )  # fmt: skip
+        state = post.model.receptors[self.projection.receptor]
+        passed = f"{CARRIED}*{ACTIVE}_post" if post.model.dynamics.held(state) else CARRIED
+        self.synapses = self.built.b2.Synapses(
+            pre.neurons[source],
+            post.neurons[target],
+            self._variables(),
+            on_pre={"arrive": self._arrive(f"{own(state)}_post += {passed}")},
+            on_post=self._after_target(),
+            namespace=namespace(),
+            name=f"plastic{next(self.built.numbers)}",
+        )
+        self.synapses.connect(i=drawn.pre.astype(np.int32), j=drawn.post.astype(np.int32))
+        self._give_values()
+        self.built.objects.append(self.synapses)
+        if self.plastic.recorded:
+            self._watch()
+        if self.plastic.recorded or self.plastic.final:
+            # what is under way at the end has not changed the synapses yet
+            longest = int(drawn.delays().max())
+            for group in {id(g): g for g in (pre, post)}.values():
+                self._keep_last_spikes(group, 2 * longest)
+
+    # -- code -----------------------------------------------------------------------------
+
+    def _variables(self) -> str:
+        names = [own(course.name) for course in self.program.courses]
+        lines = [f"{name} : 1" for name in (*names, LAST, SENT, SENT_AT, SENT_WEIGHT)]
+        return "\n".join(lines)
+
+    def _source(self, tree: ex.Expr) -> str:
+        names: dict[str, ex.Expr] = {c.name: ex.Name(own(c.name)) for c in self.program.courses}
+        return ex.to_source(vectorisable(ex.substitute(tree, names)))
+
+    def _go_on(self) -> list[str]:
+        """Return code that brings all states to the synapse's time now."""
+        dt = self.built.dt
+        lines = [f"{HERE} = 1.0*int(t/dt + 0.5) + 1.0", f"{SPAN} = ({HERE} - {LAST})*{dt!r}"]
+        for course in self.program.courses:
+            if course.moves:
+                lines.append(f"{own(course.name)} = {self._source(course.after(ex.Name(SPAN)))}")
+        return [*lines, f"{LAST} = {HERE}"]
+
+    def _change(self, changes: tuple[Change, ...]) -> list[str]:
+        """Return code that changes states, all from the values before."""
+        lines = [f"new_{own(name)} = {self._source(tree)}" for name, tree in changes]
+        return lines + [f"{own(name)} = new_{own(name)}" for name, _ in changes]
+
+    def _arrive(self, add: str) -> str:
+        """Return the code of a spike of the source."""
+        program = self.program
+        lines = [*self._go_on(), *self._change(program.at_pre)]
+        lines += [f"{CARRIED} = {self._source(program.send)}", add]
+        lines += [f"{SENT} = {CARRIED}", f"{SENT_AT} = {HERE}", f"{SENT_WEIGHT} = {own('w')}"]
+        return "\n".join([*lines, *self._change(program.after_pre)])
+
+    def _after_target(self) -> dict[str, str] | None:
+        """Return the code of a spike of the target, before and after one of the source."""
+        if not self.program.looks_back:
+            return None
+        return {
+            "potentiate": "\n".join([*self._go_on(), *self._change(self.program.at_post)]),
+            "trace": "\n".join([*self._go_on(), *self._change(self.program.after_post)]),
+        }
+
+    # -- values ---------------------------------------------------------------------------
+
+    def _give_values(self) -> None:
+        drawn, synapses = self.plastic.synapses, self.synapses
+        if not (
+            np.array_equal(synapses.i[:], drawn.pre) and np.array_equal(synapses.j[:], drawn.post)
+        ):
+            raise RuntimeError("Brian2 holds other synapses than those handed over")
+        delay, weight = drawn.delays(), drawn.weights()
+        for course in self.program.courses:
+            first = weight if course.name == "w" else course.initial
+            setattr(synapses, own(course.name), first)
+        setattr(synapses, SENT_WEIGHT, weight)
+        setattr(synapses, SENT_AT, -1.0)
+        setattr(synapses, LAST, delay)  # its clock is late by the delay
+        ms = self.built.b2.ms
+        pathways = [("arrive", delay - 1, 1)]
+        if self.program.looks_back:
+            pathways += [("potentiate", 2 * delay - 1, 0), ("trace", 2 * delay - 1, 2)]
+        for name, steps, order in pathways:
+            pathway = getattr(synapses, name)
+            pathway.delay = steps * self.built.dt * ms
+            pathway.when, pathway.order = "synapses", order
+
+    def _memory(self, variable: str) -> NDArray[np.float64]:
+        values: NDArray[np.float64] = self.synapses.variables[variable].get_value()
+        return values
+
+    # -- recording ------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Look, after every step, which of the recorded synapses have sent."""
+        chosen, now = self.plastic.watched, self.built.timestep()
+
+        def look() -> None:
+            step = int(now[0]) + 1
+            found = np.flatnonzero(self._memory(SENT_AT)[chosen] == step)
+            if found.size:
+                self.events.append((step, chosen[found], self._memory(SENT)[chosen[found]].copy()))
+
+        b2 = self.built.b2
+        self.built.objects.append(
+            b2.NetworkOperation(look, when="synapses", order=3, clock=b2.defaultclock)
+        )
+
+    def _keep_last_spikes(self, group: Group, steps: int) -> None:
+        """Keep the spikes of a group in the last steps of the run."""
+        space, now = group.memory("_spikespace"), self.built.timestep()
+        first = self.built.simulation.total_steps - steps
+        kept = self.fired.setdefault(id(group), {})
+
+        def keep() -> None:
+            if now[0] >= first and (count := space[-1]):
+                kept[int(now[0]) + 1] = np.array(space[:count], np.int64)
+
+        b2 = self.built.b2
+        self.built.objects.append(
+            b2.NetworkOperation(keep, when="thresholds", order=1, clock=b2.defaultclock)
+        )
+
+    def _last_spikes(self, population: str) -> dict[int, NDArray[np.int64]]:
+        """Return step -> neurons of a population, of the last steps."""
+        group, where = self.built.group(population)
+        return {
+            step: neurons[(neurons >= where.start) & (neurons < where.stop)] - where.start
+            for step, neurons in self.fired.get(id(group), {}).items()
+        }
+
+    def read(self) -> None:
+        """Give the recording what was recorded."""
+        if not (self.plastic.recorded or self.plastic.final):
+            return
+        drawn, delays = self.plastic.synapses, self.plastic.synapses.delays()
+        events = [(0, np.empty(0, np.int64), np.empty(0))]
+        weights = drawn.weights().copy()
+        if self.synapses is not None:
+            # its clock is late by the delay
+            events += [(s - delays[found], found, value) for s, found, value in self.events]
+            weights = np.array(self._memory(SENT_WEIGHT))
+            events += self._finish(weights)
+        synapses = np.concatenate([found for _, found, _ in events])
+        steps = [np.broadcast_to(step, found.shape) for step, found, _ in events]
+        values = np.concatenate([carried for _, _, carried in events])
+        self.plastic.keep(self.built.result, synapses, np.concatenate(steps), values)
+        self.plastic.keep_weights(self.built.result, weights)
+
+    def _finish(self, weights: NDArray[np.float64]) -> list[Any]:
+        """Return the events that are under way; bring the weights up to them."""
+        values = {c.name: np.array(self._memory(own(c.name))) for c in self.program.courses}
+        last = self._memory(LAST) - self.plastic.synapses.delays()
+        remaining = Remaining(self.plastic, values, last, self.built.dt)
+        ends = (self._last_spikes(name) for name in (self.projection.pre, self.projection.post))
+        found = []
+        for event in remaining.finish(self.built.simulation.total_steps, *ends):
+            weights[event[1]] = values["w"][event[1]]
+            found.append(event)
+        return found
