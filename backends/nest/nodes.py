@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from netspec.backends.nest.generating import BROKEN, REST, GeneratedModel
 from netspec.backends.nest.planning import NestPlan, Neurons
 from netspec.execute.execution import Execution
-from netspec.realise.counters import input_key, poisson_tables
+from netspec.realise.counters import input_key, tables_by_step
 from netspec.realise.noise import CURRENT, NoiseCounter
 
 
@@ -127,20 +127,14 @@ class Nodes:
         model, seed = planned.model, self.request.simulation.seed
         values: dict[str, Any] = {"first_node": first}
         for number, poisson in enumerate(planned.counted):
-            counters = self.execution.poisson_counters(poisson)
-            begins, tables, at = [], [], 0
-            for begin, end, counter in counters:
-                if begin > at and begins:  # in between nothing is drawn
-                    begins, tables = [*begins, at], [*tables, poisson_tables(0.0)[0]]
-                begins, tables, at = [*begins, begin], [*tables, counter.tables[0]], end
-            if begins and at < self.request.simulation.total_steps:
-                begins, tables = [*begins, at], [*tables, poisson_tables(0.0)[0]]
+            parts = tables_by_step(self.execution.poisson_counters(poisson))
+            begins, tables = [step for step, _, _ in parts], [table for _, table, _ in parts]
             values |= model.stream(
                 number,
                 key=_signed(input_key(seed, poisson.name)),
                 begins=begins,
                 sizes=[len(table) for table in tables],
-                tables=np.concatenate([np.empty(0, np.uint64), *tables]).astype(np.int64).tolist(),
+                tables=np.concatenate(tables).astype(np.int64).tolist(),
             )
             values[model.weight(number)] = float(poisson.weight)
         for number, noise in zip(model.noise_streams, planned.noise, strict=True):

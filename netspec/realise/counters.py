@@ -241,3 +241,24 @@ class PoissonCounter:
         found = np.flatnonzero(bits > table[0])
         steps, neurons = np.divmod(found, max(len(self.states), 1))
         return steps + first, neurons, np.searchsorted(table, bits[found])
+
+
+def tables_by_step(
+    parts: list[tuple[int, int, PoissonCounter]],
+) -> list[tuple[int, Bits, NDArray[np.uint16]]]:
+    """Return (step, table, guide) of an input whose rate changes: they hold from that step on.
+
+    The first step is 0. Where nothing is drawn, a table has zeros.
+
+    Parameters
+    ----------
+    parts : list of (int, int, PoissonCounter)
+        First step, the step after the last, numbers: in order, as `Execution.poisson_counters`.
+    """
+    nothing = poisson_tables(0.0)
+    found, at = [], 0
+    for first, end, counter in parts:
+        found += [(at, *nothing)] if first > at else []
+        found.append((first, *counter.tables))
+        at = end
+    return [*found, (at, *nothing)]
