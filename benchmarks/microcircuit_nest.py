@@ -35,8 +35,9 @@ def ours(settings: common.Result) -> common.Result:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as out:
         started = time.perf_counter()
         run = netspec.run(
-            network, "nest", simulation, threads=settings["threads"], out=out, force=True
-        )
+            network, "nest", simulation, threads=settings["threads"], out=out, force=True,
+            noise=settings["noise"],
+        )  # fmt: skip
         process = time.perf_counter() - started
         activity = common.activity_of(run)
     manifest = run.manifest
@@ -164,13 +165,27 @@ def main() -> None:
         default="memory",
         help="of spikes; ascii: of the reference, which writes text files by itself",
     )
+    parser.add_argument(
+        "--noise",
+        choices=("native", "shared"),
+        default="native",
+        help="who draws our Poisson events: NEST's generators, or our neurons, by counter",
+    )
     options = parser.parse_args()
     if options.child:
         common.answer_child(options.child, reference)
         return
     settings = {
         key: getattr(options, key)
-        for key in ("scale", "connectivity_scale", "threads", "warmup", "duration", "recording")
+        for key in (
+            "scale",
+            "connectivity_scale",
+            "threads",
+            "warmup",
+            "duration",
+            "recording",
+            "noise",
+        )
     }
     settings["drive"] = "poisson"
     pairs = common.measure_pairs(
@@ -190,7 +205,10 @@ def main() -> None:
     notes = [
         kept[options.recording],
         f"the reference has {same} (MPI: {builds['reference']['mpi']})",
-        "drive: Poisson, one generator a population; every neuron has a train of its own",
+        "drive: Poisson, one generator a population; every neuron has a train of its own"
+        if options.noise == "native"
+        else "drive: Poisson; the reference has one generator a population with a train for every "
+        "neuron, our neurons are generated and draw their numbers themselves (noise=shared)",
         "the reference's kernel set-up, 'initialise', is not in 'build'; ours is in 'create'",
         "the reference calls Simulate, which prepares again for warm-up and counted time; ours "
         "calls Prepare once, then Run, in slices of 50 ms",

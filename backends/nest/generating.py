@@ -160,7 +160,8 @@ class GeneratedModel:
         channels = len(model.receptors) + len(self.steered)
         places = {
             "NAMES": ", ".join(f'"{name}"' for name in names),
-            "SIZE": str(len(names)),
+            "MOVING": str(len(moving)),
+            "FIXED": str(len(names) - len(moving)),
             "STATES": str(len(states)),
             "RECEPTORS": str(len(model.receptors)),
             "CURRENTS": str(len(self.steered)),
@@ -168,7 +169,7 @@ class GeneratedModel:
             "STREAMS": str(len(self.counted) + len(self.noisy) + len(program.random)),
             "REFERENCES": _lines(
                 [f"double& {name} = v[ {k} ];" for k, name in enumerate(moving)]
-                + [f"const double {n} = v[ {k} ];" for k, n in enumerate(fixed, len(moving))],
+                + [f"const double& {name} = value[ {k} ];" for k, name in enumerate(fixed)],
                 4,
             ),
             "STATEMENTS": _lines(self._statements(), 6),

@@ -1,9 +1,11 @@
 """The C++ text around a model, for NEST 3.10 and later, and stubs of headers that its wheel lacks.
 
-`NEURON` is a class: an array ``v`` holds states, levels of inputs, parameters and constants, each
-of which can be read and set by its name. A channel of the input buffer belongs to each receptor,
-and, after those, to each input that a device changes; NEST sums what is due in a channel. As in
-NEST's own models, a device's current is felt by the step after the one at whose end it is due.
+`NEURON` is a class: an array ``v`` holds what changes in a step, an array ``value`` levels of
+inputs, parameters and constants; each can be read and set by its name. Neurons share their values
+until one is given another: what a step reads of a neuron's own is what it has to wait for. A
+channel of the input buffer belongs to each receptor, and, after those, to each input that a device
+changes; NEST sums what is due in a channel. As in NEST's own models, a device's current is felt by
+the step after the one at whose end it is due.
 
 A stream is a key of random numbers by counter (`netspec.realise.counters`): what all neurons of a
 population have alike of it is one object that they share, and each has the state of its own
@@ -23,17 +25,25 @@ template <> void nest::RecordablesMap< @NAME@ >::create();
 
 class @NAME@ : public nest::ArchivingNode
 {
-  enum { states = @STATES@, size = @SIZE@ };
+  enum { states = @STATES@, moving = @MOVING@, fixed = @FIXED@ };
   enum { receptors = @RECEPTORS@, currents = @CURRENTS@, channels = @CHANNELS@ };
   enum { streams = @STREAMS@ };
   static constexpr const char* names[] = { @NAMES@ };
   static inline std::atomic< long > broken { 0 };
-  double v[ size ];
-  long left = 0, rest = 0;
-  long first = 0;  // number of the population's first neuron in NEST
+  // what neurons have alike; one that is given a value of its own gets a copy of its own
+  struct Common
+  {
+    std::array< double, fixed > value {};
+    long rest = 0;
+    long first = 0;  // number of the population's first neuron in NEST
+    std::array< std::shared_ptr< const netspec_stream >, streams > stream;
+    bool operator==( const Common& ) const = default;
+  };
+  double v[ moving ];
+  long left = 0;
   std::array< uint64_t, streams > sequence {};
-  std::array< std::shared_ptr< const netspec_stream >, streams > stream;
-  nest::MultiChannelInputBuffer< channels > input;
+  std::shared_ptr< const Common > common;
+  netspec_input< channels > input;
   nest::UniversalDataLogger< @NAME@ > logger;
   static nest::RecordablesMap< @NAME@ > map;
   friend class nest::RecordablesMap< @NAME@ >;
@@ -47,8 +57,9 @@ class @NAME@ : public nest::ArchivingNode
     broken = 0;
     for ( int k = 0; k < streams; ++k )
     {
-      if ( not stream[ k ] ) throw nest::BadProperty( "a stream of random numbers has no key" );
-      sequence[ k ] = netspec_neuron_state( stream[ k ]->key, get_node_id() - first );
+      const auto& stream = common->stream[ k ];
+      if ( not stream ) throw nest::BadProperty( "a stream of random numbers has no key" );
+      sequence[ k ] = netspec_neuron_state( stream->key, get_node_id() - common->first );
     }
   }
   void finalize() override
@@ -64,6 +75,8 @@ class @NAME@ : public nest::ArchivingNode
 
   void update( nest::Time const& origin, const long from, const long to ) override
   {
+    const auto& value = common->value;
+    const auto& stream = common->stream;
     @REFERENCES@
     for ( long lag = from; lag < to; ++lag )
     {
@@ -74,13 +87,13 @@ class @NAME@ : public nest::ArchivingNode
       const bool begins = step == 0;
       @STATEMENTS@
       const size_t now = nest::kernel().event_delivery_manager.get_modulo( lag );
-      auto& due = input.get_values_all_channels( now );
+      double* const due = input.at( now );
       @ARRIVALS@
-      input.reset_values_all_channels( now );
+      std::fill( due, due + channels, 0.0 );
       if ( left == 0 && ( @THRESHOLD@ ) )
       {
         @RESET@
-        left = rest + 1;
+        left = common->rest + 1;
         set_spiketime( nest::Time::step( step + 1 ) );
         nest::SpikeEvent spike;
         nest::kernel().event_delivery_manager.send( *this, spike, lag );
@@ -92,12 +105,11 @@ class @NAME@ : public nest::ArchivingNode
 public:
   using nest::Node::handle;
   using nest::Node::handles_test_event;
-  @NAME@() : v {}, logger( *this ) { map.create(); }
+  @NAME@() : v {}, common( std::make_shared< Common >() ), logger( *this ) { map.create(); }
   @NAME@( const @NAME@& o )
-    : nest::ArchivingNode( o ), left( o.left ), rest( o.rest ), first( o.first ),
-      stream( o.stream ), logger( *this )
+    : nest::ArchivingNode( o ), left( o.left ), common( o.common ), logger( *this )
   {
-    std::copy( o.v, o.v + size, v );
+    std::copy( o.v, o.v + moving, v );
   }
   size_t send_test_event( nest::Node& target, size_t port, nest::synindex, bool ) override
   {
@@ -122,17 +134,19 @@ public:
   }
   void handle( nest::SpikeEvent& e ) override
   {
-    input.add_value( slot( e ), e.get_rport(), e.get_weight() * e.get_multiplicity() );
+    input.at( slot( e ) )[ e.get_rport() ] += e.get_weight() * e.get_multiplicity();
   }
   void handle( nest::CurrentEvent& e ) override
   {
-    input.add_value( slot( e ), receptors + e.get_rport(), e.get_weight() * e.get_current() );
+    input.at( slot( e ) )[ receptors + e.get_rport() ] += e.get_weight() * e.get_current();
   }
   void handle( nest::DataLoggingRequest& e ) override { logger.handle( e ); }
   void get_status( Dictionary& d ) const override
   {
-    for ( int i = 0; i < size; ++i ) d[ names[ i ] ] = v[ i ];
-    d[ "refractory_steps" ] = rest;
+    const auto& stream = common->stream;
+    for ( int i = 0; i < moving; ++i ) d[ names[ i ] ] = v[ i ];
+    for ( int i = 0; i < fixed; ++i ) d[ names[ moving + i ] ] = common->value[ i ];
+    d[ "refractory_steps" ] = common->rest;
     d[ "not_finite" ] = broken.load();
     for ( int k = 0; k < streams; ++k )
       netspec_stream::show( d, k, stream[ k ] );
@@ -141,10 +155,14 @@ public:
   }
   void set_status( const Dictionary& d ) override
   {
-    for ( int i = 0; i < size; ++i ) nest::update_value_param( d, names[ i ], v[ i ], this );
-    nest::update_value_param( d, "refractory_steps", rest, this );
-    nest::update_value_param( d, "first_node", first, this );
-    for ( int k = 0; k < streams; ++k ) netspec_stream::update( d, k, stream[ k ] );
+    Common own( *common );
+    for ( int i = 0; i < moving; ++i ) nest::update_value_param( d, names[ i ], v[ i ], this );
+    for ( int i = 0; i < fixed; ++i )
+      nest::update_value_param( d, names[ moving + i ], own.value[ i ], this );
+    nest::update_value_param( d, "refractory_steps", own.rest, this );
+    nest::update_value_param( d, "first_node", own.first, this );
+    for ( int k = 0; k < streams; ++k ) netspec_stream::update( d, k, own.stream[ k ] );
+    if ( own != *common ) common = std::make_shared< Common >( own );
     ArchivingNode::set_status( d );
   }
 };
@@ -261,6 +279,35 @@ struct netspec_stream
     }
     stream = made;
   }
+};
+// The events that are due to a neuron, by slot and channel. Neurons that a thread updates one after
+// the other have them side by side in every slot, so that a step reads memory in a row.
+template < int channels > class netspec_input
+{
+  enum { neurons = 248 };  // no power of two: slots of a neuron lie on different lines of a cache
+  struct Block
+  {
+    const size_t slots;
+    size_t used = 0;
+    std::vector< double > values;
+    explicit Block( const size_t n ) : slots( n ), values( n * neurons * channels ) {}
+  };
+  double* own = nullptr;
+  std::shared_ptr< Block > block;
+
+public:
+  // Called once for every neuron, by its thread, when all delays are known.
+  void clear()
+  {
+    static thread_local std::shared_ptr< Block > open;
+    const auto& delays = nest::kernel().connection_manager;
+    const size_t slots = delays.get_min_delay() + delays.get_max_delay();
+    if ( not open or open->slots != slots or open->used == neurons )
+      open = std::make_shared< Block >( slots );
+    block = open;
+    own = block->values.data() + channels * block->used++;
+  }
+  double* at( const size_t slot ) { return own + slot * neurons * channels; }
 };
 @CLASSES@
 class Module : public nest::NESTExtensionInterface

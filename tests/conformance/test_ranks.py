@@ -105,6 +105,17 @@ def test_a_run_on_ranks_can_be_repeated_and_a_seed_changes_it(ranked):
     assert digest(ranked(build(), duration, (2, 1), seed=2))[0] != found[0][0]
 
 
+def test_shared_noise_is_the_same_on_any_ranks_and_threads(ranked):
+    """Neurons that NEST deals out in turn draw what belongs to them, on whatever rank they are."""
+    described, duration = netspec.circuits.microcircuit("pygenn", scale=0.02), 60.0
+    runs = [
+        ranked(described, duration, split, connectivity="shared", noise="shared")
+        for split in ((1, 2), (2, 1))
+    ]
+    assert len({digest(run) for run in runs}) == 1
+    assert digest(runs[0])[1] > 40
+
+
 def assert_same_arrays(first, second):
     first, second = read_arrays(first.file), read_arrays(second.file)
     assert set(first) == set(second)

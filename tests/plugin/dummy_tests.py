@@ -10,6 +10,7 @@ class DummyTest(BackendTest):
     """Neurons without synapses."""
 
     never = {
+        "test_changing_rates": RANDOM,
         "test_drive": RANDOM,
         "test_l0_structure": SYNAPSES,
         "test_l0_values::test_native_weights_and_delays_*": SYNAPSES,
@@ -19,6 +20,7 @@ class DummyTest(BackendTest):
         "test_l2_synapse": SYNAPSES,
         "test_l3_replay": SYNAPSES,
         "test_limits::test_an_almost_constant_magnesium_block_is_exact_or_named": SYNAPSES,
+        "test_noise": RANDOM,
         "test_poisson": RANDOM,
         "test_random_networks": SYNAPSES,
         "test_silence::test_a_delay_that_cannot_be_kept_*": SYNAPSES,

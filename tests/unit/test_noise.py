@@ -65,7 +65,13 @@ def test_an_adapter_that_does_not_know_of_it_is_not_asked_in_silence():
 @pytest.mark.parametrize(
     ("backend", "options", "rate", "reason"),
     [
-        ("nest", {}, 10_000.0, "needs generated neurons"),
+        (
+            "nest",
+            {"neurons": "native"},
+            10_000.0,
+            "needs generated neurons, which draw their events, given --option neurons=native",
+        ),
+        ("nest", {}, 1e9, "100000 events a step; at most 60000"),
         ("genn", {"poisson": "product"}, 10_000.0, "numbers are found by a table"),
         ("genn", {}, 1e9, "100000 events a step; at most 60000"),
         ("brian2", {}, 1e9, "100000 events a step; at most 60000"),
@@ -77,6 +83,29 @@ def test_what_cannot_be_shared_is_refused(backend, options, rate, reason):
     asked = request(backend, described, drive="shared", options=options)
     found = entry(get_backend(backend).plan(asked))
     assert found.status == "unsupported" and reason in found.reason
+
+
+def test_on_nest_neurons_that_draw_are_generated_and_others_stay():
+    described = NETWORK.model_copy(
+        update={
+            "populations": (*NETWORK.populations, Population(name="B", size=2, model="iaf_psc_exp"))
+        }
+    )
+    plans = [
+        get_backend("nest").plan(request("nest", described, drive=drive))
+        for drive in ("shared", "native")
+    ]
+    said = [{e.thing: e.reason for e in plan.ledger.entries} for plan in plans]
+    assert "draws its Poisson events (noise=shared)" in said[0]["populations.A"]
+    assert said[0]["populations.B"] == said[1]["populations.A"] == "native iaf_psc_exp"
+
+
+def test_on_nest_a_ring_of_native_neurons_cannot_draw():
+    ring = netspec.circuits.working_memory(size=64)
+    ledger = get_backend("nest").plan(request("nest", ring, drive="shared")).ledger
+    refused = {e.thing: e.reason for e in ledger.entries if e.status == "unsupported"}
+    assert set(refused) == {f"poisson_inputs.{p.name}" for p in ring.poisson_inputs}
+    assert all("couples continuously, which they cannot" in reason for reason in refused.values())
 
 
 def test_files_and_options_call_it_noise(tmp_path):

@@ -98,13 +98,23 @@ def test_the_hash_follows_every_change():
     assert len(seen) == len(changes) + 1
 
 
+# all that there was to say at first
+LATER = ("start", "stop", "times", "rates")
+FIRST = {key: value for key, value in FULL.items() if key != "noise_currents"} | {
+    "poisson_inputs": [
+        {key: value for key, value in source.items() if key not in LATER}
+        for source in FULL["poisson_inputs"]
+    ]
+}
+
+
 @pytest.mark.parametrize(
     ("network", "begins"),
     [
         (circuits.microcircuit(), "e2b8cff2896f3001"),
         (circuits.microcircuit(scale=0.02, variant="pygenn"), "5ae20842d53019c7"),
         (circuits.working_memory("compte2000"), "2daecfb4d615c60e"),
-        (network_from(FULL), "3081c69eb1675b16"),
+        (network_from(FIRST), "3081c69eb1675b16"),
     ],
     ids=["microcircuit", "pygenn", "compte2000", "all pieces"],
 )
