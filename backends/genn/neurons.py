@@ -34,6 +34,11 @@ def sequence(random: str) -> str:
     return f"state_of_{random}"
 
 
+def felt(port: str) -> str:
+    """Return the variable that holds all that came to an input, for threshold and reset."""
+    return f"felt_{port}"
+
+
 @dataclass(frozen=True)
 class NeuronCode:
     """A population in GeNN, and the values of its variables.
@@ -99,13 +104,17 @@ def neuron_code(
         types[sequence(random.name)] = "uint64_t"
         # the threshold is code of its own: what both see is a variable
         values[random.name], types[random.name] = 0.0, "scalar"
+    seen = ex.names(program.threshold).union(*(ex.names(tree) for _, tree in model.dynamics.reset))
+    felt_ = {port: ex.Name(felt(port)) for port in couplings if port in seen}
+    for port in felt_:
+        values[felt(port)], types[felt(port)] = 0.0, "scalar"
+    later = program.code_names | felt_
     code = Code(
         name=f"neuron_{model.name}",
         texts={
-            "sim_code": _step(program, targets, couplings),
-            "threshold_condition_code": f"({_source(program.threshold, program.code_names)})"
-            f" && {LEFT} == 0",
-            "reset_code": _reset(program),
+            "sim_code": _step(program, targets, couplings, list(felt_)),
+            "threshold_condition_code": f"({_source(program.threshold, later)}) && {LEFT} == 0",
+            "reset_code": _reset(program, later),
         },
         params=tuple((name, "int" if name == REST else "scalar") for name in constants),
         variables=tuple(types.items()),
@@ -132,8 +141,11 @@ def _source(tree: ex.Expr, names: dict[str, ex.Expr]) -> str:
     return ex.to_source(ex.substitute(tree, names), "c")
 
 
-def _step(program: StepProgram, targets: list[str], couplings: list[str]) -> str:
-    """Return the code of one step: integrate, then add what is due at the end of the step."""
+def _step(program: StepProgram, targets: list[str], couplings: list[str], kept: list[str]) -> str:
+    """Return the code of one step: integrate, then add what is due at the end of the step.
+
+    What comes to the inputs `kept` is kept for threshold and reset.
+    """
     names = program.code_names | {
         port: ex.Operation("+", (ex.Name(own(port)), ex.Name(coupled(port)))) for port in couplings
     }
@@ -142,6 +154,7 @@ def _step(program: StepProgram, targets: list[str], couplings: list[str]) -> str
         f"if({LEFT} > 0) {{ {LEFT} -= 1; }}",
         f"const scalar active = ({LEFT} == 0) ? 1.0 : 0.0;",
     ]
+    lines += [f"{felt(port)} = {_source(ex.Name(port), names)};" for port in kept]
     if program.random:
         lines.append(sampling.DRAWING)
     for random in program.random:
@@ -157,11 +170,9 @@ def _step(program: StepProgram, targets: list[str], couplings: list[str]) -> str
     return "\n".join(lines)
 
 
-def _reset(program: StepProgram) -> str:
+def _reset(program: StepProgram, names: dict[str, ex.Expr]) -> str:
     """Return the code after a spike; all expressions see the values before it."""
     reset = program.model.dynamics.reset
-    lines = [
-        f"const scalar reset_{name} = {_source(tree, program.code_names)};" for name, tree in reset
-    ]
+    lines = [f"const scalar reset_{name} = {_source(tree, names)};" for name, tree in reset]
     lines += [f"{own(name)} = reset_{name};" for name, _ in reset]
     return "\n".join([*lines, f"{LEFT} = {REST} + 1;"])

@@ -19,7 +19,6 @@ from netspec.describe import expressions as ex
 from netspec.describe.neurons import NeuronModel
 from netspec.realise import counter_code
 from netspec.realise.counters import GUIDE
-from netspec.realise.integrators import total
 from netspec.realise.lowering import StepProgram, lower, own
 from netspec.realise.noise import RandomName
 
@@ -175,7 +174,7 @@ class GeneratedModel:
             ),
             "STATEMENTS": _lines(self._statements(), 6),
             "ARRIVALS": _lines(self._arrivals(), 6),
-            "THRESHOLD": _source(program.threshold, program.code_names),
+            "THRESHOLD": _source(program.threshold, self._names),
             "RESET": _lines(self._reset(), 8),
             "RECORDABLES": _lines(
                 [f'insert_( "{n}", &{HERE}::get< {k} > );' for k, n in enumerate(states)], 2
@@ -184,11 +183,21 @@ class GeneratedModel:
         }
         return _filled(NEURON, places)
 
-    def _statements(self) -> list[str]:
-        lines, added = [], {port: [_stepped(port)] for port in self.steered}
+    @cached_property
+    def _added(self) -> dict[str, list[str]]:
+        """Return, for inputs that are more than their level, what holds the rest."""
+        added = {port: [_stepped(port)] for port in self.steered}
         for port in dict.fromkeys(self.noisy):
             added.setdefault(port, []).append(_noisy(port))
-            lines.append(f"double {_noisy(port)} = 0.0;")
+        return added
+
+    @cached_property
+    def _names(self) -> dict[str, ex.Expr]:
+        """Return what stands for every name, in the step as in threshold and reset."""
+        return self.program.code_names | {port: ex.Name(_felt(port)) for port in self._added}
+
+    def _statements(self) -> list[str]:
+        lines = [f"double {_noisy(port)} = 0.0;" for port in dict.fromkeys(self.noisy)]
         for stream, port in self.noise_streams.items():
             level = f"stream[ {stream} ]->noise( sequence[ {stream} ], step, {self.noise(stream)} )"
             lines.append(f"{_noisy(port)} += {self.feels(stream)} * {level};")
@@ -197,14 +206,14 @@ class GeneratedModel:
             if random.kind == "uniform":
                 number = f"netspec_uniform( netspec_bits( sequence[ {stream} ], step ) )"
             lines.append(f"const double {random.name} = {number};")
-        names = self.program.code_names | {
-            port: total([ex.Name(own(port)), *map(ex.Name, others)])
-            for port, others in added.items()
-        }
+        # kept for threshold and reset: a device's next current arrives before them
+        for port, others in self._added.items():
+            level = " + ".join([own(port), *others])
+            lines.append(f"const double {_felt(port)} = {level};")
         for statement in self.program.statements:
             target = f"const double {statement.target}"
             target = target if statement.local else own(statement.target)
-            lines.append(f"{target} = {_source(statement.value, names)};")
+            lines.append(f"{target} = {_source(statement.value, self._names)};")
         return lines
 
     def _arrivals(self) -> list[str]:
@@ -227,7 +236,7 @@ class GeneratedModel:
 
     def _reset(self) -> list[str]:
         """Return the code after a spike; all expressions see the values before it."""
-        reset, names = self.model.dynamics.reset, self.program.code_names
+        reset, names = self.model.dynamics.reset, self._names
         lines = [f"const double reset_{name} = {_source(tree, names)};" for name, tree in reset]
         return [*lines, *(f"{own(name)} = reset_{name};" for name, _ in reset)]
 
@@ -275,6 +284,11 @@ def module_text(models: Iterable[GeneratedModel]) -> str:
 def _stepped(port: str) -> str:
     """Return what holds the current that a device sends to an input."""
     return f"stepped_{port}"
+
+
+def _felt(port: str) -> str:
+    """Return what holds all that comes to an input in a step."""
+    return f"felt_{port}"
 
 
 def _noisy(port: str) -> str:

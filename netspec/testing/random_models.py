@@ -1,4 +1,4 @@
-"""Random neuron models, for hypothesis: any number of states, receptors and resets, any names.
+"""Random neuron models: any number of states, receptors and resets, any names.
 
 What is drawn forgets its past: states leak, and what couples them is bounded. So a difference in
 the last bits of an exponential stays one, and simulators can be asked for the same numbers.
@@ -10,9 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import hypothesis
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+import numpy as np
 
 from netspec import Network, NeuronModel
 
@@ -44,18 +42,12 @@ WORDS = re.findall(r"\w+", """
 """)  # fmt: skip
 
 
-def numbers(low: float, high: float) -> st.SearchStrategy[float]:
-    """Numbers of a few digits, none of which a state reaches by chance."""
-    digits = st.integers(0, 10_000)
-    return digits.map(lambda k: round(low + (high - low) * (k * 6007 % 10_001 + 0.37) / 10_001, 6))
-
-
 class _Writing:
     """Writes a model, name by name and equation by equation."""
 
-    def __init__(self, draw: st.DrawFn) -> None:
-        self.draw = draw
-        self.free = draw(st.permutations(WORDS))
+    def __init__(self, random: np.random.Generator) -> None:
+        self.random = random
+        self.free = list(random.permutation(WORDS))
         self.parameters: Data = {}
         self.units: dict[str, str] = {}  # of all that expressions may use
 
@@ -66,10 +58,13 @@ class _Writing:
         return [self.name() for _ in range(count)]
 
     def one_of(self, *values: Any) -> Any:
-        return self.draw(st.sampled_from(values))
+        return values[self.random.integers(len(values))]
+
+    def several(self) -> int:
+        return int(self.random.integers(4))
 
     def number(self, low: float, high: float) -> float:
-        return self.draw(numbers(low, high))
+        return round(float(self.random.uniform(low, high)), 6)
 
     def parameter(self, low: float, high: float, unit: str) -> str:
         name = self.name()
@@ -135,7 +130,7 @@ class _Writing:
         return f"d{name}/dt = {text} : {unit}{' (unless refractory)' if held else ''}"
 
     def chance(self) -> bool:
-        return bool(self.draw(st.booleans()))
+        return bool(self.random.random() < 0.5)
 
     def reset(self, name: str) -> str:
         unit = self.states[name]
@@ -152,13 +147,12 @@ class _Writing:
         )
 
     def model(self) -> Data:
-        several = st.integers(0, 3)
-        self.states = {self.name(): self.one_of(*UNITS) for _ in range(1 + self.draw(several))}
-        inputs = {self.name(): self.one_of("1", "mV", "pA") for _ in range(self.draw(several) % 3)}
+        self.states = {self.name(): self.one_of(*UNITS) for _ in range(1 + self.several())}
+        inputs = {self.name(): self.one_of("1", "mV", "pA") for _ in range(self.several() % 3)}
         self.refractory = self.parameter(0.3, 3, "ms") if self.chance() else None
         self.units = self.states | inputs
         kinds = self.one_of(("linear",), ("linear", "bounded"), ("linear", "bounded", "gate"))
-        shortcuts = [self.shortcut() for _ in range(self.draw(several) if len(kinds) > 1 else 0)]
+        shortcuts = [self.shortcut() for _ in range(self.several() if len(kinds) > 1 else 0)]
         equations = [
             self.equation(n, u, self.one_of(*kinds), [p for p in inputs if self.chance()])
             for n, u in self.states.items()
@@ -169,9 +163,7 @@ class _Writing:
             "threshold": self.threshold(),
             "reset": {n: self.reset(n) for n in self.states if self.chance()},
             "refractory": self.refractory,
-            "receptors": {
-                self.name(): self.one_of(*self.states) for _ in range(self.draw(several))
-            },
+            "receptors": {n: self.one_of(*self.states) for n in self.names(self.several())},
             "inputs": inputs,
             "integrator": self.one_of(*INTEGRATORS),
             "parameters": self.parameters,
@@ -188,10 +180,9 @@ class _Writing:
         )  # fmt: skip
 
 
-@st.composite
-def populations(draw: st.DrawFn) -> Data:
+def population(random: np.random.Generator) -> Data:
     """Return a population of a random model and what reaches it, as plain data without names."""
-    writing = _Writing(draw)
+    writing = _Writing(random)
     model = writing.model()
     limits = {"ms": (4.0, 20.0)}
     chosen = [n for n in model["parameters"] if n != model["refractory"] and writing.chance()]
@@ -203,15 +194,18 @@ def populations(draw: st.DrawFn) -> Data:
         own[model["refractory"]] = writing.one_of(0.0, 0.1, [0.0, 0.3, 1.7])
     initial = {n: writing.values(-1, 1, unit) for n, unit in writing.states.items()
                if writing.chance()}  # fmt: skip
-    times, neurons = st.integers(2, round(DURATION / 0.1)), st.integers(0, SIZE - 1)
+    steps = round(DURATION / 0.1)
+
+    def some(most: int) -> list[int]:
+        """Return some steps; the first event may be due at the end of the second one."""
+        count = int(random.integers(most + 1))
+        return sorted(map(int, random.choice(np.arange(2, steps), count, replace=False)))
+
     given_events = {
-        name: (draw(st.lists(st.tuples(times, neurons), max_size=12)), writing.number(-0.8, 1.9))
+        name: ([(step, int(random.integers(SIZE))) for step in some(12)], writing.number(-0.8, 1.9))
         for name in model["receptors"]
     }
-    stairs = {
-        name: (sorted(draw(st.sets(st.integers(0, 500), max_size=4))), writing.number(-2, 3))
-        for name in model["inputs"]
-    }
+    stairs = {name: (some(4), writing.number(-2, 3)) for name in model["inputs"]}
     return {"model": model, "parameters": own, "initial": initial, "events": given_events,
             "stairs": stairs}  # fmt: skip
 
@@ -249,26 +243,10 @@ def network(drawn: list[Data]) -> Network:
 
 
 def batch(number: int, size: int) -> Network:
-    """Return a network of `size` random models; the same for the same number and hypothesis.
+    """Return a network of `size` random models; the same for the same number and size.
 
     The models of a network are compiled together where a simulator compiles: that is what takes
-    time, so hypothesis draws them all before the first one runs.
+    time.
     """
-    return network([_drawn(1000 * number + index) for index in range(size)])
-
-
-def _drawn(seed: int) -> Data:
-    found: list[Data] = []
-
-    # the first example is the simplest one, those after the second are much like it
-    @hypothesis.seed(seed)
-    @settings(
-        max_examples=2, phases=[Phase.generate], database=None, deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(populations())
-    def draw(one: Data) -> None:
-        found.append(one)
-
-    draw()
-    return found[-1]
+    random = np.random.default_rng([number, size])
+    return network([population(random) for _ in range(size)])

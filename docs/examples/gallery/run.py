@@ -1,6 +1,6 @@
 """Run the networks of this folder on every simulator, for a short time, and write what came of it.
 
-    python docs/examples/gallery/run.py --out benchmarks/records/gallery-DATE.json [NAME ...]
+    python docs/examples/gallery/run.py --out benchmarks/records/gallery-DATE.json [GALLERY ...]
 
 All have netspec's synapses and noise (on NEST, Poisson input then asks for generated neurons), so
 the record says of each whether the spikes are the same on all simulators, one by one. A refusal
@@ -35,17 +35,16 @@ DURATION = 100.0  # ms
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("names", nargs="*", help="as GALLERY:EXAMPLE; all if none is named")
+    parser.add_argument("galleries", nargs="*", default=list(GALLERIES), metavar="GALLERY")
     given = parser.parse_args()
     record: dict[str, Any] = {
         "command": " ".join(["python", "docs/examples/gallery/run.py", *sys.argv[1:]]),
         "versions": {b: get_backend(b).status().version for b in BACKENDS},
         "examples": {},
     }
-    for gallery, module in GALLERIES.items():
+    for gallery in given.galleries:
+        module = GALLERIES[gallery]
         for name, build in module.EXAMPLES.items():
-            if given.names and f"{gallery}:{name}" not in given.names:
-                continue
             dt = getattr(module, "STEPS", {}).get(name, 0.1)
             found = record["examples"][f"{gallery}:{name}"] = on_all(build(), dt)
             print(gallery, name, json.dumps(found), flush=True)
@@ -59,11 +58,11 @@ def on_all(network: Network, dt: float) -> dict[str, Any]:
     runs: dict[str, Run] = {}
     drawn = bool(network.poisson_inputs)
     with tempfile.TemporaryDirectory() as folder:
+        how: dict[str, Any] = {"threads": 1, "connectivity": "shared", "noise": "shared"}
         for backend in BACKENDS:
+            options = {"neurons": "generated"} if backend == "nest" and drawn else {}
             try:
-                options = {"neurons": "generated"} if backend == "nest" and drawn else {}
-                run = running.run(network, backend, simulation, threads=1, out=folder,
-                                  connectivity="shared", noise="shared", options=options)  # fmt: skip
+                run = running.run(network, backend, simulation, out=folder, options=options, **how)
             except NetspecError as error:
                 found["refused"][backend] = str(error)[:400]
                 continue

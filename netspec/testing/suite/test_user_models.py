@@ -17,10 +17,12 @@ from netspec import (
     Recorder,
     Simulation,
     SpikeInput,
+    StepCurrent,
 )
 from netspec.errors import SimulationFailed
 from netspec.realise import drawing
 from netspec.testing.parts import TRAUB_MILES, WALK, accumulated, difference, sampled, trains
+from netspec.testing.stepping import follow
 from netspec.validation.ladder import oracle
 
 # Brette & Gerstner (2005); the exponential is bounded, so that a spike stays finite on a grid
@@ -172,6 +174,51 @@ def test_conditions_in_equations_are_zero_or_one(simulate, tolerance):
     for column, name in enumerate("xy"):
         expected = np.array(course)[:, column]
         assert np.abs(sampled(run, "A", name)[:, 0] - expected).max() < tolerance(1e-9, WALK)
+
+
+# both see what comes to an input in the step just made
+SEEING = NeuronModel(
+    name="seeing", equations="dx/dt = (0.02 + 0*I)/ms : 1", threshold="x > 1 - I",
+    reset={"x": "0.5*I"}, inputs={"I": "1"},
+)  # fmt: skip
+
+
+def test_threshold_and_reset_see_the_currents_of_the_step(simulate, tolerance):
+    described = Network(
+        name="seeing",
+        populations=[Population(name="A", size=2, model=SEEING)],
+        step_currents=[
+            StepCurrent(name="stairs", target="A", port="I", neurons=[1],
+                        times=[0.0, 4.0, 7.3, 7.4, 25.0], amplitudes=[0.1, 0.83, 0.2, 0.9, -0.7])
+        ],
+        recorders=[Recorder(name="of_A", target="A", variables=["x"])],
+    )  # fmt: skip
+    run = simulate(described, 60.0)
+    values, spikes = follow(described, "A", Simulation(dt=0.1, warmup=0.0, duration=60.0, seed=1))
+    assert trains(run, "A") == spikes and len(spikes[1]) > len(spikes[0]) > 0
+    assert np.abs(sampled(run, "A", "x") - values["x"]).max() < tolerance(1e-12, WALK)
+
+
+def test_continuous_coupling_is_seen_by_threshold_and_reset(simulate):
+    described = Network(
+        name="seeing",
+        populations=[Population(name="A", size=1, model=ADDER, initial={"s": 3.0}),
+                     Population(name="B", size=1, model=SEEING)],
+        continuous_projections=[
+            ContinuousProjection(name="c", pre="A", post="B", source="s", target="I",
+                                 kernel={"kind": "uniform", "weight": 0.9})
+        ],
+        recorders=[Recorder(name="of_B", target="B", variables=["x"])],
+    )  # fmt: skip
+    run = simulate(described, 40.0)
+    x, spikes = 0.0, []
+    for step in range(1, 401):
+        level = 0.9 * 3 * np.exp(-0.1 * (step - 1) / 7)
+        x += 0.002
+        if x > 1 - level:
+            spikes.append(step)
+            x = 0.5 * level
+    assert trains(run, "B") == [spikes] and len(spikes) > 2
 
 
 def test_a_state_that_is_no_number_any_more_is_an_error_and_no_silence(simulate):
