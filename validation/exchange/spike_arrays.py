@@ -52,7 +52,7 @@ def _of_array(loaded: NDArray[Any], name: str, columns: Columns) -> Table:
     if loaded.shape == (2, 2) and len(given) == 2 and _turned(loaded, given):
         raise broken(name, f"shape {loaded.shape}, of which rows and columns cannot be told apart",
                      allowed, "save two arrays by name, with np.savez")  # fmt: skip
-    return of_columns({what: loaded[:, c] for what, c in given.items()}, name)
+    return of_columns({what: loaded[:, int(c)] for what, c in given.items()}, name)
 
 
 def _turned(loaded: NDArray[Any], given: Mapping[str, Any]) -> bool:
