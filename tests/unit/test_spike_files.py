@@ -96,6 +96,24 @@ def test_names_may_stand_in_a_comment(tmp_path, text):
     assert found(read(tmp_path, text, **NAMED)) == spikes((1, 3), (2, 4))
 
 
+@pytest.mark.parametrize(
+    "text", ["# columns: i t\n1 0.3\n2 0.4\n", "# of i and t, today\n# i, t\n1 0.3\n2 0.4\n"]
+)
+def test_a_sentence_is_no_line_of_names(tmp_path, text):
+    assert found(read(tmp_path, text, **NAMED)) == spikes((1, 3), (2, 4))
+    three = text.replace("1 0.3", "1 0.3 7").replace("2 0.4", "2 0.4 7")
+    refused(tmp_path, three, **NAMED)
+
+
+def test_a_column_of_names_of_rows_shifts_nothing(tmp_path):
+    """As R writes tables: the line of names has none for the names of rows."""
+    fault = refused(tmp_path, "i t\n1 1 0.3\n2 2 0.4\n", **NAMED)
+    assert (fault.path, fault.given) == ("a.txt, line 1", "2 names, and 3 columns below")
+    columns = {"neuron": 1, "time": 2}
+    text = "i t\n1 1 0.3\n2 2 0.4\n"
+    assert found(read(tmp_path, text, header=1, columns=columns)) == spikes((1, 3), (2, 4))
+
+
 def test_numpy_and_netspec_agree_on_what_numpy_wrote(tmp_path):
     rows = np.array([[0.3, 1], [0.4, 2]])
     np.savetxt(tmp_path / "a.csv", rows, delimiter=",", header="t,i")
@@ -152,9 +170,19 @@ def test_ids_that_floating_point_numbers_cannot_tell_apart_are_refused(tmp_path,
         return
     else:
         large = 2.0**53 if kind == "f8" else 2.0**24
-        np.save(tmp_path / "a.npy", np.array([[large, 0.3], [1, 0.4]], kind))
+        np.save(tmp_path / "a.npy", np.array([[large, 0.3], [1, 0.4], [2, 0.5]], kind))
         fault = refused(tmp_path, name="a.npy", first_id=int(large))
     assert "two ids may be one number" in fault.hint
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 9), (3, 100), (2, 2)])
+def test_a_matrix_that_may_lie_on_its_side_is_refused(tmp_path, shape):
+    np.save(tmp_path / "a.npy", np.arange(1, 1 + shape[0] * shape[1]).reshape(shape) % 5 + 1)
+    assert "shape" in refused(tmp_path, name="a.npy", time_unit="steps").given
+    np.save(tmp_path / "b.npy", np.array([[1, 0.3]]))  # one spike
+    assert found(read(tmp_path, name="b.npy")) == spikes((1, 3))
+    np.save(tmp_path / "c.npy", np.array([[1, 0.3], [2, 0.4]]))  # 0.3 is no id
+    assert found(read(tmp_path, name="c.npy")) == spikes((1, 3), (2, 4))
 
 
 @pytest.mark.parametrize("rows", [3, 7])
@@ -184,6 +212,13 @@ def test_times_that_lost_their_digits_are_refused(tmp_path):
     late = "".join(f"{n % 5} {t:.6g}\n" for n, t in enumerate(times) if t > 100_001)
     run = read(tmp_path, late, duration=10_000.0, t_start=100_000.0, t_stop=110_000.0)
     assert "all times are multiples of 10 steps, 1 ms" in run.manifest["warnings"][0]
+
+
+def test_a_few_times_that_may_have_lost_digits_are_said(tmp_path):
+    text = "0 5.3\n1 123457\n2 123460\n3 123481\n"
+    (said,) = read(tmp_path, text, duration=130_000.0).manifest["warnings"]
+    assert "all times from 100000 on are multiples of 10 steps" in said
+    assert "warnings" not in read(tmp_path, "0 10\n1 20\n2 30\n").manifest
 
 
 def test_seconds_lose_their_digits_too(tmp_path):
@@ -240,6 +275,31 @@ def test_a_column_says_the_population(tmp_path, named):
     only = [{"name": "lgn", "size": 2, "files": ["a.txt"]}]
     run = read(tmp_path, ids="population", columns=columns, populations=only, files=[])
     assert found(run) == [("lgn", 1, 4)]
+
+
+@pytest.mark.parametrize("kind", ["npz", "json", "npy"])
+def test_arrays_may_say_the_population(tmp_path, kind):
+    names, ids, times = ["v1", "lgn", "v1"], [1, 1, 0], [0.3, 0.4, 0.5]
+    if kind == "json":
+        (tmp_path / "a.json").write_text(json.dumps({"i": ids, "t": times, "population": names}))
+    elif kind == "npz":
+        np.savez(tmp_path / "a.npz", i=ids, t=times, population=np.array(names))
+    else:
+        rows = [*zip(ids, times, names, strict=True)]
+        dtype = [("i", int), ("t", float), ("population", "U8")]
+        np.save(tmp_path / "a.npy", np.array(rows, dtype))
+    populations = [{"name": "v1", "size": 2}]
+    run = read(tmp_path, name=f"a.{kind}", ids="population", populations=populations, **NAMED)
+    assert found(run) == [("v1", 1, 3), ("v1", 0, 5)]
+
+
+def test_one_name_for_all_may_be_divided_by_ids(tmp_path):
+    text = "i t population\n0 0.3 cortex\n2 0.4 cortex\n"
+    assert found(read(tmp_path, text, populations=TWO, **NAMED)) == [("E", 0, 3), ("I", 0, 4)]
+
+
+def test_ids_that_no_integer_holds_are_faults_of_the_description(tmp_path):
+    assert refused(tmp_path, "1 0.3\n", first_id=2**62 * 4 - 1).path == "first_id"
 
 
 def test_a_population_that_the_file_calls_otherwise(tmp_path):

@@ -98,7 +98,7 @@ def _spike_trains(content: Content, share: float) -> Iterator[Any]:
     for population, trains in content.trains.items():
         times = trains.times(content.dt)
         if trains.exact is None and share:
-            times = (trains.steps + share) * content.dt
+            times = np.multiply(trains.steps + share, content.dt, dtype=np.float64)
         for neuron, train in zip(
             trains.neurons.tolist(), np.split(times, trains.ends)[:-1], strict=True
         ):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.errors import NetspecError, ResultFileError, UsageError
+from netspec.execute.manifest import Manifest
 from netspec.execute.results import Run, open_run
 from netspec.validation.exchange.export import FORMATS
 from netspec.validation.exchange.imported import ImportedRun, import_spikes
@@ -69,7 +70,8 @@ def run_of_export(path: Path, format: str) -> ImportedRun:
     try:
         content = FORMATS[format][1](path)
         about = json.loads(content.provenance)
-        manifest, export = about["run"], about["export"]
+        manifest: Manifest = about["run"]
+        export = about["export"]
         sizes = dict(export["populations"])
     except NetspecError:
         raise
@@ -85,7 +87,8 @@ def run_of_export(path: Path, format: str) -> ImportedRun:
         raise UsageError(f"{path}: {export['trains']} of {sum(sizes.values())} neurons, a sample")
     if content.begin not in (0, manifest["warmup_steps"]) or content.end != manifest["total_steps"]:
         raise ResultFileError(f"{path}: another window than that of its run")
-    return ImportedRun(path, {**manifest, "sizes": sizes, "recorders": {}}, _arrays(content))
+    manifest["sizes"], manifest["recorders"] = sizes, {}
+    return ImportedRun(path, manifest, _arrays(content))
 
 
 def _arrays(content: Content) -> dict[str, NDArray[Any]]:

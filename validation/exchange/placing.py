@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.errors import Fault, shown
+from netspec.validation.exchange.digits import coarse
 from netspec.validation.exchange.recordings import begun
 from netspec.validation.exchange.spike_description import SpikeDescription
 from netspec.validation.exchange.spike_tables import Table
@@ -17,7 +17,6 @@ from netspec.validation.exchange.spike_tables import Table
 # How far from the grid a time may lie, in steps: 32-bit floats are this coarse after minutes,
 # and times that are no multiples of the step at all lie further off soon.
 OFF_GRID = 0.1
-CHANCE = 6  # powers of ten by which chance is excluded where all times share a divisor
 SPAN = 2.0**40  # steps beyond which a time is not rounded but refused
 
 
@@ -189,51 +188,36 @@ class Placed:
         if names is None or self.description.ids == "population":
             return []
         called = np.array([p.in_files for p in self.description.populations] + [""], object)
+        if len(alone := set(names.tolist())) == 1 and not alone & {*called}:
+            return []  # one name for all, which the description divides by ids
         wrong = (self.owner >= 0) & (names != called[self.owner])
         return self.table.faults(
             wrong, names, "the population of its id", 'ids = "population" if they count within each'
         )
 
     def _lost_digits(self) -> Fault | str | None:
-        """Say so if all times from some power of ten on are multiples of many steps.
-
-        Programs that write six digits leave none behind the point beyond 100,000.
-        """
-        usable = ~self.off & ~self.late & (self.exact > 0)
-        times, exact = self.table.times[usable], self.exact[usable]
+        """Say so if all times from some power of ten on are multiples of many steps."""
+        usable = ~self.off & ~self.late & (self.exact > 0) & (self.table.times > 0)
+        if not usable.any():
+            return None
         # the digits are those of the file, before a part of it is taken
-        exact = exact + (self.description.t_start or 0.0) / self.dt
-        if not len(times):
+        steps = self.exact[usable] + (self.description.t_start or 0.0) / self.dt
+        found = coarse(self.table.times[usable], np.minimum(steps, SPAN))
+        if found is None or (self.label == "exact" and not found.finer):
             return None
-        powers = np.floor(np.log10(times)).astype(int)
-        finer, told = False, None
-        for power in np.unique(powers).tolist():
-            mine = np.clip(exact[powers == power], 0, SPAN)
-            whole = np.rint(mine)
-            on_grid = bool(np.all(np.abs(mine - whole) < OFF_GRID / 10))
-            if not on_grid and self.label == "exact":
-                finer = True
-                continue
-            divisor = int(np.gcd.reduce(np.abs(whole).astype(np.int64)))
-            number = len(np.unique(whole)) if divisor > 1 else 0
-            if divisor <= 1 or number * math.log10(divisor) <= CHANCE:
-                finer = finer or divisor == 1
-                continue
-            if finer:
-                row = int(np.flatnonzero(usable)[powers == power][0])
-                many = f"all from {10.0**power:g} on are multiples of {divisor} steps, those before"
-                return Fault(
-                    f"{self.table.name}, {self.table.place(row)}",
-                    shown(float(self.table.times[row])),
-                    "times with all their digits",
-                    f"{many} are not: they were written with too few",
-                )
-            told = divisor if told is None else math.gcd(told, divisor)
-        if told is None or told == 1 or finer or self.label == "exact":
-            return None
+        which = f" from {found.begin:g} on" if found.finer else ""
+        many = f"all times{which} are multiples of {found.divisor} steps"
+        if found.finer and found.sure:
+            row = int(np.flatnonzero(usable & (self.table.times >= found.begin))[0])
+            return Fault(
+                f"{self.table.name}, {self.table.place(row)}",
+                shown(float(self.table.times[row])),
+                "times with all their digits",
+                f"{many}, those before are not: they were written with too few",
+            )
         return (
-            f"{self.table.name}: all times are multiples of {told} steps, {told * self.dt:g} ms: "
-            "is dt the time step of this simulation, or did the times lose digits?"
+            f"{self.table.name}: {many}, {found.divisor * self.dt:g} ms: is dt the time step of "
+            "this simulation, or did the times lose digits?"
         )
 
     def warnings(self) -> Iterator[str]:
@@ -260,7 +244,7 @@ def names_missing(tables: Sequence[Placed], description: SpikeDescription) -> It
     """Yield the populations of which no file says anything although other names are there."""
     for index, population in enumerate(description.populations):
         mine = [placed.table for placed in tables if index in placed.owners]
-        if not mine or any(table.populations is None for table in mine):
+        if description.ids == "global" or any(table.populations is None for table in mine):
             continue
         names = {str(p) for t in mine for p in (*t.named, *np.unique(t.populations.astype(str)))}  # type: ignore[union-attr]
         strange = names - {p.in_files for p in description.populations}

@@ -31,7 +31,7 @@ def read_numpy(path: Path, name: str, columns: Columns) -> Table:
 def _wanted(known: list[str], columns: Columns) -> list[str]:
     """Return the arrays that are read: not those of something else, which may be objects."""
     chosen = [c for c in columns.given().values() if isinstance(c, str)]
-    return [key for key in known if key in chosen] or known
+    return [key for key in known if key in chosen or key == "population"] if chosen else known
 
 
 def _of_array(loaded: NDArray[Any], name: str, columns: Columns) -> Table:
@@ -47,18 +47,20 @@ def _of_array(loaded: NDArray[Any], name: str, columns: Columns) -> Table:
             turned = loaded.ndim == 2 and loaded.shape[0] == 2
             given_ = f"column {column!r} of shape {loaded.shape}"
             raise broken(name, given_, allowed, hint if turned else "")
-    if loaded.shape[0] == len(given) != width:
+    rows = loaded.shape[0]
+    if width > rows > max(int(c) for c in given.values()):
         raise broken(name, f"shape {loaded.shape}", allowed, hint)
-    if loaded.shape == (2, 2) and len(given) == 2 and _turned(loaded, given):
-        raise broken(name, f"shape {loaded.shape}, of which rows and columns cannot be told apart",
-                     allowed, "save two arrays by name, with np.savez")  # fmt: skip
-    return of_columns({what: loaded[:, c] for what, c in given.items()}, name)
+    if rows == width and _turned(loaded, given):
+        hint = "save two arrays by name, with np.savez"
+        given_ = f"shape {loaded.shape}, of which rows and columns cannot be told apart"
+        raise broken(name, given_, allowed, hint)
+    return of_columns({what: loaded[:, int(c)] for what, c in given.items()}, name)
 
 
 def _turned(loaded: NDArray[Any], given: Mapping[str, Any]) -> bool:
-    """Return whether only the transpose of a square matrix has whole numbers for ids."""
-    ids = loaded[:, given["neuron"]], loaded[given["neuron"]]
-    return bool(np.any(ids[0] != np.rint(ids[0])) and np.all(ids[1] == np.rint(ids[1])))
+    """Return whether the transpose of a square matrix has whole numbers for ids too."""
+    ids = loaded[given["neuron"]]
+    return len(ids) > 1 and bool(np.all(ids == np.rint(ids)))
 
 
 def read_json(path: Path, name: str, columns: Columns) -> Table:
@@ -98,7 +100,10 @@ def of_named(data: Mapping[str, Any], name: str, columns: Columns) -> Table:
     """Return the table of arrays by name: the columns asked for, or a list of times for each id."""
     given = columns.given()
     if all(isinstance(c, str) and c in data for c in given.values()):
-        return of_columns({what: data[str(c)] for what, c in given.items()}, name)
+        chosen = {what: data[str(c)] for what, c in given.items()}
+        if "population" in data:
+            chosen.setdefault("population", data["population"])
+        return of_columns(chosen, name)
     if data and all(_ID.fullmatch(key) for key in data):
         return _by_id(data, name)
     missing = next(c for c in given.values() if c not in data)
@@ -130,7 +135,7 @@ def _by_id(data: Mapping[str, Any], name: str, named: tuple[str, ...] = ()) -> T
 def of_columns(found: Mapping[str, Any], name: str) -> Table:
     """Return the table of columns: neuron, time, and perhaps population and offset."""
     arrays = {
-        what: np.array([*values], object) if what == "population" else _numbers(values, name, what)
+        what: _names(values, name) if what == "population" else _numbers(values, name, what)
         for what, values in found.items()
     }
     lengths = {what: len(array) for what, array in arrays.items()}
@@ -138,16 +143,17 @@ def of_columns(found: Mapping[str, Any], name: str) -> Table:
         given = " and ".join(f"{number} {what}s" for what, number in lengths.items())
         raise broken(name, given, "as many of one as of the other")
     populations, offsets = arrays.get("population"), arrays.get("offset")
-    if populations is not None:
-        populations = np.array([_text(entry) for entry in populations], object)
     return Table(
         name, arrays["neuron"], arrays["time"].astype(np.float64), row, populations,
         None if offsets is None else offsets.astype(np.float64),
     ).whole_ids()  # fmt: skip
 
 
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+def _names(values: Any, name: str) -> NDArray[Any]:
+    """Return the name of a population for each spike."""
+    if np.ndim(values) != 1:
+        raise broken(f"{name}, population", shown(values), "a name for each spike")
+    return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values], object)
 
 
 def _numbers(values: Any, name: str, what: str = "") -> NDArray[Any]:

@@ -28,6 +28,7 @@ from netspec.validation.exchange import spike_tables
 from netspec.validation.measure.cues import design_of
 
 ColumnName = Annotated[StrictInt, Field(ge=0)] | StrictStr
+Id = Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
 NOT_A_NAME = "what the files call it may stand beside a name: called"
 
 
@@ -74,8 +75,8 @@ class ImportedPopulation(Described):
     name: Identifier
     size: Annotated[Count, Field(ge=1, lt=2**31)]
     files: tuple[StrictStr, ...] = ()
-    first_id: StrictInt | None = None
-    ids: tuple[StrictInt, ...] | None = None
+    first_id: Id | None = None
+    ids: tuple[Id, ...] | None = None
     called: StrictStr | None = None
 
     @property
@@ -133,7 +134,7 @@ class SpikeDescription(Described):
     time_unit: Literal["ms", "s", "steps"] | None = None
     label: Literal["start", "end", "exact"] | None = None
     ids: Literal["global", "population"]
-    first_id: StrictInt = 0
+    first_id: Id = 0
     columns: Columns = Columns()
     delimiter: Literal["whitespace", "comma", "semicolon", "tab"] | None = None
     header: Annotated[StrictInt, Field(ge=0)] | None = None
@@ -244,8 +245,6 @@ def _id_faults(where: str, population: ImportedPopulation) -> Iterator[Fault]:
     if len(set(ids)) < len(ids):
         twice = next(i for n, i in enumerate(ids) if i in ids[:n])
         yield Fault(f"{where}.ids", f"{twice} twice", "another id for each neuron")
-    if any(abs(i) >= 2**63 for i in ids):
-        yield Fault(f"{where}.ids", str(max(ids, key=abs)), "ids below 2^63")
     if population.first_id is not None:
         yield Fault(f"{where}.first_id", str(population.first_id), "either ids or first_id")
 

@@ -26,7 +26,7 @@ from netspec.validation.exchange.spike_tables import (
 )
 
 DELIMITERS = {"whitespace": None, "comma": ",", "semicolon": ";", "tab": "\t"}
-POPULATION = "population"  # the column of this name says which, unless another is named
+POPULATION = "population"  # what a column of population names holds
 
 
 def open_text(path: Path) -> IO[str]:
@@ -146,11 +146,20 @@ def _layout(
     known: list[str] = []
     after = header or 0
     for number, found in heads:
-        if set(named) <= set(found):
-            known = found
-            if named:
-                after = max(after, number)
-            break
+        if not set(named) <= set(found):
+            continue
+        width = _width(path, max(after, number) + 1, sign) if named else 0
+        comment = dict(begin)[number].lstrip().startswith("#")
+        if comment and width and width != len(found):
+            continue  # a sentence in which the names occur
+        if width > len(found):
+            given = f"{len(found)} names, and {width} columns below"
+            hint = "columns by number say which is meant"
+            raise broken(f"{name}, line {number}", given, "a name for each column", hint)
+        known = found
+        if named:
+            after = max(after, number)
+        break
     else:
         if named:
             raise _no_names(name, named, heads, begin, sign)
@@ -158,8 +167,11 @@ def _layout(
         what: known.index(column) if isinstance(column, str) else column
         for what, column in columns.given().items()
     }
-    if POPULATION not in where and POPULATION in known:
-        where[POPULATION] = known.index(POPULATION)
+    lower = [cell.lower() for cell in known]
+    for usual in ("population", "populations") if POPULATION not in where else ():
+        if usual in lower:
+            where[POPULATION] = lower.index(usual)
+            break
     layout = _Layout(where, after + 1, sign)
     for number, line in begin[: header or 0]:
         if not line.lstrip().startswith("#") and line.strip() and layout.numeric(line):
@@ -183,6 +195,16 @@ def _begin(path: Path, header: int) -> list[tuple[int, str]]:
     return begin
 
 
+def _width(path: Path, first: int, sign: str | None) -> int:
+    """Return the number of cells of the first line of data, without empty ones at its end."""
+    for _, line in _data_lines(path, first):
+        found = cells(line.split("#", 1)[0].rstrip(), sign)
+        while found and not found[-1]:
+            found.pop()
+        return len(found)
+    return 0
+
+
 def _candidates(
     begin: list[tuple[int, str]], header: int | None, sign: str | None
 ) -> list[tuple[int, list[str]]]:
@@ -194,9 +216,12 @@ def _candidates(
     found = [(number, cells(line, sign)) for number, line in plain]
     for number, line in reversed(comments):
         text = line.lstrip().lstrip("#").strip()
-        found += [(number, cells(text, sign)), (number, cells(line.strip(), sign))]
-        found += [(number, cells(text, other)) for other in (",", None) if other != sign]
-    return found
+        texts = [text, *([text.split(":", 1)[1]] if ":" in text else [])]
+        for other in dict.fromkeys((sign, ",", None)):
+            found += [(number, cells(part, other)) for part in texts]
+        found.append((number, cells(line.strip(), sign)))
+    # the word before a colon is the name of no column
+    return [head for head in found if not any(cell.endswith(":") for cell in head[1])]
 
 
 def _no_names(
