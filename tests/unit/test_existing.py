@@ -417,3 +417,20 @@ def test_files_of_spikes_and_exports_in_a_folder_are_no_runs_of_their_own(folder
     for file in side.glob("*seed?-?.h5"):
         file.unlink()
     assert len(load_runs(side)) == 2  # nothing but exports
+def test_an_open_verdict_says_what_would_decide_it(folders, tmp_path):
+    few = write(tmp_path / "few", "genn", [10.0] * 4, first=11)
+    margins = Margins().only(["rate", "lv"]).declare_text("rate=1%,lv=0.03")
+    (entry,) = compare_existing(folders / "a", few, margins).comparisons
+    assert entry.outcome == "inconclusive" and entry.looks is None
+    found = entry.advice
+    share, prolong, seeds = found["levers"]
+    assert [lever["what"] for lever in (share, prolong, seeds)] == ["share", "prolong", "seeds"]
+    assert seeds["seeds"] > 6 and "seeds a side of 3 s" in seeds["text"]
+    assert found["power"] < found["wanted"] == 0.8
+    assert found["tests"] + found["others"] == 2 - sum(
+        test["outcome"] == "equivalent" for test in entry.verdict["tests"]
+    )
+    assert set(found["networks"]) == {"rate", "lv"}  # from the halves of each run
+    # a side of one run has no scatter, and a verdict that is decided asks for nothing
+    assert compare_existing(folders / "a", folders / "one", MARGINS).comparisons[0].advice is None
+    assert compare_existing(folders / "a", folders / "same", MARGINS).comparisons[0].advice is None

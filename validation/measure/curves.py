@@ -50,8 +50,9 @@ def rate_in_time(spikes: SpikeData) -> Trace:
     number = span // width
     counts = _counts(spikes, width, number)
     seconds = width * spikes.dt / 1000
-    middles = (np.arange(number) + 0.5) * width * spikes.dt
-    return middles, counts / (spikes.size * seconds) if spikes.size else np.full(number, np.nan)
+    middles = np.asarray((np.arange(number) + 0.5) * width * spikes.dt, np.float64)
+    rates = counts / (spikes.size * seconds) if spikes.size else np.full(number, np.nan)
+    return middles, np.asarray(rates, np.float64)
 
 
 def spectrum(spikes: SpikeData) -> Trace:
@@ -75,8 +76,11 @@ def spectrum(spikes: SpikeData) -> Trace:
 def correlations(spikes: SpikeData) -> Floats:
     """Return Pearson's coefficients of counts of all pairs of some neurons, shape (pairs,).
 
-    Every k-th of the neurons whose count varies, so that at most `SAMPLE` are taken.
+    Every k-th of the neurons that fire, so that at most `SAMPLE` are taken; those whose count does
+    not vary are left out.
     """
+    from scipy.sparse import csr_array
+
     width = max(1, round(CORRELATION_BIN / spikes.dt))
     number = max(0, spikes.end - spikes.begin) // width
     spikes = within(spikes, spikes.begin, spikes.begin + number * width)
@@ -88,12 +92,13 @@ def correlations(spikes: SpikeData) -> Floats:
     row[chosen] = np.arange(len(chosen))
     kept = row[spikes.neurons] >= 0
     bins = (spikes.steps[kept] - spikes.begin - 1) // width
-    flat = row[spikes.neurons[kept]] * number + bins
-    counts = np.bincount(flat, minlength=len(chosen) * number).reshape(len(chosen), number)
-    counts = counts[np.ptp(counts, axis=1) > 0]
-    if len(counts) < 2:
-        return np.empty(0)
-    found: Floats = np.corrcoef(counts)[np.triu_indices(len(counts), 1)]
+    places = row[spikes.neurons[kept]], bins
+    counts = csr_array((np.ones(len(bins)), places), shape=(len(chosen), number))
+    sums, products = counts.sum(axis=1), (counts @ counts.T).toarray()
+    scatter = number * products - np.outer(sums, sums)  # whole numbers
+    scatter = scatter[np.ix_(*[np.diag(scatter) > 0] * 2)]
+    spread = np.sqrt(np.diag(scatter))
+    found: Floats = (scatter / np.outer(spread, spread))[np.triu_indices(len(spread), 1)]
     return found
 
 
@@ -101,7 +106,7 @@ def quantiles(values: Floats) -> Trace:
     """Return the levels 0 to 1, and the quantiles of some values; empty without values."""
     if not len(values):
         return np.empty(0), np.empty(0)
-    return LEVELS, np.quantile(values, LEVELS)
+    return LEVELS, np.asarray(np.quantile(values, LEVELS), np.float64)
 
 
 def _counts(spikes: SpikeData, width: int, number: int) -> NDArray[np.int64]:
