@@ -158,10 +158,14 @@ class Activity:
         For everything else: samples of state variables, the whole manifest.
     warmup : bool
         Whether the window holds the warm-up, which it does in a self-test only.
+    part : tuple of float
+        Which part of the window, begin and end as shares of it.
     """
 
-    def __init__(self, run: Run, warmup: bool = False) -> None:
-        self.run, self.warmup = run, warmup
+    def __init__(
+        self, run: Run, warmup: bool = False, part: tuple[float, float] = (0.0, 1.0)
+    ) -> None:
+        self.run, self.warmup, self.part = run, warmup, part
         self._kept: dict[object, object] = {}
 
     @property
@@ -176,7 +180,11 @@ class Activity:
 
     def spikes(self, population: str) -> SpikeData:
         """Return the spikes of a population, sorted by (step, neuron)."""
-        return self.run.spikes(population, self.warmup)
+        found = self.run.spikes(population, self.warmup)
+        if self.part == (0.0, 1.0):
+            return found
+        begin, end = (found.begin + round(at * (found.end - found.begin)) for at in self.part)
+        return found.window(begin, end)
 
     def once(self, key: object, compute: Callable[[], T]) -> T:
         """Return what `compute` gives, computed by the first that asks for `key`.
@@ -206,6 +214,12 @@ class Measure(ABC):
         Those of `traces`.
     headline : tuple of str or None
         Statistics that are told where there is room for few; None for all.
+    activity : str or None
+        Statistic that is 0 where nothing happens: a group in which it is 0 in all runs of both
+        sides is told and not judged, since silence is no agreement.
+    divisible : bool
+        Whether its values mean the same in a part of the window: what scatters in time, and what
+        from network to network, is then known from the halves of a run.
     replaces : tuple of str
         Measures whose statistics are told and not judged where this one applies: what they have
         to say is in this one's, better.
@@ -216,6 +230,8 @@ class Measure(ABC):
     distributions: ClassVar[tuple[Distribution, ...]] = ()
     curves: ClassVar[tuple[Curve, ...]] = ()
     headline: ClassVar[tuple[str, ...] | None] = None
+    activity: ClassVar[str | None] = None
+    divisible: ClassVar[bool] = False
     replaces: ClassVar[tuple[str, ...]] = ()
 
     def applies(self, run: Activity) -> bool:

@@ -331,3 +331,22 @@ def test_what_looks_like_markup_is_text(tmp_path):
     assert result.exit_code in (0, 6), result.output
     assert "Brian2 [cpp]" in result.output
     assert str(tmp_path / "o[/x]" / "pair-validation.json") in result.output
+
+
+def test_an_open_verdict_says_what_would_decide_it(folders, tmp_path):
+    few = write(tmp_path / "few", "genn", [10.0] * 4, first=11)
+    margins = Margins().only(["rate", "lv"]).declare_text("rate=1%,lv=0.03")
+    (entry,) = compare_existing(folders / "a", few, margins).comparisons
+    assert entry.outcome == "inconclusive" and entry.looks is None
+    found = entry.advice
+    share, prolong, seeds = found["levers"]
+    assert [lever["what"] for lever in (share, prolong, seeds)] == ["share", "prolong", "seeds"]
+    assert seeds["seeds"] > 6 and "seeds a side of 3 s" in seeds["text"]
+    assert found["power"] < found["wanted"] == 0.8
+    assert found["tests"] + found["others"] == 2 - sum(
+        test["outcome"] == "equivalent" for test in entry.verdict["tests"]
+    )
+    assert set(found["networks"]) == {"rate", "lv"}  # from the halves of each run
+    # a side of one run has no scatter, and a verdict that is decided asks for nothing
+    assert compare_existing(folders / "a", folders / "one", MARGINS).comparisons[0].advice is None
+    assert compare_existing(folders / "a", folders / "same", MARGINS).comparisons[0].advice is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from netspec.validation.campaign.advising import Adviser
 from netspec.validation.campaign.summary import PUBLISHED, ComparisonEntry
 from netspec.validation.judge.comparing import compare
 from netspec.validation.judge.margins import Margins
@@ -33,6 +34,7 @@ def comparisons(
     margins: Margins,
     shared: Mapping[str, frozenset[str]],
     notes: tuple[str, ...] = (),
+    adviser: Adviser | None = None,
 ) -> tuple[ComparisonEntry, ...]:
     """Judge the first side against each of the others."""
     reference, *others = sides
@@ -40,7 +42,7 @@ def comparisons(
     for other in others:
         pair = {name: sides[name] for name in (reference, other)}
         matched, said = pairing(pair, shared)
-        entries.append(_comparison(pair, margins, (*notes, *said), matched))
+        entries.append(_comparison(pair, margins, (*notes, *said), matched, adviser))
     return tuple(entries)
 
 
@@ -91,6 +93,7 @@ def _comparison(
     margins: Margins,
     notes: tuple[str, ...],
     matched: bool = False,
+    adviser: Adviser | None = None,
 ) -> ComparisonEntry:
     """Judge two sides, the reference first."""
     (reference, ours), (other, theirs) = pair.items()
@@ -104,4 +107,6 @@ def _comparison(
         verdict=found.verdict.to_dict(),
         left_out=found.left_out,
         notes=found.notes,
+        silent=found.silent,
+        advice=None if adviser is None else adviser.advice(found.verdict, (ours, theirs)),
     )

@@ -11,6 +11,7 @@ from typing import Any
 from netspec.errors import UsageError
 from netspec.execute.contract import Progress, RunRequest
 from netspec.execute.measure import Measure
+from netspec.validation.campaign.advising import Adviser
 from netspec.validation.campaign.comparisons import drawn_by_netspec, pairing
 from netspec.validation.campaign.ensemble import Finished, Room, cost, run_all
 from netspec.validation.campaign.request import ValidationRequest
@@ -78,7 +79,10 @@ def decide(
     return Decided(
         runs.done(),
         runs.measured(),
-        tuple(_entry(request, courses[name], runs.sides(reference, name)) for name in others),
+        tuple(
+            _entry(request, courses[name], runs.sides(reference, name), runs.adviser())
+            for name in others
+        ),
     )
 
 
@@ -95,6 +99,7 @@ class _Runs:
         self.requests = list(request.run_requests())
         self.order = {seed: place for place, seed in enumerate(request.seeds)}
         self.out, self.measures, self.how = out, measures, how
+        self.margins = request.margins
         self.found: dict[int, tuple[Finished, Measured | None]] = {}
 
     def make(self, seeds: int, names: Iterable[str], progress: Progress) -> None:
@@ -124,6 +129,11 @@ class _Runs:
         """Return what was measured of those that succeeded, in the same order."""
         every = (self.found[place][1] for place in sorted(self.found))
         return [found for found in every if found is not None]
+
+    def adviser(self) -> Adviser:
+        """Return what knows the runs behind all that was measured."""
+        runs = [entry.run for entry in self.done() if entry.run is not None]
+        return Adviser(self.measured(), runs, self.margins, self.measures)
 
     def sides(self, *names: str) -> dict[str, list[Measured]]:
         """Return the runs of some backends."""
@@ -184,20 +194,26 @@ def _shared(request: ValidationRequest) -> dict[str, frozenset[str]]:
 
 
 def _entry(
-    request: ValidationRequest, course: Course, sides: dict[str, list[Measured]]
+    request: ValidationRequest,
+    course: Course,
+    sides: dict[str, list[Measured]],
+    adviser: Adviser,
 ) -> ComparisonEntry:
     reference, other = sides
     if not course.taken:
         empty = [name for name, side in sides.items() if not side]
         why = f"no run of {' and '.join(empty)} succeeded" if empty else "no seed has both runs"
         return ComparisonEntry(reference=reference, other=other, verdict=None, error=why)
-    last, (_, lost) = course.taken[-1].judged, _both(request, sides)
+    last, (pair, lost) = course.taken[-1].judged, _both(request, sides)
+    verdict, level = course.verdict(), course.plan[-1].alpha
     notes = (*last.notes, *([LOST.format(lost, course.taken[-1].look.seeds)] if lost else []))
     return ComparisonEntry(
         reference=reference,
         other=other,
-        verdict=course.verdict().to_dict(),
+        verdict=verdict.to_dict(),
         left_out=last.left_out,
+        silent=last.silent,
         notes=notes,
         looks=course.to_dict(),
+        advice=adviser.advice(verdict, [*pair.values()], level),
     )

@@ -76,6 +76,13 @@ class ComparisonEntry(Part):
     looks : dict or None
         Of a verdict that was asked for again with every few seeds: the plan, why it ended, and the
         path of every test over the looks (`Course.to_dict`).
+    advice : dict or None
+        What would decide the open tests (`Adviser.advice`): ``levers`` in the order in which they
+        are to be tried, each with ``what`` (share, prolong, seeds), ``seeds``, ``times``,
+        ``shared`` and ``text``; the joint ``power`` of the ``tests`` that have one; ``others`` have
+        none; ``networks``: by statistic the share of the variance that a longer run leaves.
+    silent : tuple of str
+        Populations in which nothing fires, in all runs of both sides: nothing is judged of them.
     """
 
     reference: str
@@ -85,6 +92,8 @@ class ComparisonEntry(Part):
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     looks: dict[str, Any] | None = None
+    advice: dict[str, Any] | None = None
+    silent: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> str:

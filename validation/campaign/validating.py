@@ -16,6 +16,7 @@ from netspec.execute.contract import Progress, backend_names, get_backend
 from netspec.execute.measure import Measure
 from netspec.execute.results import Run, circuit_of
 from netspec.execute.running import result_path
+from netspec.validation.campaign.advising import Adviser
 from netspec.validation.campaign.comparisons import (
     comparisons,
     drawn_by_netspec,
@@ -127,7 +128,9 @@ def judge_runs(
     ]
     sides = {name: [m for m in measured if m.backend == name] for name in request.names}
     shared = {b.name: drawn_by_netspec(b.connectivity, b.noise) for b in request.backends}
-    found = comparisons(sides, request.margins, shared)
+    runs = [entry.run for entry in done if entry.run is not None]
+    adviser = Adviser(measured, runs, request.margins, measures)
+    found = comparisons(sides, request.margins, shared, adviser=adviser)
     return summed_up(request, Decided(list(done), measured, found), climbed, measures)
 
 
@@ -242,7 +245,11 @@ def judge_existing(
         statistics=tuple(row for m in every for row in m.rows()),
         published=rates,
         comparisons=comparisons(
-            measured, margins, shared, (OTHER_NETWORK,) if len(known) > 1 else ()
+            measured,
+            margins,
+            shared,
+            (OTHER_NETWORK,) if len(known) > 1 else (),
+            Adviser(every, [r for found in sides.values() for r in found], margins, measures),
         )
         + with_published(measured, rates, margins),
         ring=ring_summary(circuit_of(reference), every),

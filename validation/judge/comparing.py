@@ -21,6 +21,9 @@ from netspec.validation.measure.catalogue import Measured, judged
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
+SILENT = (
+    "Nothing fires in {} in any run of either side. That is no agreement: nothing is judged of it."
+)
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,14 @@ class Judged:
     left_out : tuple of str
         Statistics that are undefined in every run of both sides: nothing to compare.
     notes : tuple of str
+    silent : tuple of str
+        Groups in which nothing fires, in all runs of both sides: nothing was judged of them.
     """
 
     verdict: Verdict
     left_out: tuple[str, ...]
     notes: tuple[str, ...]
+    silent: tuple[str, ...] = ()
 
 
 def compare(
@@ -80,6 +86,10 @@ def compare(
             " and ".join(f"{n} has {shown(found)}" for n, found in zip(names, lists, strict=True))
             + ": compare runs of the same populations"
         )
+    silent = _silent(reference, other)
+    for found in (a, b, samples_a, samples_b):
+        for key in [key for key in found if (key[0], key[1].removeprefix("W1_")) in silent]:
+            found.pop(key)
     lonely = [key for key in a if not (np.isfinite(a[key]).any() or np.isfinite(b[key]).any())]
     lonely += [
         key for key in samples_a if not any(len(x) for x in (*samples_a[key], *samples_b[key]))
@@ -99,7 +109,26 @@ def compare(
         matched=matched,
         levels=levels,
     )
-    return Judged(verdict, tuple(" ".join(key) for key in lonely), tuple(notes))
+    left_out = tuple(" ".join(key) for key in lonely)
+    groups = tuple(dict.fromkeys(group for group, _ in silent))
+    said = [SILENT.format(", ".join(groups))] if groups else []
+    return Judged(verdict, left_out, (*notes, *said), groups)
+
+
+def _silent(reference: Sequence[Measured], other: Sequence[Measured]) -> dict[Key, None]:
+    """Return (group, statistic or distribution) of groups in which nothing happens on any side."""
+    found: dict[Key, None] = {}
+    for readings in judged([*reference, *other]):
+        measure = readings[0][1].measure
+        if measure.activity is None:
+            continue
+        groups = {group: None for _, reading in readings for group, _ in reading.values}
+        names = [entry.name for entry in (*measure.statistics, *measure.distributions)]
+        for group in groups:
+            key = group, measure.activity
+            if all(reading.values.get(key) == 0 for _, reading in readings):
+                found |= {(group, name): None for name in names}
+    return found
 
 
 def values_of(side: Sequence[Measured], margins: Margins) -> dict[Key, Floats]:

@@ -15,6 +15,7 @@ from netspec.errors import UsageError, unknown
 from netspec.execute.measure import Margin
 from netspec.validation.judge.comparison import NONE, Axis, Bar, Comparison, Outcome, number
 from netspec.validation.judge.means import ONE_LOOK, Levels
+from netspec.validation.judge.single import Single
 
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
@@ -248,6 +249,8 @@ class DistributionComparison(Comparison):
         Whether these were all there are.
     matched : bool
         Whether seeds were compared in pairs.
+    distance : float
+        Mean W1 between the sides, in the unit of the values; told where there is no ratio.
     levels : Levels
         Of the look at which it was made.
     """
@@ -261,6 +264,7 @@ class DistributionComparison(Comparison):
     permutations: int = 0
     exact: bool = False
     matched: bool = False
+    distance: float = math.nan
     levels: Levels = ONE_LOOK
     kind: str = field(default="distribution", init=False)
 
@@ -274,7 +278,9 @@ class DistributionComparison(Comparison):
 
     def text(self) -> str:
         if math.isnan(self.ratio):
-            return f"distances of {self.seeds[0]} and {self.seeds[1]} seeds, where 3 are needed"
+            found = "" if math.isnan(self.distance) else f"W1 {self.distance:.3g}, no claim: "
+            few = f"{self.seeds[0]} and {self.seeds[1]} seeds"
+            return f"{found}distances of {few}, where 3 are needed"
         how = "all" if self.exact else "random"
         return (
             f"distance ratio {self.ratio:.3f}, upper bound {self.upper:.3f}, margin "
@@ -296,7 +302,9 @@ class DistributionComparison(Comparison):
 
     def cells(self, detectable: float | None) -> list[str]:
         if not math.isfinite(self.ratio):
-            return [NONE, NONE, f"{self.limit:g}", NONE]
+            if math.isnan(self.distance):
+                return [NONE, NONE, f"{self.limit:g}", NONE]
+            return [f"W1 {self.distance:.3g}", "no claim", f"{self.limit:g} x", NONE]
         upper = f"up to {number(self.upper, '.3f')}"
         return [f"{self.ratio:.3f} x", upper, f"{self.limit:g} x", NONE]
 
@@ -318,6 +326,7 @@ KINDS: dict[str, type[Comparison]] = {
     "means": MeansComparison,
     "prediction": Prediction,
     "distribution": DistributionComparison,
+    "single": Single,
 }
 
 

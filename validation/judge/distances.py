@@ -110,7 +110,11 @@ def compare_distributions(
     )
     seeds, undefined = (len(a), len(b)), (len(sides[0]) - len(a), len(sides[1]) - len(b))
     if min(seeds) < MIN_SEEDS:
-        return DistributionComparison(limit, seeds, undefined, matched=matched, levels=levels)
+        between = [wasserstein(np.sort(x), np.sort(y)) for x, y in itertools.product(a, b)]
+        distance = float(np.mean(between)) if between else math.nan
+        return DistributionComparison(
+            limit, seeds, undefined, matched=matched, distance=distance, levels=levels
+        )
     distances = distance_matrix(a + b)
     draws = _draws(*seeds, RESAMPLES, seed, matched)
     permuted = ratios(distances, draws.labels, 1 - draws.labels, draws.counted)

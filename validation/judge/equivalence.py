@@ -130,15 +130,18 @@ def power_of(means: TwoMeans, margin: Margin, alpha: float = ALPHA) -> float:
 
 
 def _seeds_needed(means: TwoMeans, margin: Margin) -> int | None:
-    return _fewest(lambda n: power_of(means.with_seeds(n), margin) >= POWER)
+    return fewest(lambda n: power_of(means.with_seeds(n), margin) >= POWER)
 
 
-def _fewest(enough: Callable[[int], bool]) -> int | None:
-    """Return the smallest number of seeds that is enough, as all larger ones are."""
-    low, high = 1, 2
+def fewest(enough: Callable[[int], bool], first: int = 2, most: int = MAX_SEEDS) -> int | None:
+    """Return the smallest number from `first` on that is enough, as all larger ones are.
+
+    None if more than `most`.
+    """
+    low, high = first - 1, first
     while not enough(high):
         low, high = high, 2 * high
-        if high > MAX_SEEDS:
+        if high > most:
             return None
     while high - low > 1:
         middle = (low + high) // 2
@@ -198,7 +201,7 @@ def seeds_to_detect(
     means, margin = found
     unit = _unit(means, margin)
     deviation = abs(means.mean_b - means.mean_a) / unit if unit else 0.0
-    return _fewest(lambda n: _detectable(means.with_seeds(n), margin, family) <= deviation)
+    return fewest(lambda n: _detectable(means.with_seeds(n), margin, family) <= deviation)
 
 
 def _unit(means: TwoMeans, margin: Margin) -> float:

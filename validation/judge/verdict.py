@@ -24,8 +24,10 @@ from netspec.validation.judge.equivalence import (
 )
 from netspec.validation.judge.margins import Margins
 from netspec.validation.judge.means import ALPHA, ONE_LOOK, Levels
+from netspec.validation.judge.single import Single
 from netspec.validation.measure.catalogue import finite
 
+MIN_RUNS = 3  # of the other side, to say where one more run would lie
 Values = Mapping[Key, ArrayLike]
 Samples = Mapping[Key, Sequence[ArrayLike]]
 
@@ -182,7 +184,10 @@ def judge(
     family = len(reference) + len(reference_samples)
     for key in reference:
         a, b, margin = np.asarray(reference[key]), np.asarray(other[key]), margins.of(key[1])
-        if 1 in (a.size, b.size):
+        if min(a.size, b.size) == 1 and max(a.size, b.size) < MIN_RUNS:
+            means_of_sides = float(np.mean(a)), float(np.mean(b))
+            found.append((key, Single(margin, (a.size, b.size), means_of_sides), math.nan))
+        elif 1 in (a.size, b.size):
             found.append((key, _predict(a, b, margin, family), math.nan))
         else:
             means = compare_values(a, b, margin, matched, levels)

@@ -115,7 +115,13 @@ def finite(value: Any) -> Any:
 
 
 def measure(
-    run: Run, backend: str, seed: int, *, warmup: bool = False, more: Sequence[Measure] = ()
+    run: Run,
+    backend: str,
+    seed: int,
+    *,
+    warmup: bool = False,
+    more: Sequence[Measure] = (),
+    part: tuple[float, float] | None = None,
 ) -> Measured:
     """Measure a run.
 
@@ -128,9 +134,11 @@ def measure(
         Count the warm-up too, which no comparison should: the self-test asks what happens then.
     more : sequence of Measure
         Beside those that are installed and those of the run's circuit.
+    part : tuple of float, optional
+        Of the window, as shares of it; only by measures that are `divisible`.
     """
-    activity = Activity(run, warmup)
-    chosen = measures_of(activity, more)
+    activity = Activity(run, warmup) if part is None else Activity(run, warmup, part)
+    chosen = [m for m in measures_of(activity, more) if part is None or m.divisible]
     conditions = [found for m in chosen if (found := m.condition(activity)) is not None]
     readings = tuple(_reading(m, activity) for m in chosen)
     return Measured(backend, seed, conditions[0] if conditions else None, readings)

@@ -75,8 +75,11 @@ def spectrum(spikes: SpikeData) -> Trace:
 def correlations(spikes: SpikeData) -> Floats:
     """Return Pearson's coefficients of counts of all pairs of some neurons, shape (pairs,).
 
-    Every k-th of the neurons whose count varies, so that at most `SAMPLE` are taken.
+    Every k-th of the neurons that fire, so that at most `SAMPLE` are taken; those whose count does
+    not vary are left out.
     """
+    from scipy.sparse import csr_array
+
     width = max(1, round(CORRELATION_BIN / spikes.dt))
     number = max(0, spikes.end - spikes.begin) // width
     spikes = within(spikes, spikes.begin, spikes.begin + number * width)
@@ -88,12 +91,13 @@ def correlations(spikes: SpikeData) -> Floats:
     row[chosen] = np.arange(len(chosen))
     kept = row[spikes.neurons] >= 0
     bins = (spikes.steps[kept] - spikes.begin - 1) // width
-    flat = row[spikes.neurons[kept]] * number + bins
-    counts = np.bincount(flat, minlength=len(chosen) * number).reshape(len(chosen), number)
-    counts = counts[np.ptp(counts, axis=1) > 0]
-    if len(counts) < 2:
-        return np.empty(0)
-    found: Floats = np.corrcoef(counts)[np.triu_indices(len(counts), 1)]
+    places = row[spikes.neurons[kept]], bins
+    counts = csr_array((np.ones(len(bins)), places), shape=(len(chosen), number))
+    sums, products = counts.sum(axis=1), (counts @ counts.T).toarray()
+    scatter = number * products - np.outer(sums, sums)  # whole numbers
+    scatter = scatter[np.ix_(*[np.diag(scatter) > 0] * 2)]
+    spread = np.sqrt(np.diag(scatter))
+    found: Floats = (scatter / np.outer(spread, spread))[np.triu_indices(len(spread), 1)]
     return found
 
 

@@ -218,6 +218,8 @@ class PopulationMeasure(Measure):
     statistics = STATISTICS
     distributions = DISTRIBUTIONS
     curves = CURVES
+    activity = "rate"
+    divisible = True
     headline = ("rate",)
 
     def values(self, run: Activity) -> Values:

@@ -269,6 +269,7 @@ class RingMeasure(Measure):
     name = "ring"
     statistics = RING_STATISTICS
     replaces = ("populations",)  # their means over a run mix rest, cue and memory
+    activity = "rate_E"
 
     def applies(self, run: Activity) -> bool:
         """Return whether the run is a trial that lasts until a bump can be judged."""
