@@ -40,10 +40,6 @@ SIGNS = {
     ),
     "impossible": ("bad", "!", "There is nothing to compare."),
 }  # fmt: skip
-SILENT = (
-    "No neuron fires on either side: equal rates of zero show nothing of activity. By the rules "
-    "the verdict is {}."
-)
 DASH = "\N{EN DASH}"
 OPEN_LINES = 5  # tests named in a banner
 
@@ -168,16 +164,12 @@ def _banner(summary: Summary, entry: ComparisonEntry) -> Banner:
     lines = [t["text"] for t in worst_first if t["outcome"] not in ("equivalent", "consistent")]
     more = len(lines) - OPEN_LINES
     lines[OPEN_LINES:] = [f"and {more} more, in the table of all tests"] if more > 0 else []
-    if (needed := tables.seeds_needed(entry)) is not None:
-        lines.append(f"{needed} seeds a side would be needed for the open ones")
+    lines += [f"To decide it: {lever['text']}" for lever in known.levers([entry])]
     lines += entry.notes
     if entry.left_out:
         lines.append(f"Undefined in every run, and left out: {', '.join(entry.left_out)}")
     compared, margins = _compared(summary, entry, entry.verdict), _margins(tests)
-    outcome, meant = entry.outcome, SIGNS[entry.outcome]
-    if known.all_silent(summary, entry):
-        outcome, meant = "nothing fires", ("open", "?", SILENT.format(entry.outcome.upper()))
-    return Banner(pair, outcome, *meant, compared, margins, tuple(lines))
+    return Banner(pair, entry.outcome, *SIGNS[entry.outcome], compared, margins, tuple(lines))
 
 
 def _compared(summary: Summary, entry: ComparisonEntry, verdict: dict[str, Any]) -> str:
