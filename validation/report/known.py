@@ -153,36 +153,30 @@ def _first(
     summary: Summary, pairs: Mapping[tuple[str, str], Sequence[proof.Agreement]]
 ) -> tuple[Line, ...]:
     """Return the strongest sentences: what differs if anything does, then proof before activity."""
-    shown, activity = _proof_words(summary, pairs), _activity_words(summary)
-    order = {"bad": 0, "good": 1, "open": 1}
-    found = [line for line in (shown, activity) if line is not None]
-    return tuple(sorted(found, key=lambda line: order[line.state]))
+    found = [*_proof_words(summary, pairs), _activity_words(summary)]
+    return tuple(sorted(found, key=lambda line: line.state != "bad"))
 
 
 def _proof_words(
     summary: Summary, pairs: Mapping[tuple[str, str], Sequence[proof.Agreement]]
-) -> Line | None:
-    names = summary.backends
-    if wrong := proof.broken(summary.ladder):
-        return Line("bad", f"Not the network described: {listed(wrong)}.")
+) -> Iterator[Line]:
+    names, ladder = summary.backends, summary.ladder
+    if wrong := proof.broken(ladder):
+        yield Line("bad", f"Not the network described: {listed(wrong)}.")
+        return
     whole = {pair for pair, found in pairs.items() if all(a.until is None for a in found)}
-    if len(names) > 1 and whole >= set(combinations(names, 2)):
-        return Line("good", f"The same spikes, one by one, on {listed(names)}.")
-    same = [pair for pair in combinations(names, 2) if pair in whole]
-    more = f", and in whole runs on {listed(same[0])}" if same else ""
-    if proof.alike(summary.ladder, names):
-        text = (
-            f"The same network on {listed(names)}, spike by spike where its input is given{more}."
-        )
-        return Line("good", text)
+    same = proof.alike(ladder, names)
     if same:
-        return Line("good", f"The same spikes, one by one, on {listed(same[0])}.")
-    if proof.approximate(summary.ladder):
-        return Line("open", "The same network but for approximations that were agreed to.")
-    return None
+        text = f"The same network on {listed(same)}, spike by spike where its input is given"
+        more = [pair for pair in combinations(names, 2) if pair in whole]
+        yield Line("good", text + (f", and in whole runs on {listed(more[0])}." if more else "."))
+    elif whole:
+        yield Line("good", f"The same spikes, one by one, on {listed(next(iter(whole)))}.")
+    if used := proof.approximate(ladder):
+        yield Line("open", f"{listed(used)}: with approximations that were agreed to.")
 
 
-def _activity_words(summary: Summary) -> Line | None:
+def _activity_words(summary: Summary) -> Line:
     entries = summary.decisive
     if not entries:
         return Line("open", "One backend only: there is nothing to compare it with.")
@@ -254,16 +248,15 @@ def _to_close(summary: Summary, runs: Mapping[str, Sequence[Run]]) -> Row:
     found = levers(entries)
     lines = []
     for lever in found:
-        number, times = lever["seeds"], lever["times"]
-        known = number is not None and times is not None
-        price = _price(cost, number, number, times * duration) if known else ""
-        lines.append(f"{lever['text']}{price}")
-    without = max(entry.advice["others"] for entry in entries if entry.advice) if found else 0
-    if without:
-        lines[-1] += f" (beside {without} tests of distributions, whose power has no formula)"
+        if math.isfinite(_need(lever)):
+            price = _price(cost, lever["seeds"], lever["seeds"], lever["times"] * duration)
+            lines.append(f"{lever['text']}{price}")
+    if lines and (others := max(entry.advice["others"] for entry in entries if entry.advice)):
+        lines[-1] += f" (beside {others} tests of distributions, whose power has no formula)"
+    lines += [lever["text"] for lever in found if math.isinf(_need(lever))]
     # by `netspec validate`, which runs what is missing; others have their runs from elsewhere
     if "backends" in summary.request and all(entry.looks is None for entry in entries):
-        lines.append(_deciding(summary, cost, found, duration))
+        lines.insert(0, _deciding(summary, cost, duration))
     return Row("to close the rest", tuple(Line("open", text) for text in lines), False)
 
 
@@ -285,20 +278,17 @@ def _need(lever: Mapping[str, Any]) -> float:
     return float(lever["seeds"] * lever["times"])
 
 
-def _deciding(
-    summary: Summary, cost: Cost | None, known: Sequence[Mapping[str, Any]], duration: float
-) -> str:
+def _deciding(summary: Summary, cost: Cost | None, duration: float) -> str:
     """Say what `--until-decided` would do, and what it would take here."""
     looks = Looks()
     trials = bool(summary.ring)  # which are as long as they are
     length = duration if trials else DECIDING_DURATION / 1000
     what = "trials" if trials else f"pairs of {length:g} s"
     price = _price(cost, looks.first, looks.most, length)
-    text = f"--until-decided in place of --seeds: {looks.first} to {looks.most} {what}"
-    paired = [lever for lever in known if lever["shared"]]
-    if paired and min(map(_need, paired)) * duration > looks.most * length:
-        return f"{text}{price}; it stops as soon as it sees that these do not decide"
-    return f"{text} of shared networks, until it is decided{price}"
+    return (
+        f"--until-decided in place of --seeds: {looks.first} to {looks.most} {what} of shared "
+        f"networks{price}; if these cannot decide it stops and says so"
+    )
 
 
 def _price(cost: Cost | None, fewest: int, most: int, duration: float) -> str:
