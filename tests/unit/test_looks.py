@@ -10,7 +10,7 @@ from scipy import stats
 
 import netspec
 from netspec.errors import DescriptionError, UsageError
-from netspec.execute.measure import margin
+from netspec.execute.measure import Measure, Statistic, margin
 from netspec.validation.campaign.deciding import decide
 from netspec.validation.campaign.request import BackendRequest, UntilDecided, ValidationRequest
 from netspec.validation.campaign.summary import load_summary
@@ -19,7 +19,7 @@ from netspec.validation.judge.comparing import Judged
 from netspec.validation.judge.comparison import Outcome
 from netspec.validation.judge.futility import FUTILE, chance
 from netspec.validation.judge.looks import Looks, boundaries, spent
-from netspec.validation.judge.margins import Margins
+from netspec.validation.judge.margins import Margins, default_margins
 from netspec.validation.judge.sequential import Course
 from netspec.validation.judge.verdict import judge
 
@@ -211,6 +211,16 @@ NETWORK = netspec.Network(
 )
 
 
+class Late(Measure):
+    """The last spike of a run, a measure that netspec does not know."""
+
+    name = "late"
+    statistics = (Statistic("last_spike", "ms", "time of it", margin("0.5", "absolute")),)
+
+    def values(self, run):
+        return {("late", "last_spike"): float(run.spikes("A").times.max())}
+
+
 def request(**fields):
     backends = [
         BackendRequest(name="brian2", connectivity="shared", options={"codegen": "numpy"}),
@@ -218,19 +228,25 @@ def request(**fields):
     ]
     simulation = netspec.Simulation(warmup=0.0, duration=50.0)
     looks = Looks(first=3, every=1, most=5, **fields)
+    margins = Margins(statistics=default_margins([Late()]))
     return ValidationRequest(
         network=NETWORK, simulation=simulation, backends=backends, seeds=(1, 2, 3, 4, 5),
-        looks=looks,
+        looks=looks, margins=margins,
     )  # fmt: skip
 
 
 def test_seeds_are_added_until_it_is_decided_and_no_run_is_repeated(tmp_path):
     asked = request(budget=600.0)
     assert "looks" in asked.content()
-    done = validate(asked, tmp_path)
+    done = validate(asked, tmp_path, measures=[Late()])
     (entry,) = done.summary.comparisons
     assert entry.outcome == "equivalent" and entry.looks["taken"] == [3]
     assert {p["decided"] for p in entry.looks["paths"]} == {3}
+    # a measure of one's own goes through all looks as netspec's do
+    assert ("late", "last_spike") in {
+        (p["population"], p["statistic"]) for p in entry.looks["paths"]
+    }
+    assert entry.verdict["power"] is None
     assert len(done.done) == 6  # of ten: what was not needed was not run
     assert len(list(tmp_path.glob("*.h5"))) == 6
     plan = json.loads((tmp_path / "one-looks.json").read_text())

@@ -210,7 +210,7 @@ def _entry(
     return ComparisonEntry(
         reference=reference,
         other=other,
-        verdict=verdict.to_dict(),
+        verdict=verdict.to_dict() | {"power": None},  # of a design with one look
         left_out=last.left_out,
         silent=last.silent,
         notes=notes,
