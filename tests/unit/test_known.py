@@ -195,7 +195,8 @@ def test_the_levers_of_the_neediest_pair_are_told_with_their_price(tmp_path):
     asked = {"backends": [{"connectivity": "native"}] * 2} | summary.request
     again = summary.model_copy(update={"request": asked})
     first = row(screen(again, runs), "to close the rest")[0].text
-    assert first.startswith("--until-decided in place of --seeds: 8 to 20 pairs of 10 s")
+    assert first.startswith("netspec validate ... --until-decided, without --seeds and --duration")
+    assert ": 8 to 20 pairs of 10 s of shared networks; " in first
 
 
 def test_the_terminal_ends_with_what_is_known(tmp_path):

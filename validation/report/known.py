@@ -285,9 +285,10 @@ def _deciding(summary: Summary, cost: Cost | None, duration: float) -> str:
     length = duration if trials else DECIDING_DURATION / 1000
     what = "trials" if trials else f"pairs of {length:g} s"
     price = _price(cost, looks.first, looks.most, length)
+    without = "--seeds" if trials else "--seeds and --duration"
     return (
-        f"--until-decided in place of --seeds: {looks.first} to {looks.most} {what} of shared "
-        f"networks{price}; if these cannot decide it stops and says so"
+        f"netspec validate ... --until-decided, without {without}: {looks.first} to {looks.most} "
+        f"{what} of shared networks{price}; if these cannot decide it stops and says so"
     )
 
 
