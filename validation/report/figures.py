@@ -67,7 +67,8 @@ def panel(
                 figure = Figure(figsize=(width, height), dpi=DPI)
                 draw(figure.subplots(), *args, **kwargs)
                 # what savefig does, which draws all of it twice
-                FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+                canvas: Any = FigureCanvasSVG(figure)
+                canvas.print_svg(buffer, metadata={"Date": None})
             text = LONG_PATH.sub(_shortened, buffer.getvalue().decode())
             return "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()
 

@@ -6,6 +6,7 @@ made anew from it at any time; figures of spikes need the run files too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,6 @@ from netspec.execute.results import Run
 from netspec.validation.campaign.summary import PUBLISHED, ComparisonEntry, Summary
 from netspec.validation.judge.comparison import NONE
 from netspec.validation.judge.comparison_kinds import read
-from netspec.validation.judge.verdict import as_json
 from netspec.validation.ladder.report import LEVELS, broke_first
 from netspec.validation.report import figures, junit, known, pictures, tables
 from netspec.whole_files import write_text
@@ -225,7 +225,7 @@ def _rows(tests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             shown,
             interval,
             found.margin_text(),
-            NONE if as_json(power) is None else f"{100 * power:.0f} %",
+            NONE if power is None or math.isnan(power) else f"{100 * power:.0f} %",
             number(needed),
             seen,
             number(test["comparison"].get("p_equivalence")),

@@ -150,7 +150,7 @@ def _identical(rung: Mapping[str, Any] | None) -> bool:
     if rung is None or rung["status"] in ("failed", "skipped"):
         return False
     figures = rung["figures"]
-    return figures.get(UNTIL) == REPLAY_MS and figures.get(LONELY) == 0
+    return bool(figures.get(UNTIL) == REPLAY_MS and figures.get(LONELY) == 0)
 
 
 def _groups(ladder: Mapping[str, Any], names: Sequence[str]) -> list[list[str]]:
