@@ -61,6 +61,7 @@ def main() -> None:
     add("--scale", default="0.1")
     add("--max-seeds", type=common.positive, default=20)
     add("--budget")
+    add("--note", action="append", default=[])
     add("--out", type=Path, required=True, help="of the runs; what is there is not repeated")
     given = parser.parse_args()
     machine, there = common.machine(), len(list(given.out.glob("*.h5")))
@@ -89,6 +90,7 @@ def main() -> None:
         "load at the end": round(os.getloadavg()[0], 2),
         "versions": common.versions(),
         "request": summary["request"],
+        "notes": given.note,
         "wall seconds": seconds,
         "runs that were there before": there,
         "seconds of every run": costs,
