@@ -46,7 +46,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     console.print(shown)
 
 
-def screen(name: str, found: Screen) -> None:
+def screen(name: str, found: Screen, console: Console = console) -> None:
     """Print what is known: the strongest sentences, then question by question."""
     console.print()
     for line in found.first:

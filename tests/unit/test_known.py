@@ -52,7 +52,7 @@ def test_three_simulators_of_the_microcircuit_are_one_network():
     assert line.state == "good"
     assert line.text.startswith("nest, brian2, genn and SciPy's solution of the equations:")
     assert "the same 256 spikes, at the same steps, all 100 ms long" in line.text
-    assert proof.alike(ladder, NAMES) and not proof.broken(ladder)
+    assert proof.alike(ladder, NAMES) == NAMES and not proof.broken(ladder)
 
 
 def test_approximations_of_the_ring_are_named_with_how_far_they_carry():
@@ -63,7 +63,8 @@ def test_approximations_of_the_ring_are_named_with_how_far_they_carry():
     assert same.text.startswith("brian2 and genn: a small network") and "208 spikes" in same.text
     assert parted.text.startswith("nest and brian2")
     assert "the same spikes until 21.75 of 100 ms; approximate: nmda-instant-rise" in parted.text
-    assert not proof.alike(ladder, NAMES) and proof.approximate(ladder)
+    assert proof.alike(ladder, NAMES) == ["brian2", "genn"]
+    assert proof.approximate(ladder) == ["nest"]
 
 
 def test_a_broken_rung_stands_before_all_that_is_equivalent(tmp_path):
@@ -136,11 +137,11 @@ def test_one_run_a_side_is_told_without_a_claim(tmp_path):
              "b": [run(tmp_path, "genn", 2, trains(rng, 30.0))]}  # fmt: skip
     summary = judge_existing(sides, ["nest"], Margins())
     found = screen(summary)
-    assert found.first[-1].text.startswith("One run a side")
+    assert found.first[-1].text.startswith("Too few runs to claim anything")
     lines = [line.text for line in row(found, "largest differences")]
     assert len(lines) == known.OPEN_LINES
     rates = {r.backend: r.values["rate"] for r in summary.statistics if r.population == "E"}
-    every = dict((text, size) for size, text in known.differences(summary, summary.decisive[0]))
+    every = {text: size for size, text in known.differences(summary.decisive[0])}
     (told,) = [text for text in every if text.startswith("E rate: ")]
     assert f"{100 * (rates['b'] / rates['a'] - 1):+.1f} % (margin +-5 %)" in told
     assert every[told] == pytest.approx(np.log(rates["b"] / rates["a"]) / np.log(1.05))
@@ -176,6 +177,26 @@ def test_the_price_of_a_seed_is_its_wall_time_here(tmp_path):
     assert cost.seconds(10, 4.0) == pytest.approx(10 * (2 + 4.5))
     assert cost_of(runs, ["nest", "genn"]) is None
     assert [spoken(s) for s in (40, 1140, 12_600)] == ["40 seconds", "19 minutes", "3.5 hours"]
+
+
+def test_the_levers_of_the_neediest_pair_are_told_with_their_price(tmp_path):
+    summary, runs = reporting.microcircuit(tmp_path, ["nest", "brian2"], 4, populations=2)
+    (entry,) = summary.decisive
+    lever = {"what": "seeds", "seeds": 30, "times": 1.0, "shared": False, "text": "add seeds: 30"}
+    advice = {"levers": [lever], "others": 0}
+    less = advice | {"levers": [lever | {"seeds": 12, "text": "add seeds: 12"}]}
+    entries = [entry.model_copy(update={"advice": a}) for a in (less, advice)]
+    assert known.levers(entries) == [lever]
+    summary = summary.model_copy(update={"comparisons": (entries[1],)})
+    (line,) = row(screen(summary, runs), "to close the rest")
+    cost = cost_of(runs, summary.backends)
+    assert line.text == f"add seeds: 30; {spoken(cost.seconds(30, 1.0))} on this machine"
+    # what `netspec validate` can run by itself is said with what it takes
+    asked = {"backends": [{"connectivity": "native"}] * 2} | summary.request
+    again = summary.model_copy(update={"request": asked})
+    first = row(screen(again, runs), "to close the rest")[0].text
+    assert first.startswith("netspec validate ... --until-decided, without --seeds and --duration")
+    assert ": 8 to 20 pairs of 10 s of shared networks; " in first
 
 
 def test_the_terminal_ends_with_what_is_known(tmp_path):

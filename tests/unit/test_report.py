@@ -20,7 +20,11 @@ from netspec.errors import UsageError
 from netspec.validation.campaign.request import BackendRequest, ValidationRequest
 from netspec.validation.campaign.summary import load_summary
 from netspec.validation.campaign.validating import judge_existing, validate
+from netspec.validation.judge.comparing import Judged
+from netspec.validation.judge.looks import Looks
 from netspec.validation.judge.margins import Margins
+from netspec.validation.judge.sequential import Course
+from netspec.validation.judge.verdict import judge
 from netspec.validation.report import figures, junit, pictures
 from netspec.validation.report import page as report
 
@@ -148,6 +152,41 @@ def test_every_test_stands_in_the_table_with_its_numbers(circuit):
             assert re.search(
                 rf"{test['population']} ?{test['statistic']} ?{test['outcome']}", text
             ), test["text"]
+
+
+def test_curves_of_a_population_are_drawn(circuit):
+    summary, page = circuit
+    words = [given.get("alt", "") for tag, given in Page(page.read_text()).attributes]
+    kinds = {"rate_in_time": "time", "correlations": "share of pairs", "cvs": "share of neurons"}
+    for name, axis in kinds.items():
+        found = [word for word in words if word.startswith(f"{name} of L23E on {axis}: means")]
+        assert len(found) == 1 and all(f"{backend} " in found[0] for backend in summary.backends)
+    # the mean of the rate in time is the rate, and stands in the words
+    rates = [
+        row.values["rate"]
+        for row in summary.statistics
+        if (row.backend, row.population) == ("nest", "L23E")
+    ]
+    (told,) = [word for word in words if word.startswith("rate_in_time of L23E")]
+    assert f"nest {np.mean(rates):.3g}," in told
+
+
+def test_the_path_of_every_test_over_the_looks_is_drawn(circuit):
+    summary, _ = circuit
+    course, keys = Course(Looks(first=4, every=4, most=8).plan()), [("L23E", "lv"), ("L23I", "lv")]
+    margins = Margins().only(["lv"])
+    for seeds in (4, 8):
+        a = {key: np.linspace(-0.01, 0.01, seeds) for key in keys}
+        b = {keys[0]: a[keys[0]] + 0.001, keys[1]: a[keys[1]] + np.linspace(0.05, -0.06, seeds)}
+        verdict = judge(a, b, margins, matched=True, levels=course.levels())
+        course = course.with_look(Judged(verdict, (), ()), (a, b))
+    entry = summary.comparisons[0].model_copy(
+        update={"looks": course.to_dict(), "verdict": course.verdict().to_dict()}
+    )
+    page = Page(report.render(summary.model_copy(update={"comparisons": (entry,)}), []))
+    assert "Look by look: brian2 against nest" in page.text
+    words = [given.get("alt", "") for _, given in page.attributes]
+    assert "Path of the tests of lv: L23E decided at 4 seeds, L23I open." in words
 
 
 def test_labels_stay_text(circuit):

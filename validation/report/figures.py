@@ -59,13 +59,16 @@ def panel(
         @functools.wraps(draw)
         def drawn(*args: P.args, **kwargs: P.kwargs) -> str:
             from matplotlib import rc_context
+            from matplotlib.backends.backend_svg import FigureCanvasSVG
             from matplotlib.figure import Figure
 
             buffer = io.BytesIO()
             with rc_context(STYLE):
-                figure = Figure(figsize=(width, height))
+                figure = Figure(figsize=(width, height), dpi=DPI)
                 draw(figure.subplots(), *args, **kwargs)
-                figure.savefig(buffer, format="svg", dpi=DPI, metadata={"Date": None})
+                # what savefig does, which draws all of it twice
+                canvas: Any = FigureCanvasSVG(figure)
+                canvas.print_svg(buffer, metadata={"Date": None})
             text = LONG_PATH.sub(_shortened, buffer.getvalue().decode())
             return "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from netspec.execute.measure import Margin
 from netspec.execute.results import Run
 from netspec.validation.campaign.request import DECIDING_DURATION
-from netspec.validation.campaign.summary import PUBLISHED, ComparisonEntry, Summary
+from netspec.validation.campaign.summary import ComparisonEntry, Summary
 from netspec.validation.judge.comparison import Outcome, number
+from netspec.validation.judge.comparison_kinds import read
 from netspec.validation.judge.looks import Looks
+from netspec.validation.judge.single import Single
 from netspec.validation.report import proof, tables
 from netspec.validation.report.cost import Cost, cost_of, spoken
 from netspec.validation.report.proof import Line, listed
@@ -109,25 +110,15 @@ def tests_of(entry: ComparisonEntry) -> list[dict[str, Any]]:
     return [] if entry.verdict is None else list(entry.verdict["tests"])
 
 
-def silent(summary: Summary, entry: ComparisonEntry) -> list[str]:
-    """Return the populations of which no neuron fires in any run of either side."""
-    rates: dict[str, list[float | None]] = {}
-    for row in summary.statistics:
-        if row.backend in (entry.reference, entry.other) and "rate" in row.values:
-            rates.setdefault(row.population, []).append(row.values["rate"])
-    return [name for name, values in rates.items() if all(value == 0 for value in values)]
-
-
-def all_silent(summary: Summary, entry: ComparisonEntry) -> bool:
-    """Return whether nothing fires on either side: equal rates of 0 show nothing of activity."""
-    quiet = silent(summary, entry)
-    return bool(quiet) and set(quiet) >= set(summary.network.populations)
+def all_silent(entry: ComparisonEntry) -> bool:
+    """Return whether nothing fires on either side, so that nothing was judged."""
+    return bool(entry.silent) and not tests_of(entry)
 
 
 def one_run_each(entry: ComparisonEntry) -> bool:
-    """Return whether both sides have one run, of which nothing can be claimed."""
-    tests = [t for t in tests_of(entry) if t["comparison"].get("seeds") is not None]
-    return bool(tests) and all(list(t["comparison"]["seeds"]) == [1, 1] for t in tests)
+    """Return whether there are too few runs to claim anything: one on a side, one or two beside."""
+    kinds = {test["comparison"].get("kind") for test in tests_of(entry)}
+    return "single" in kinds
 
 
 def counts(entries: Sequence[ComparisonEntry]) -> str:
@@ -144,15 +135,15 @@ def _activity(summary: Summary, entry: ComparisonEntry) -> Line:
     head = f"{title(entry)}: "
     if entry.verdict is None:
         return Line("bad", f"{head}IMPOSSIBLE: {entry.error}")
-    if all_silent(summary, entry):
+    if all_silent(entry):
         return Line("open", f"{head}NOTHING FIRES on either side, so that no activity is compared")
     state = COLOURS.get(entry.outcome, "open")
     if one_run_each(entry):
         return Line(state, f"{head}{entry.outcome.upper()}: one run a side, of which differences "
                            "can be told and nothing be claimed")  # fmt: skip
     text = f"{head}{entry.outcome.upper()}: {counts([entry])}"
-    if quiet := silent(summary, entry):
-        text += f"; nothing fires in {listed(quiet)} on either side"
+    if entry.silent:
+        text += f"; nothing fires in {listed(entry.silent)} on either side"
     if entry.looks is not None:
         text += f"; {entry.looks['text']}"
     return Line(state, text)
@@ -162,46 +153,40 @@ def _first(
     summary: Summary, pairs: Mapping[tuple[str, str], Sequence[proof.Agreement]]
 ) -> tuple[Line, ...]:
     """Return the strongest sentences: what differs if anything does, then proof before activity."""
-    shown, activity = _proof_words(summary, pairs), _activity_words(summary)
-    order = {"bad": 0, "good": 1, "open": 1}
-    found = [line for line in (shown, activity) if line is not None]
-    return tuple(sorted(found, key=lambda line: order[line.state]))
+    found = [*_proof_words(summary, pairs), _activity_words(summary)]
+    return tuple(sorted(found, key=lambda line: line.state != "bad"))
 
 
 def _proof_words(
     summary: Summary, pairs: Mapping[tuple[str, str], Sequence[proof.Agreement]]
-) -> Line | None:
-    names = summary.backends
-    if wrong := proof.broken(summary.ladder):
-        return Line("bad", f"Not the network described: {listed(wrong)}.")
+) -> Iterator[Line]:
+    names, ladder = summary.backends, summary.ladder
+    if wrong := proof.broken(ladder):
+        yield Line("bad", f"Not the network described: {listed(wrong)}.")
+        return
     whole = {pair for pair, found in pairs.items() if all(a.until is None for a in found)}
-    if len(names) > 1 and whole >= set(combinations(names, 2)):
-        return Line("good", f"The same spikes, one by one, on {listed(names)}.")
-    same = [pair for pair in combinations(names, 2) if pair in whole]
-    more = f", and in whole runs on {listed(same[0])}" if same else ""
-    if proof.alike(summary.ladder, names):
-        text = (
-            f"The same network on {listed(names)}, spike by spike where its input is given{more}."
-        )
-        return Line("good", text)
+    same = proof.alike(ladder, names)
     if same:
-        return Line("good", f"The same spikes, one by one, on {listed(same[0])}.")
-    if proof.approximate(summary.ladder):
-        return Line("open", "The same network but for approximations that were agreed to.")
-    return None
+        text = f"The same network on {listed(same)}, spike by spike where its input is given"
+        more = [pair for pair in combinations(names, 2) if pair in whole]
+        yield Line("good", text + (f", and in whole runs on {listed(more[0])}." if more else "."))
+    elif whole:
+        yield Line("good", f"The same spikes, one by one, on {listed(next(iter(whole)))}.")
+    if used := proof.approximate(ladder):
+        yield Line("open", f"{listed(used)}: with approximations that were agreed to.")
 
 
-def _activity_words(summary: Summary) -> Line | None:
+def _activity_words(summary: Summary) -> Line:
     entries = summary.decisive
     if not entries:
         return Line("open", "One backend only: there is nothing to compare it with.")
     state = COLOURS.get(summary.outcome, "open")
     if any(entry.verdict is None for entry in entries):
         return Line(state, "One side has no run: there is nothing to compare.")
-    if any(all_silent(summary, entry) for entry in entries):
+    if any(all_silent(entry) for entry in entries):
         return Line("open", "Nothing fires on either side: no activity is compared.")
     if all(one_run_each(entry) for entry in entries):
-        return Line(state, "One run a side: differences are told, and nothing is claimed.")
+        return Line(state, "Too few runs to claim anything: differences are told.")
     number = sum(len(tests_of(entry)) for entry in entries)
     if summary.outcome == "equivalent":
         return Line(state, f"Equivalent activity: all {number} tests.")
@@ -214,9 +199,9 @@ def _activity_words(summary: Summary) -> Line | None:
 
 def _open(summary: Summary) -> Row:
     """Name the tests that are not equivalent, the worst of all pairs first."""
-    entries = [entry for entry in summary.decisive if not all_silent(summary, entry)]
+    entries = [entry for entry in summary.decisive if not all_silent(entry)]
     if alone := [entry for entry in entries if one_run_each(entry)]:
-        found = sorted((d for entry in alone for d in differences(summary, entry)), reverse=True)
+        found = sorted((d for entry in alone for d in differences(entry)), reverse=True)
         lines = [Line("open", text) for _, text in found[:OPEN_LINES]]
         return Row("largest differences", tuple(lines), False)
     tests = [(test, entry.other) for entry in entries for test in tests_of(entry)
@@ -232,80 +217,79 @@ def _open(summary: Summary) -> Row:
     return Row("worst first", tuple(lines), False)
 
 
-def differences(summary: Summary, entry: ComparisonEntry) -> list[tuple[float, str]]:
-    """Return the differences of one run a side: their size in margins, and in words."""
-    sides = [_values(summary, name) for name in (entry.reference, entry.other)]
+def differences(entry: ComparisonEntry) -> list[tuple[float, str]]:
+    """Return the differences of too few runs to judge: their size in margins, and in words."""
     found = []
     for test in tests_of(entry):
-        key = test["population"], test["statistic"]
-        a, b = (side.get(key) for side in sides)
-        if a is None or b is None or "margin" not in test["comparison"]:
-            continue
-        margin = Margin.model_validate(test["comparison"]["margin"])
-        size, words = _difference(a, b, margin)
-        found.append((size, f"{' '.join(key)}: {number(a)} and {number(b)}, {words}"))
+        comparison = read(test["comparison"])
+        if isinstance(comparison, Single) and not math.isnan(comparison.estimate):
+            values = " and ".join(number(value) for value in comparison.values)
+            size, _, margin, _ = comparison.cells(None)
+            key = f"{test['population']} {test['statistic']}"
+            found.append((comparison.share(), f"{key}: {values}, {size} (margin {margin})"))
     return found
 
 
-def _difference(a: float, b: float, margin: Margin) -> tuple[float, str]:
-    if margin.relative and a * b > 0:
-        ratio = b / a
-        logarithms = abs(math.log(ratio)) / math.log1p(margin.limit)
-        size = logarithms if margin.scale == "log" else abs(ratio - 1) / margin.limit
-        return size, f"{100 * (ratio - 1):+.1f} % (margin +-{margin})"
-    if margin.relative:
-        return (math.inf if a != b else 0.0), f"no ratio (margin +-{margin})"
-    return abs(b - a) / margin.limit, f"{b - a:+.2g} (margin +-{margin})"
-
-
-def _values(summary: Summary, name: str) -> dict[tuple[str, str], float]:
-    """Return (group, statistic) -> value of a side's only run."""
-    found = {
-        (row.population, statistic): value
-        for row in summary.statistics
-        if row.backend == name
-        for statistic, value in row.values.items()
-    }
-    for trial in summary.ring.trials if summary.ring else ():
-        if trial["backend"] == name:
-            found |= {("ring", key): value for key, value in trial.items()
-                      if isinstance(value, (int, float))}  # fmt: skip
-    return {key: float(value) for key, value in found.items() if value is not None}
+def _runs(entry: ComparisonEntry) -> str:
+    seeds = next(t["comparison"]["seeds"] for t in tests_of(entry))
+    return "one run a side" if max(seeds) == 1 else f"{seeds[0]} and {seeds[1]} runs"
 
 
 # -- what would close it ----------------------------------------------------------------------
 
 
 def _to_close(summary: Summary, runs: Mapping[str, Sequence[Run]]) -> Row:
-    """Say what would close open tests: more seeds as they are, and the design that decides."""
-    entries = [e for e in summary.decisive if e.outcome == "inconclusive" and e.other != PUBLISHED]
-    lines = []
+    """Say what would close open tests, lever by lever, and the design that decides."""
+    entries = [e for e in summary.decisive if e.outcome == "inconclusive" and tests_of(e)]
+    if not entries or "duration" not in summary.request.get("simulation", {}):
+        return Row("to close the rest", (), False)
     cost = cost_of([run for found in runs.values() for run in found], summary.backends)
-    for entry in entries:
-        needed = tables.seeds_needed(entry)
-        if needed is not None and entry.looks is None:
-            price = _price(cost, needed, needed, summary.request["simulation"]["duration"] / 1000)
-            lines.append(f"{title(entry)}: at least {needed} seeds a side as they are{price}")
-    asked = "backends" in summary.request  # by `netspec validate`, which runs what is missing
-    if entries and asked and all(entry.looks is None for entry in entries):
-        lines.append(_deciding(summary, cost, [tables.seeds_needed(entry) for entry in entries]))
+    duration = float(summary.request["simulation"]["duration"]) / 1000
+    found = levers(entries)
+    lines = []
+    for lever in found:
+        if math.isfinite(_need(lever)):
+            price = _price(cost, lever["seeds"], lever["seeds"], lever["times"] * duration)
+            lines.append(f"{lever['text']}{price}")
+    if lines and (others := max(entry.advice["others"] for entry in entries if entry.advice)):
+        lines[-1] += f" (beside {others} tests of distributions, whose power has no formula)"
+    lines += [lever["text"] for lever in found if math.isinf(_need(lever))]
+    # by `netspec validate`, which runs what is missing; others have their runs from elsewhere
+    if "backends" in summary.request and all(entry.looks is None for entry in entries):
+        lines.insert(0, _deciding(summary, cost, duration))
     return Row("to close the rest", tuple(Line("open", text) for text in lines), False)
 
 
-def _deciding(summary: Summary, cost: Cost | None, needed: Sequence[int | None]) -> str:
+def levers(entries: Sequence[ComparisonEntry]) -> list[dict[str, Any]]:
+    """Return what would decide all of these comparisons, each lever as the neediest has it."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        for lever in entry.advice["levers"] if entry.advice else ():
+            kept = found.get(lever["what"])
+            if kept is None or _need(lever) > _need(kept):
+                found[lever["what"]] = lever
+    return list(found.values())
+
+
+def _need(lever: Mapping[str, Any]) -> float:
+    """Return seeds times length; infinite where the lever is not enough by itself."""
+    if lever["seeds"] is None or lever["times"] is None:
+        return math.inf
+    return float(lever["seeds"] * lever["times"])
+
+
+def _deciding(summary: Summary, cost: Cost | None, duration: float) -> str:
     """Say what `--until-decided` would do, and what it would take here."""
-    looks, asked = Looks(), summary.request["simulation"]["duration"] / 1000
-    trials = summary.ring is not None  # which are as long as they are
-    duration = asked if trials else DECIDING_DURATION / 1000
-    what = "trials" if trials else f"pairs of {duration:g} s"
-    price = _price(cost, looks.first, looks.most, duration)
-    text = f"--until-decided in place of --seeds: {looks.first} to {looks.most} {what}"
-    # what is judged in pairs scatters in time, so that a longer run stands for more seeds
-    paired = all(b["connectivity"] == "shared" for b in summary.request["backends"])
-    enough = [n is not None and n * asked / duration <= looks.most for n in needed]
-    if paired and not all(enough):
-        return f"{text}{price}; it stops as soon as it sees that these do not decide"
-    return f"{text} of shared networks, until it is decided{price}"
+    looks = Looks()
+    trials = bool(summary.ring)  # which are as long as they are
+    length = duration if trials else DECIDING_DURATION / 1000
+    what = "trials" if trials else f"pairs of {length:g} s"
+    price = _price(cost, looks.first, looks.most, length)
+    without = "--seeds" if trials else "--seeds and --duration"
+    return (
+        f"netspec validate ... --until-decided, without {without}: {looks.first} to {looks.most} "
+        f"{what} of shared networks{price}; if these cannot decide it stops and says so"
+    )
 
 
 def _price(cost: Cost | None, fewest: int, most: int, duration: float) -> str:

@@ -6,6 +6,7 @@ made anew from it at any time; figures of spikes need the run files too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,6 @@ from netspec.execute.results import Run
 from netspec.validation.campaign.summary import PUBLISHED, ComparisonEntry, Summary
 from netspec.validation.judge.comparison import NONE
 from netspec.validation.judge.comparison_kinds import read
-from netspec.validation.judge.verdict import as_json
 from netspec.validation.ladder.report import LEVELS, broke_first
 from netspec.validation.report import figures, junit, known, pictures, tables
 from netspec.whole_files import write_text
@@ -40,10 +40,6 @@ SIGNS = {
     ),
     "impossible": ("bad", "!", "There is nothing to compare."),
 }  # fmt: skip
-SILENT = (
-    "No neuron fires on either side: equal rates of zero show nothing of activity. By the rules "
-    "the verdict is {}."
-)
 DASH = "\N{EN DASH}"
 OPEN_LINES = 5  # tests named in a banner
 
@@ -168,16 +164,12 @@ def _banner(summary: Summary, entry: ComparisonEntry) -> Banner:
     lines = [t["text"] for t in worst_first if t["outcome"] not in ("equivalent", "consistent")]
     more = len(lines) - OPEN_LINES
     lines[OPEN_LINES:] = [f"and {more} more, in the table of all tests"] if more > 0 else []
-    if (needed := tables.seeds_needed(entry)) is not None:
-        lines.append(f"{needed} seeds a side would be needed for the open ones")
+    lines += [f"To decide it: {lever['text']}" for lever in known.levers([entry])]
     lines += entry.notes
     if entry.left_out:
         lines.append(f"Undefined in every run, and left out: {', '.join(entry.left_out)}")
     compared, margins = _compared(summary, entry, entry.verdict), _margins(tests)
-    outcome, meant = entry.outcome, SIGNS[entry.outcome]
-    if known.all_silent(summary, entry):
-        outcome, meant = "nothing fires", ("open", "?", SILENT.format(entry.outcome.upper()))
-    return Banner(pair, outcome, *meant, compared, margins, tuple(lines))
+    return Banner(pair, entry.outcome, *SIGNS[entry.outcome], compared, margins, tuple(lines))
 
 
 def _compared(summary: Summary, entry: ComparisonEntry, verdict: dict[str, Any]) -> str:
@@ -233,7 +225,7 @@ def _rows(tests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             shown,
             interval,
             found.margin_text(),
-            NONE if as_json(power) is None else f"{100 * power:.0f} %",
+            NONE if power is None or math.isnan(power) else f"{100 * power:.0f} %",
             number(needed),
             seen,
             number(test["comparison"].get("p_equivalence")),

@@ -41,15 +41,13 @@ def listed(names: Sequence[str]) -> str:
 # -- the ladder -------------------------------------------------------------------------------
 
 
-def alike(ladder: Mapping[str, Any] | None, names: Sequence[str]) -> bool:
-    """Return whether the ladder showed all of these backends to be the same network exactly."""
+def alike(ladder: Mapping[str, Any] | None, names: Sequence[str]) -> list[str]:
+    """Return the most backends that the ladder showed to be one network exactly; none of one."""
     if ladder is None:
-        return False
-    return (
-        len(names) > 1
-        and [list(names)] == _groups(ladder, names)
-        and not [rung for rung in _rungs(ladder) if rung["status"] != "passed"]
-    )
+        return []
+    exact = [name for name in names if _passed(ladder, name)]
+    found = max(_groups(ladder, exact), key=len, default=[])
+    return found if len(found) > 1 else []
 
 
 def broken(ladder: Mapping[str, Any] | None) -> list[str]:
@@ -57,9 +55,12 @@ def broken(ladder: Mapping[str, Any] | None) -> list[str]:
     return [] if ladder is None else [n for n, level in ladder["first_broken"].items() if level]
 
 
-def approximate(ladder: Mapping[str, Any] | None) -> bool:
-    """Return whether rungs passed by approximations that were agreed to."""
-    return ladder is not None and any(r["status"] == "approximate" for r in ladder["rungs"])
+def approximate(ladder: Mapping[str, Any] | None) -> list[str]:
+    """Return the backends that passed by approximations that were agreed to."""
+    if ladder is None:
+        return []
+    used = [rung["backend"] for rung in ladder["rungs"] if rung["status"] == "approximate"]
+    return [name for name in ladder["first_broken"] if name in used]
 
 
 def ladder_lines(ladder: Mapping[str, Any], names: Sequence[str]) -> list[Line]:
@@ -149,7 +150,7 @@ def _identical(rung: Mapping[str, Any] | None) -> bool:
     if rung is None or rung["status"] in ("failed", "skipped"):
         return False
     figures = rung["figures"]
-    return figures.get(UNTIL) == REPLAY_MS and figures.get(LONELY) == 0
+    return bool(figures.get(UNTIL) == REPLAY_MS and figures.get(LONELY) == 0)
 
 
 def _groups(ladder: Mapping[str, Any], names: Sequence[str]) -> list[list[str]]:

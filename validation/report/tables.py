@@ -68,16 +68,6 @@ def in_short(test: dict[str, Any]) -> str:
     )
 
 
-def seeds_needed(entry: ComparisonEntry) -> int | None:
-    """Return the seeds a side that would close all open tests of means; None if none would."""
-    tests = [] if entry.verdict is None else entry.verdict["tests"]
-    open_tests = [test for test in tests if test["outcome"] == Outcome.INCONCLUSIVE]
-    designs = [read(test["comparison"]).designed for test in open_tests]
-    open_ones = [design[1] for design in designs if design is not None]
-    known = [needed for needed in open_ones if needed is not None]
-    return max(known) if known and len(known) == len(open_ones) else None
-
-
 def rate_table(summary: Summary) -> Table:
     """Return mean rates over seeds +- SD by population and backend, and the published ones."""
     columns = ["population", *summary.backends]
