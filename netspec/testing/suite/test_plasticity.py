@@ -250,9 +250,7 @@ def recurrent(count=12, seed=5):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "connectivity", ["shared", pytest.param("native", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("connectivity", ["shared", pytest.param("native", marks=pytest.mark.long)])
 def test_a_network_that_its_synapses_drive_is_that_of_scipy(
     simulate, tolerance, declared, asked, connectivity
 ):
