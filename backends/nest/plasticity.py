@@ -186,6 +186,8 @@ class Plastic:
         parameters = dict(self.how.parameters)
         if self.negated and "Wmax" in parameters:
             parameters["Wmax"] *= -1.0
+        if "Wmax" in parameters:  # NEST compares its sign with the default weight's
+            parameters["weight"] = parameters["Wmax"] / 2
         if self.plastic.recorded:
             self.recorder = nest.Create("weight_recorder", params={"time_in_steps": True})
             parameters["weight_recorder"] = self.recorder
