@@ -116,7 +116,7 @@ def _list_models(as_json: bool) -> None:
             f"{receptor} onto {state} ({model.units_of_states[state]})"
             for receptor, state in model.receptors.items()
         )
-        rows = [
+        rows: list[tuple[str, str, str]] = [
             (key, f"{parameter.default:g}", parameter.unit)
             for key, parameter in model.parameters.items()
         ]

@@ -6,6 +6,7 @@ The neurons are relays, which spike when they are told to; rule and parameters a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def pairs(dt: float) -> list[Pair]:
     first, second, third = (round(t / dt) for t in (FIRST, SECOND, THIRD))
     found = []
     for delay in DELAYS:
-        posts = [(first + round(offset / dt),) for offset in OFFSETS]
+        posts: list[tuple[int, ...]] = [(first + round(offset / dt),) for offset in OFFSETS]
         # a pair that coincides, and one that is a step before or after
         posts += [(first + 30, second - delay + shift) for shift in (-1, 0, 1)]
         found += [Pair((first, second, third), post, delay) for post in posts]
@@ -149,7 +150,7 @@ def _distinct(network: Network) -> list[tuple[Projection, SynapseModel]]:
 
 def without_change(network: Network) -> Network:
     """Return a network whose synapses stay as they are drawn."""
-    fixed = {"synapse": None, "parameters": {}}
+    fixed: dict[str, Any] = {"synapse": None, "parameters": {}}
     projections = tuple(p.model_copy(update=fixed) for p in network.projections)
     update = {"projections": projections, "synapse_models": {}, "synapse_recorders": ()}
     return network.model_copy(update=update)
