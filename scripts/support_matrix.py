@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from netspec import Network, NeuronModel, Simulation
+from netspec import Network, NeuronModel, Simulation, SynapseModel
 from netspec.describe.models import LIBRARY
+from netspec.describe.synapse_models import SYNAPSES
 from netspec.execute.contract import Entry, Plan, RunRequest, get_backend
 
 FILE = Path(__file__).parents[1] / "docs" / "support.md"
@@ -230,6 +231,32 @@ def recorders() -> Iterator[Row]:
     yield Row("NMDA gates", "recorders.r", recorded("iaf_cond_nmda", variables=["s_NMDA"]))
 
 
+def changing() -> Iterator[Row]:
+    """Yield synapses that change, and what is recorded of them."""
+    rule = {"kind": "fixed_indegree", "indegree": 2}
+    for name, model in SYNAPSES.items():
+        given = {"w_max": 100.0} if "w_max" in model.parameters else {}
+        yield Row(f"`{name}`", "projections.p", connected(rule, synapse=name, parameters=given))
+    own = SynapseModel(name="own", equations="dx/dt = -x/tau : 1 (pre)", on_pre={"x": "x + 1"},
+                       send="w*(1 + x)", parameters={"tau": "20 ms"})  # fmt: skip
+    yield Row("a user's model", "projections.p", connected(rule, synapse=own))
+    additive = {"synapse": "stdp", "parameters": {"w_max": 100.0}}
+    for label, delay in {
+        "`stdp`, delays: `uniform`, 0.5 to 2.5 ms": {"kind": "uniform", "low": 0.5, "high": 2.5},
+        "`stdp`, delays: `uniform`, 1 to 20 ms": {"kind": "uniform", "low": 1.0, "high": 20.0},
+        "`stdp`, delay: 30 ms": 30.0,
+    }.items():
+        yield Row(label, "projections.p", connected(rule, delay=delay, **additive))
+    two = connected(rule, **additive)
+    other = {**two["projections"][0], "name": "q",
+             "parameters": {"w_max": 100.0, "tau_minus": 30.0}}  # fmt: skip
+    yield Row("`stdp`, two `tau_minus` onto one population", "projections",
+              {**two, "projections": [*two["projections"], other]})  # fmt: skip
+    recorder = {"synapse_recorders": [{"name": "w", "projection": "p", "synapses": [0, 1]}]}
+    yield Row("events of some, weights of all at the end", "projections.p", {**two, **recorder})
+    yield Row("`stdp`, read back", "projections.p", two, {"readback": True})
+
+
 def couplings() -> Iterator[Row]:
     """Yield continuous couplings."""
     ring = {"kind": "ring", "weight": 0.5, "J_plus": 1.6, "sigma": 20.0}
@@ -262,6 +289,7 @@ SECTIONS: dict[str, Callable[[], Iterator[Row]]] = {
     "Neurons": neurons,
     "Connection rules": rules,
     "Weights and delays": weights,
+    "Synapses that change": changing,
     "Inputs": inputs,
     "Recorders": recorders,
     "Continuous coupling": couplings,
@@ -334,7 +362,6 @@ def matrix() -> str:
             answered = " | ".join(cell(row, backend, notes) for backend in BACKENDS)
             lines.append(f"| {row.label} | {answered} |")
         lines.append("")
-    lines += ["## Not in a description yet\n", "Plastic synapses: no adapter has them.\n"]
     lines += ["## Notes\n", *notes.lines()]
     return "\n".join(lines) + "\n"
 

@@ -193,7 +193,7 @@ class Plastic:
         if not (self.plastic.recorded or self.plastic.final):
             return
         drawn, delays = self.plastic.synapses, self.plastic.synapses.delays()
-        events = [(0, np.empty(0, np.int64), np.empty(0))]
+        events: list[Any] = [(0, np.empty(0, np.int64), np.empty(0))]
         weights = drawn.weights().copy()
         if self.synapses is not None:
             # its clock is late by the delay

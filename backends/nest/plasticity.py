@@ -186,6 +186,8 @@ class Plastic:
         parameters = dict(self.how.parameters)
         if self.negated and "Wmax" in parameters:
             parameters["Wmax"] *= -1.0
+        if "Wmax" in parameters:  # NEST compares its sign with the default weight's
+            parameters["weight"] = parameters["Wmax"] / 2
         if self.plastic.recorded:
             self.recorder = nest.Create("weight_recorder", params={"time_in_steps": True})
             parameters["weight_recorder"] = self.recorder
@@ -255,8 +257,9 @@ class Plastic:
             empty = np.empty(0, np.int64)
             self.plastic.keep(self.built.recording, empty, empty, np.empty(0))
             return
-        size = 1 + np.maximum(self.keys.max(axis=0), keys.max(axis=0, initial=0))
-        known, seen = (np.ravel_multi_index(k.T, size) for k in (self.keys, keys[inside]))
+        size = tuple(1 + np.maximum(self.keys.max(axis=0), keys.max(axis=0, initial=0)))
+        known: NDArray[np.int64] = np.ravel_multi_index(tuple(self.keys.T), size)
+        seen: NDArray[np.int64] = np.ravel_multi_index(tuple(keys[inside].T), size)
         order = np.argsort(known)
         number = self.number[order[np.searchsorted(known[order], seen)]]
         values = np.asarray(events["weights"])[inside] * sign

@@ -13,6 +13,7 @@ from netspec.cli.networks import CircuitOrFile, adjusted, circuit_command, netwo
 from netspec.cli.options import Dt, Json, Seed, Set, Threads, app, print_json
 from netspec.describe import serialization
 from netspec.describe.models import LIBRARY
+from netspec.describe.synapse_models import SYNAPSES
 from netspec.errors import UsageError
 from netspec.execute.audit import audit
 from netspec.execute.contract import backend_names, get_backend
@@ -68,10 +69,11 @@ def doctor(as_json: Json = False) -> None:
 def list_circuits(
     as_json: Json = False,
     models: Annotated[
-        bool, typer.Option("--models", help="The library of neuron models, with its parameters.")
+        bool,
+        typer.Option("--models", help="The library of neuron and synapse models, with parameters."),
     ] = False,
 ) -> None:
-    """List circuits, their variants and the backends; or the neuron models of the library."""
+    """List circuits, their variants and the backends; or the models of the library."""
     from netspec.cli.terminal import console, table
 
     if models:
@@ -105,19 +107,29 @@ def _list_models(as_json: bool) -> None:
     if as_json:
         kept = ("description", "equations", "threshold", "escape", "reset", "refractory",
                 "receptors", "inputs", "initial", "integrator", "parameters")  # fmt: skip
-        print_json({n: m.model_dump(mode="json", include=set(kept)) for n, m in LIBRARY.items()})
+        neurons = {n: m.model_dump(mode="json", include=set(kept)) for n, m in LIBRARY.items()}
+        synapses = {n: m.model_dump(mode="json", exclude={"name"}) for n, m in SYNAPSES.items()}
+        print_json({**neurons, "synapses": synapses})
         return
     for name, model in LIBRARY.items():
         receptors = ", ".join(
             f"{receptor} onto {state} ({model.units_of_states[state]})"
             for receptor, state in model.receptors.items()
         )
-        rows = [
+        rows: list[tuple[str, str, str]] = [
             (key, f"{parameter.default:g}", parameter.unit)
             for key, parameter in model.parameters.items()
         ]
         table(name, ("parameter", "default", "unit"), rows)
         console.print(f"{model.description} Receptors: {receptors}.", soft_wrap=True)
+    for name, synapse in SYNAPSES.items():
+        rows = [
+            (key, "to be given" if p.default is None else f"{p.default:g}", p.unit)
+            for key, p in synapse.parameters.items()
+        ]
+        if rows:
+            table(f"synapse {name}", ("parameter", "default", "unit"), rows)
+        console.print(f"{name}: {synapse.description}", soft_wrap=True)
 
 
 @app.command()

@@ -111,9 +111,10 @@ def _of_synapse(
     """Return unit and plausible range of a synapse model's parameters."""
     if model is None:
         return None
-    mark = marks(type(piece))["weight"]
+    kind: type[Described] = type(piece)
+    mark = marks(kind)["weight"]
     unit = unit_of(mark, piece, place) if isinstance(mark, UnitOf) else None
-    found = {}
+    found: dict[str, tuple[str, Plausible | None]] = {}
     for name, parameter in model.parameters.items():
         of_weight = parameter.unit == OF_WEIGHT
         if not of_weight:

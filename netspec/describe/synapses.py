@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -35,12 +36,12 @@ from netspec.describe.neurons import (
     _whole_lines,
 )
 from netspec.describe.units import Dimension
-from netspec.errors import DescriptionError, Fault, NetspecError, nearest, shown
+from netspec.errors import DescriptionError, Fault, NetspecError, UnitError, nearest, shown
 
 WEIGHT = "w"  # the state that begins as the projection's weight
 OF_WEIGHT = "weight"  # the unit of whatever the weights of a projection are in
 # Of no quantity there is, so that what is in the unit of the weight is in nothing else.
-_WEIGHTS = Dimension(voltage=units.Fraction(1, 7))
+_WEIGHTS = Dimension(voltage=Fraction(1, 7))
 _SHOWN = re.compile(r"mV\^(-?)1/7")
 
 Site = Literal["pre", "post", "synapse"]
@@ -76,7 +77,7 @@ class SynapseParameter(Described):
             if value is not None and self.unit != OF_WEIGHT:
                 object.__setattr__(self, field, units.check_dimension(value, self.unit))
             elif value is not None and isinstance(value, units.Measured):
-                raise units.UnitError(
+                raise UnitError(
                     f"given {value.text!r}; expected a plain number, since the unit is that of "
                     "the weights"
                 )

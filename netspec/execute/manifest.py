@@ -29,6 +29,7 @@ class RecordedSynapses(TypedDict):
 
     projection: str
     synapses: list[int]
+    final: bool
     unit: str
 
 
@@ -108,6 +109,7 @@ def manifest_of(plan: Plan, recording: Recording) -> Manifest:
             recorder.name: {
                 "projection": recorder.projection,
                 "synapses": list(recorder.synapses),
+                "final": recorder.final,
                 "unit": _unit_of(network, recorder.projection),
             }
             for recorder in network.synapse_recorders

@@ -250,10 +250,10 @@ class Run:
             raise UsageError(
                 f"no weights of {projection!r}; {choices(known)}. A SynapseRecorder records them"
             )
-        columns = (self._content[f"{key}/{name}"] for name in ("pre", "post", "weight"))
+        pre, post, values = (self._content[f"{key}/{name}"] for name in ("pre", "post", "weight"))
         recorders = self.manifest.get("synapse_recorders", {}).values()
         units = [r["unit"] for r in recorders if r["projection"] == projection]
-        return WeightData(*columns, unit=units[0])
+        return WeightData(pre, post, values, units[0])
 
     def sent(self, recorder: str) -> SentData:
         """Return the events of the synapses that a synapse recorder was given.

@@ -211,7 +211,10 @@ class PlasticSynapses:
     @property
     def watched(self) -> NDArray[np.int64]:
         """Synapses that a recorder keeps the events of, each once, in order."""
-        return np.unique(np.concatenate([np.empty(0, np.int64), *self.recorded.values()]))
+        found: NDArray[np.int64] = np.unique(
+            np.concatenate([np.empty(0, np.int64), *self.recorded.values()])
+        )
+        return found
 
     def order(self) -> NDArray[np.intp]:
         """Return the synapses by (pre, post, delay, weight at the start), shape (n,).
@@ -220,7 +223,9 @@ class PlasticSynapses:
         which: so the synapses of a simulator are known that keeps another order.
         """
         drawn = self.synapses
-        return np.lexsort((drawn.weights(), drawn.delays(), drawn.post, drawn.pre))
+        keys = drawn.weights(), drawn.delays(), drawn.post, drawn.pre
+        found: NDArray[np.intp] = np.lexsort(keys)
+        return found
 
     def keep(
         self,

@@ -14,6 +14,7 @@ from netspec.cli import app
 from netspec.describe import expressions as ex
 from netspec.describe import serialization
 from netspec.describe.models import LIBRARY
+from netspec.describe.synapse_models import SYNAPSES
 from netspec.realise.lowering import lower
 
 ROOT = Path(__file__).parents[2]
@@ -125,10 +126,15 @@ def test_list_names_every_model_with_its_parameters():
     result = CliRunner().invoke(app, ["list", "--models", "--json"])
     assert result.exit_code == 0
     found = json.loads(result.output)
+    synapses = found.pop("synapses")
     assert sorted(found) == sorted(LIBRARY)
+    assert {name: sorted(model["parameters"]) for name, model in synapses.items()} == {
+        name: sorted(model.parameters) for name, model in SYNAPSES.items()
+    }
     for name, model in LIBRARY.items():
         units = {k: (v["default"], v["unit"]) for k, v in found[name]["parameters"].items()}
         assert units == {k: (p.default, p.unit) for k, p in model.parameters.items()}
         assert found[name]["receptors"] == model.receptors
     shown = CliRunner().invoke(app, ["list", "--models"])
     assert shown.exit_code == 0 and "tau_decay_ex" in shown.output
+    assert "tau_fac" in shown.output and "Vogels" in shown.output

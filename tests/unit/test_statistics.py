@@ -16,6 +16,7 @@ from netspec.execute.results import SpikeData
 from netspec.validation.judge.margins import Margins, default_margins
 from netspec.validation.measure import statistics
 from netspec.validation.measure.statistics import DISTRIBUTIONS, STATISTICS
+from netspec.validation.measure.weights import WeightMeasure
 
 DT = 0.1
 
@@ -284,14 +285,15 @@ def test_the_registry_names_what_is_computed_and_the_page_shows_it():
     page = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \|", page, re.MULTILINE)
     shown = {(name, unit.strip(), margin.strip()) for name, unit, margin in rows}
-    for entry in (*STATISTICS, *RING_STATISTICS):
+    for entry in (*STATISTICS, *RING_STATISTICS, *WeightMeasure.statistics):
         margin = f"{entry.margin}, {entry.margin.scale}" if entry.margin else "reported"
         assert (entry.name, entry.unit, margin) in shown
-    for entry in DISTRIBUTIONS:
+    for entry in (*DISTRIBUTIONS, *WeightMeasure.distributions):
         margin = f"R {Margins().distribution:g}" if entry.primary else "reported"
         assert (entry.name, entry.unit, margin) in shown
 
 
 def test_margins_are_those_of_the_registry():
-    registry = {s.name: s.margin for s in (*STATISTICS, *RING_STATISTICS) if s.primary}
+    declared = (*STATISTICS, *RING_STATISTICS, *WeightMeasure.statistics)
+    registry = {s.name: s.margin for s in declared if s.primary}
     assert Margins().statistics == registry == default_margins()

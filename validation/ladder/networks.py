@@ -333,5 +333,5 @@ def replay(network: Network, simulation: Simulation, seed: int) -> Network:
     others = PIECES.keys() - {"populations", "poisson_inputs", "recorders"}
     pieces: dict[str, object] = {name: getattr(network, name) for name in others}
     pieces["spike_inputs"] = (*network.spike_inputs, *given)
-    pieces["models"] = network.models
+    pieces["models"], pieces["synapse_models"] = network.models, network.synapse_models
     return _network(network, "L3", list(network.populations), **pieces)

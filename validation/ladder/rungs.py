@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from netspec.describe.network import Network
 from netspec.describe.simulation import Simulation
 from netspec.execute.results import Run
-from netspec.validation.ladder import networks, oracle
+from netspec.validation.ladder import networks, oracle, plastic
 from netspec.validation.ladder.bench import Bench, is_exact
 from netspec.validation.ladder.report import Figure, Figures
 
@@ -127,7 +127,8 @@ def synapse(bench: Bench, network: Network, simulation: Simulation) -> tuple[Fig
         found |= _couplings(run, solution, pairs, strict) if pairs.couplings else {}
         runs.append(run)
         figures |= {prefix + name: figure for name, figure in found.items()}
-    return figures, runs
+    changing, more = plastic.figures(bench, network, dt)
+    return figures | changing, [*runs, *more]
 
 
 def _models(network: Network) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ from netspec.execute.results import Run
 from netspec.realise import drawing
 from netspec.validation.ladder import oracle
 from netspec.validation.ladder.bench import Bench
+from netspec.validation.ladder.plastic import without_change
 from netspec.validation.ladder.report import Figure, Figures
 
 SIGMAS = 5.0  # standard errors, of the worst of some hundred comparisons
@@ -33,7 +34,9 @@ Synapses = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 
 def structure(bench: Bench, network: Network, simulation: Simulation) -> tuple[Figures, list[Run]]:
     """Compare what the simulator holds, read back from it, with the description."""
-    bare, dt = network.model_copy(update={"recorders": ()}), simulation.dt
+    # what they are drawn as is read back: they change from the first event on
+    drawn_once = without_change(network)
+    bare, dt = drawn_once.model_copy(update={"recorders": ()}), simulation.dt
     runs = {
         how: bench.run(bare, dt, STRUCTURE_MS, how, readback=True) for how in ("shared", "native")
     }

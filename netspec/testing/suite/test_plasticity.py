@@ -241,12 +241,16 @@ def recurrent(count=12, seed=5):
              "synapse": "tsodyks_markram"},
             {"name": "fixed", "pre": "E", "post": "E", "receptor": "inhibitory", "weight": -60.0,
              "rule": {"kind": "fixed_indegree", "indegree": 4}, "delay": 1.0},
+            {"name": "balanced", "pre": "E", "post": "E", "receptor": "inhibitory",
+             "weight": -50.0, "rule": {"kind": "fixed_indegree", "indegree": 4}, "delay": 0.8,
+             "synapse": "vogels2011", "parameters": {"w_max": "-200 pA", "eta": 0.05}},
         ],
         spike_inputs=[{"name": "given", "target": "E", "receptor": "excitatory", "weight": 250.0,
                        "times": times * DT, "neurons": draw.integers(0, count, len(times))}],
         recorders=[{"name": "of_E", "target": "E", "variables": ["V_m"]}],
         synapse_recorders=[{"name": "w", "projection": "E_E", "synapses": range(0, 60, 3)},
-                           {"name": "s", "projection": "E_E_short"}],
+                           {"name": "s", "projection": "E_E_short"},
+                           {"name": "b", "projection": "balanced"}],
     )  # fmt: skip
 
 
@@ -280,6 +284,9 @@ def test_a_network_that_its_synapses_drive_is_that_of_scipy(
             assert steps.tolist() == pre
             np.testing.assert_allclose(values, [v for _, v in expected], rtol=1e-9)
     assert np.ptp(weights.values) > 200
+    # inhibition has negative weights, within bounds that are negative too
+    inhibiting = run.weights("balanced").values
+    assert np.ptp(inhibiting) > 20 and -200 <= inhibiting.min() <= inhibiting.max() <= 0
 
 
 @pytest.mark.long
