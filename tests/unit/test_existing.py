@@ -417,6 +417,8 @@ def test_files_of_spikes_and_exports_in_a_folder_are_no_runs_of_their_own(folder
     for file in side.glob("*seed?-?.h5"):
         file.unlink()
     assert len(load_runs(side)) == 2  # nothing but exports
+
+
 def test_an_open_verdict_says_what_would_decide_it(folders, tmp_path):
     few = write(tmp_path / "few", "genn", [10.0] * 4, first=11)
     margins = Margins().only(["rate", "lv"]).declare_text("rate=1%,lv=0.03")
