@@ -114,11 +114,14 @@ class Nodes:
         first : int
             NEST's number of the population's first neuron.
         """
+        model = planned.model
+        if not isinstance(model, GeneratedModel):
+            return {}  # what is built into NEST draws none
         values: dict[str, Any] = {"first_node": first}
         for number, poisson in enumerate(planned.counted):
             table, _ = poisson_tables(self.request.poisson_mean(poisson))
             key = np.uint64(input_key(self.request.simulation.seed, poisson.name))
-            values |= planned.model.stream(
+            values |= model.stream(
                 number,
                 # NEST's whole numbers have a sign
                 key=int(key.astype(np.int64)),
