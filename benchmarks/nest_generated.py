@@ -50,7 +50,7 @@ def network(size: int, shortest: float, drive: str) -> Any:
         ],
         poisson_inputs=[
             PoissonInput(name=f"events_{name}", target=name, receptor="excitatory",
-                         rate=EVENTS, weight=40.0)
+                         rate=EVENTS, weight=37.0)
             for name in sizes if drive == "poisson"
         ],
         recorders=[Recorder(name=f"spikes_{name}", target=name) for name in sizes],
