@@ -125,9 +125,9 @@ class Nodes:
             NEST's number of the population's first neuron.
         """
         model, seed = planned.model, self.request.simulation.seed
-        values: dict[str, Any] = {"first_node": first}
         if not isinstance(model, GeneratedModel):
-            return values
+            return {}  # what is built into NEST draws none
+        values: dict[str, Any] = {"first_node": first}
         for number, poisson in enumerate(planned.counted):
             parts = tables_by_step(self.execution.poisson_counters(poisson))
             begins, tables = [step for step, _, _ in parts], [table for _, table, _ in parts]

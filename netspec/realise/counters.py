@@ -153,7 +153,7 @@ def poisson_tables(mean: float) -> tuple[Bits, NDArray[np.uint16]]:
     ValueError
         If the mean is negative, or too large.
     """
-    from scipy.stats import poisson  # 60 MB, which every process would hold
+    from scipy.special import pdtr, pdtrc  # late: many processes draw nothing
 
     if not 0 <= mean <= LARGEST_TABLE_MEAN:
         raise ValueError(f"mean: given {mean}, allowed: 0 to {LARGEST_TABLE_MEAN:.0f}")
@@ -163,7 +163,7 @@ def poisson_tables(mean: float) -> tuple[Bits, NDArray[np.uint16]]:
         # the smaller tail has the more exact figure
         int(below * whole) if below < 0.5 else whole - int(above * whole) - 1
         for below, above in zip(
-            poisson.cdf(numbers, mean).tolist(), poisson.sf(numbers, mean).tolist(), strict=True
+            pdtr(numbers, mean).tolist(), pdtrc(numbers, mean).tolist(), strict=True
         )
     ]
     table = table[: 1 + next(k for k, entry in enumerate(table) if entry >= whole - 1)]
