@@ -260,7 +260,7 @@ class NestPlanning:
                 reason = f"the equations of {name!r} are to be compiled, and "
             elif isinstance(model, GeneratedModel) and model.counted:
                 reason = "with noise=shared neurons draw their events, so they are compiled, and "
-            elif model.noisy:
+            elif isinstance(model, GeneratedModel) and model.noisy:
                 reason = "neurons draw their noise currents, so they are compiled, and "
             self._refuse(thing, reason + self.obstacle)
             return

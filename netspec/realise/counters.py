@@ -104,7 +104,7 @@ def bits_at(states: Bits, steps: ArrayLike) -> Bits:
 
 def uniform_numbers(bits: Bits) -> NDArray[np.float64]:
     """Return numbers above 0 and at most 1 from random bits: the middles of 2**53 cells."""
-    found: NDArray[np.float64] = ((bits >> np.uint64(11)) + 0.5) * 2.0**-53
+    found: NDArray[np.float64] = ((bits >> np.uint64(11)) + np.float64(0.5)) * 2.0**-53
     return found
 
 
