@@ -13,7 +13,7 @@ from netspec.backends.genn.blueprint import Code, Source
 from netspec.backends.genn.neurons import arriving, coupled
 from netspec.describe.network import Network, NoiseCurrent, PoissonInput, SpikeInput
 from netspec.describe.simulation import Simulation
-from netspec.realise.counters import PoissonCounter, poisson_tables
+from netspec.realise.counters import PoissonCounter, tables_by_step
 from netspec.realise.noise import NoiseCounter
 
 
@@ -88,15 +88,9 @@ def poisson_courses(
     Parameters
     ----------
     counters : list
-        As of `Execution.poisson_counters`: nothing is drawn in steps that are in none of them.
+        As of `Execution.poisson_counters`.
     """
-    nothing = poisson_tables(0.0)
-    found, at = [], 0
-    for first, end, counter in counters:
-        found += [(at, *nothing)] if first > at else []
-        found.append((first, *counter.tables))
-        at = end
-    found.append((at, *nothing))
+    found = tables_by_step(counters)
     longest = max(len(table) for _, table, _ in found)
     # no number is beyond a table's last entry, which is all ones
     filled = np.iinfo(np.uint64).max

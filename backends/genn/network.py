@@ -194,8 +194,9 @@ class GennNetwork:
             for where, events in places.items():
                 self.before.setdefault(step, []).append(self._given(where, events))
         for poisson in self.built.poisson:
-            for step, *tables in self.courses.get(poisson.name, ())[1:]:
-                self.before.setdefault(step, []).append(self._exchange(poisson, tables))
+            for step, table, guide in self.courses.get(poisson.name, [])[1:]:
+                exchange = self._exchange(poisson, [table, guide])
+                self.before.setdefault(step, []).append(exchange)
         self.samplers = [self._sampler(r) for r in self.network.recorders if r.variables]
         self.collected: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {
             name: [] for name, code in self.codes.items() if code.neurons.recorded

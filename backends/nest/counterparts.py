@@ -36,7 +36,7 @@ class Counterparts:
         made: dict[tuple[str, tuple[str, ...], tuple[str, ...]], GeneratedModel] = {}
         self.models: dict[str, Model] = {}
         for population in self.network.populations:
-            found = self._native(population)
+            found: Model | None = self._native(population)
             if found is None:
                 counted = tuple(poisson.receptor for poisson in self.counted(population.name))
                 noisy = tuple(noise.port for noise in self.noise(population.name))

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from netspec.backends.nest.generating import BROKEN, REST, GeneratedModel
 from netspec.backends.nest.planning import NestPlan, Neurons
+from netspec.describe.inputs import NoiseCurrent
 from netspec.execute.execution import Execution
-from netspec.realise.counters import input_key, poisson_tables
+from netspec.realise.counters import input_key, tables_by_step
 from netspec.realise.noise import CURRENT, NoiseCounter
 
 
@@ -51,7 +52,7 @@ class Nodes:
             planned = self.plan.populations[population.name]
             if isinstance(planned.model, GeneratedModel):
                 values = self._generated(population.name, planned.model)
-                values |= self._noise(population.name, planned)
+                values |= self._noise(population.name, planned.model, planned.noise)
             else:
                 values = self._native(population.name, planned)
             first = self.nest.network_size + 1
@@ -124,28 +125,24 @@ class Nodes:
             NEST's number of the population's first neuron.
         """
         model, seed = planned.model, self.request.simulation.seed
+        if not isinstance(model, GeneratedModel):
+            return {}  # what is built into NEST draws none
         values: dict[str, Any] = {"first_node": first}
         for number, poisson in enumerate(planned.counted):
-            counters = self.execution.poisson_counters(poisson)
-            begins, tables, at = [], [], 0
-            for begin, end, counter in counters:
-                if begin > at and begins:  # in between nothing is drawn
-                    begins, tables = [*begins, at], [*tables, poisson_tables(0.0)[0]]
-                begins, tables, at = [*begins, begin], [*tables, counter.tables[0]], end
-            if begins and at < self.request.simulation.total_steps:
-                begins, tables = [*begins, at], [*tables, poisson_tables(0.0)[0]]
+            parts = tables_by_step(self.execution.poisson_counters(poisson))
+            begins, tables = [step for step, _, _ in parts], [table for _, table, _ in parts]
             values |= model.stream(
                 number,
                 key=_signed(input_key(seed, poisson.name)),
                 begins=begins,
                 sizes=[len(table) for table in tables],
-                tables=np.concatenate([np.empty(0, np.uint64), *tables]).astype(np.int64).tolist(),
+                tables=np.concatenate(tables).astype(np.int64).tolist(),
             )
             values[model.weight(number)] = float(poisson.weight)
         for number, noise in zip(model.noise_streams, planned.noise, strict=True):
             counter = NoiseCounter.of(noise, self.request.simulation, 0)
-            parts = ("begin", "end", "every", "mean", "keep", "spread")
-            found = {part: getattr(counter, part) for part in parts}
+            fields = ("begin", "end", "every", "mean", "keep", "spread")
+            found = {field: getattr(counter, field) for field in fields}
             values |= model.stream(
                 number, key=_signed(input_key(seed, noise.name, CURRENT)), **found
             )
@@ -154,18 +151,20 @@ class Nodes:
             values |= model.stream(number, key=_signed(key))
         return values
 
-    def _noise(self, population: str, planned: Neurons) -> dict[str, Any]:
+    def _noise(
+        self, population: str, model: GeneratedModel, noises: Iterable[NoiseCurrent]
+    ) -> dict[str, Any]:
         """Return what each neuron has of the noise currents that it draws."""
         values: dict[str, Any] = {}
         size = self.network.population(population).size
-        for number, noise in zip(planned.model.noise_streams, planned.noise, strict=True):
+        for number, noise in zip(model.noise_streams, noises, strict=True):
             counter = NoiseCounter.of(noise, self.request.simulation, size)
-            values[planned.model.noise(number)] = counter.x if counter.keep else 0.0
+            values[model.noise(number)] = counter.x if counter.keep else 0.0
             feels: Any = 1.0
             if noise.neurons is not None:
                 feels = np.zeros(size)
                 feels[list(noise.neurons)] = 1.0
-            values[planned.model.feels(number)] = feels
+            values[model.feels(number)] = feels
         return values
 
     def _first_events(self, population: str, model: GeneratedModel) -> dict[str, NDArray[Any]]:

@@ -242,9 +242,9 @@ class NestPlanning:
             reason = f"no model built into NEST is exactly that of {name!r}, and "
             if self.options["neurons"] == "generated":
                 reason = f"the equations of {name!r} are to be compiled, and "
-            elif model.counted:
+            elif isinstance(model, GeneratedModel) and model.counted:
                 reason = "with noise=shared neurons draw their events, so they are compiled, and "
-            elif model.noisy:
+            elif isinstance(model, GeneratedModel) and model.noisy:
                 reason = "neurons draw their noise currents, so they are compiled, and "
             self._refuse(thing, reason + self.obstacle)
             return

@@ -9,7 +9,7 @@ from netspec.describe.connectivity import Explicit
 from netspec.describe.distributions import Normal
 from netspec.describe.fields import UnitOf
 from netspec.describe.grid import misfits
-from netspec.describe.inputs import Current, PoissonInput, Recorder
+from netspec.describe.inputs import Current, NoiseCurrent, PoissonInput, Recorder
 from netspec.describe.network import Network, Projection
 from netspec.describe.plausible import LONGEST_DELAY
 from netspec.describe.simulation import Simulation
@@ -211,9 +211,12 @@ def _late_findings(network: Network, simulation: Simulation) -> list[Finding]:
             if late:
                 text = f"{late} of {len(times)} come after the end of the run ({end:g} ms)"
                 found.append(Finding("note", f"{path}.times", text))
-        if isinstance(piece, PoissonInput) and piece.delay > end - simulation.dt:
-            text = f"begins after the end of the run ({end:g} ms)"
-            found.append(Finding("warning", f"{path}.delay", text))
+        if isinstance(piece, (PoissonInput, NoiseCurrent)):
+            delay = piece.delay if isinstance(piece, PoissonInput) else 0.0
+            if piece.start + delay > end - simulation.dt:
+                field = "start" if piece.start else "delay"
+                text = f"begins after the end of the run ({end:g} ms)"
+                found.append(Finding("warning", f"{path}.{field}", text))
         if isinstance(piece, Recorder) and piece.variables and (piece.interval or 0) > end:
             text = f"longer than the run ({end:g} ms): there will be no sample"
             found.append(Finding("warning", f"{path}.interval", text))

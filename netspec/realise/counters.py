@@ -104,7 +104,7 @@ def bits_at(states: Bits, steps: ArrayLike) -> Bits:
 
 def uniform_numbers(bits: Bits) -> NDArray[np.float64]:
     """Return numbers above 0 and at most 1 from random bits: the middles of 2**53 cells."""
-    found: NDArray[np.float64] = ((bits >> np.uint64(11)) + 0.5) * 2.0**-53
+    found: NDArray[np.float64] = ((bits >> np.uint64(11)) + np.float64(0.5)) * 2.0**-53
     return found
 
 
@@ -153,7 +153,7 @@ def poisson_tables(mean: float) -> tuple[Bits, NDArray[np.uint16]]:
     ValueError
         If the mean is negative, or too large.
     """
-    from scipy.stats import poisson  # 60 MB, which every process would hold
+    from scipy.special import pdtr, pdtrc  # late: many processes draw nothing
 
     if not 0 <= mean <= LARGEST_TABLE_MEAN:
         raise ValueError(f"mean: given {mean}, allowed: 0 to {LARGEST_TABLE_MEAN:.0f}")
@@ -163,7 +163,7 @@ def poisson_tables(mean: float) -> tuple[Bits, NDArray[np.uint16]]:
         # the smaller tail has the more exact figure
         int(below * whole) if below < 0.5 else whole - int(above * whole) - 1
         for below, above in zip(
-            poisson.cdf(numbers, mean).tolist(), poisson.sf(numbers, mean).tolist(), strict=True
+            pdtr(numbers, mean).tolist(), pdtrc(numbers, mean).tolist(), strict=True
         )
     ]
     table = table[: 1 + next(k for k, entry in enumerate(table) if entry >= whole - 1)]
@@ -241,3 +241,24 @@ class PoissonCounter:
         found = np.flatnonzero(bits > table[0])
         steps, neurons = np.divmod(found, max(len(self.states), 1))
         return steps + first, neurons, np.searchsorted(table, bits[found])
+
+
+def tables_by_step(
+    parts: list[tuple[int, int, PoissonCounter]],
+) -> list[tuple[int, Bits, NDArray[np.uint16]]]:
+    """Return (step, table, guide) of an input whose rate changes: they hold from that step on.
+
+    The first step is 0. Where nothing is drawn, a table has zeros.
+
+    Parameters
+    ----------
+    parts : list of (int, int, PoissonCounter)
+        First step, the step after the last, numbers: in order, as `Execution.poisson_counters`.
+    """
+    nothing = poisson_tables(0.0)
+    found, at = [], 0
+    for first, end, counter in parts:
+        found += [(at, *nothing)] if first > at else []
+        found.append((first, *counter.tables))
+        at = end
+    return [*found, (at, *nothing)]

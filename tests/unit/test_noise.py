@@ -86,11 +86,11 @@ def test_what_cannot_be_shared_is_refused(backend, options, rate, reason):
 
 
 def test_on_nest_neurons_that_draw_are_generated_and_others_stay():
-    described = NETWORK.model_copy(
-        update={
-            "populations": (*NETWORK.populations, Population(name="B", size=2, model="iaf_psc_exp"))
-        }
-    )
+    others = Population(name="B", size=2, model="iaf_psc_exp")
+    described = netspec.Network(
+        name="two", populations=[*NETWORK.populations, others],
+        poisson_inputs=NETWORK.poisson_inputs,
+    )  # fmt: skip
     plans = [
         get_backend("nest").plan(request("nest", described, drive=drive))
         for drive in ("shared", "native")

@@ -24,6 +24,7 @@ from netspec.describe.grid import misfits
 from netspec.describe.models import LIBRARY
 from netspec.describe.serialization import canonical_json, from_toml, spec_hash, to_toml
 from netspec.errors import DescriptionError, UnsupportedError
+from netspec.execute import audit
 from netspec.execute.contract import RunRequest, get_backend
 from netspec.realise.lowering import lower
 from netspec.realise.noise import NoiseCounter
@@ -326,3 +327,12 @@ def test_genns_products_have_one_rate():
                          options={"poisson": "product"})  # fmt: skip
     with pytest.raises(UnsupportedError, match="one rate is compiled in"):
         get_backend("genn").plan(request).ledger.check(("all",))
+
+
+def test_what_begins_after_the_end_is_warned_of():
+    described = network(
+        noise_currents=[noise(start=500.0)], poisson_inputs=[poisson(start=300.0, delay=200.0)]
+    )
+    found = audit.warnings(described, LONG)
+    for path in ("noise_currents.n.start", "poisson_inputs.p.start"):
+        assert any(path in line and "begins after the end" in line for line in found)

@@ -23,7 +23,7 @@ from scipy.integrate import solve_ivp
 
 from netspec.describe import distributions as dist
 from netspec.describe.expressions import evaluate
-from netspec.describe.inputs import Current
+from netspec.describe.inputs import Current, NoiseCurrent
 from netspec.describe.network import ContinuousProjection, Network
 from netspec.describe.simulation import Simulation
 from netspec.errors import UnsupportedError
@@ -230,16 +230,19 @@ class _System:
                 self.changes.add(step)
             self.kind_of(current.target).inputs[current.port][:, columns] += course[:, None]
         for noise in self.network.noise_currents:
-            first = self.offsets[noise.target]
-            size = self.network.population(noise.target).size
-            chosen = np.arange(size) if noise.neurons is None else np.unique(noise.neurons)
-            columns = self.place[first + chosen.astype(int)]
-            levels = np.zeros((self.steps, len(columns)))
-            counter = NoiseCounter.of(noise, self.simulation, chosen.astype(int))
-            for step, level in counter.changes():
-                levels[step:] = level
-                self.changes.add(step)
-            self.kind_of(noise.target).inputs[noise.port][:, columns] += levels
+            self.noise_current(noise)
+
+    def noise_current(self, noise: NoiseCurrent) -> None:
+        """Add the levels of a noise current, which are netspec's numbers, to its input."""
+        size = self.network.population(noise.target).size
+        chosen = np.arange(size) if noise.neurons is None else np.unique(noise.neurons)
+        neurons = chosen.astype(np.int64)
+        levels = np.zeros((self.steps, len(neurons)))
+        for step, level in NoiseCounter.of(noise, self.simulation, neurons).changes():
+            levels[step:] = level
+            self.changes.add(step)
+        columns = self.place[self.offsets[noise.target] + neurons]
+        self.kind_of(noise.target).inputs[noise.port][:, columns] += levels
 
     def given_events(self) -> None:
         for source in self.network.spike_inputs:
