@@ -105,7 +105,7 @@ class GeneratedModel:
 
     def first(self, receptor: str) -> str:
         """Return the parameter that holds the events due at the end of the first step."""
-        return f"first_{receptor}"
+        return f"first_{own(receptor)}"
 
     def stream(self, number: int, **values: Any) -> dict[str, Any]:
         """Return values of a stream of random numbers by the names of their parameters."""

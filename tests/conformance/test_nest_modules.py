@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 import stat
 import subprocess
 import sys
@@ -240,3 +241,18 @@ def test_a_ledger_says_what_continuous_coupling_would_cost():
     request = RunRequest(network=described, backend="nest", options=GENERATED)
     with pytest.raises(UnsupportedError, match=r"4,096 values a step"):
         get_backend("nest").plan(request).ledger.check(("all",))
+
+
+def test_no_name_of_a_receptor_or_input_meets_one_of_the_class():
+    """`first_node` is what the class calls the population's first neuron."""
+    words = ["node", "refractory_steps", "finite"]
+    model = NeuronModel(
+        name="names", equations="dx/dt = (a + node)/ms : 1", threshold="x > node",
+        receptors=dict.fromkeys(words, "x"), inputs={"node": "1", "a": "1"},
+    )  # fmt: skip
+    text = generated(model, 0.1, ["node", "a"]).code
+    (names,) = re.findall(r"names\[\] = \{ (.*) \};", text)
+    assert not {"first_node", "refractory_steps", "not_finite"} & set(re.findall(r"\w+", names))
+    # a threshold sees what came in the step, which the next current does not wipe out
+    assert "felt_node = x_node_x + stepped_node" in text
+    assert "x_x_x > felt_node" in text
