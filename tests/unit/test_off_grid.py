@@ -187,4 +187,4 @@ def test_the_command_exports_described_spikes_and_says_what_it_cannot(tmp_path):
     with pytest.raises(UsageError, match="describes a network, and no spikes"):
         load_run(network)
     done = CliRunner().invoke(app, ["export", str(tmp_path / "a.dat"), "--format", "mat"])
-    assert "expected a folder, or a file that ends in" in str(done.exception)
+    assert "is it a file of something else" in str(done.exception)
