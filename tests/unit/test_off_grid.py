@@ -9,7 +9,7 @@ import tomli_w
 from typer.testing import CliRunner
 
 from netspec.cli import app
-from netspec.errors import DescriptionError, UsageError
+from netspec.errors import DescriptionError, ResultFileError
 from netspec.validation.campaign.from_files import compare_existing
 from netspec.validation.exchange.export import FORMATS, export
 from netspec.validation.exchange.imported import import_spikes
@@ -184,7 +184,7 @@ def test_the_command_exports_described_spikes_and_says_what_it_cannot(tmp_path):
     assert (tmp_path / "a.sonata.h5").exists()
     network = tmp_path / "network.toml"
     network.write_text('name = "x"\n[[populations]]\nname = "A"\n[[projections]]\n')
-    with pytest.raises(UsageError, match="describes a network, and no spikes"):
+    with pytest.raises(ResultFileError, match="describes a network, and no spikes"):
         load_run(network)
     done = CliRunner().invoke(app, ["export", str(tmp_path / "a.dat"), "--format", "mat"])
     assert "is it a file of something else" in str(done.exception)
