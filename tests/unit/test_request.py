@@ -73,6 +73,7 @@ def test_a_file_declares_what_python_declares(write):
     )
     found = read_request(write(TEXT))
     assert found == expected
+    assert read_request(write("\ufeff" + TEXT)) == expected  # as some editors begin a file
     assert found.content_hash() == expected.content_hash()
     runs = list(found.run_requests())
     assert [(r.simulation.seed, r.backend, r.threads) for r in runs[:3]] == [

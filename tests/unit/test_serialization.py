@@ -175,6 +175,12 @@ def test_a_file_may_hold_the_simulation_too(tmp_path):
     assert {f.path for f in caught.value.faults} == {"populations[0].size", "simulation.dt"}
 
 
+def test_a_byte_order_mark_is_no_part_of_a_description(tmp_path):
+    path = tmp_path / "n.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + to_toml(network_from(SMALL)).encode())
+    assert load(path) == network_from(SMALL)
+
+
 def test_files_that_cannot_be_read_are_usage_errors(tmp_path):
     (tmp_path / "bad.json").write_bytes(b"\xff\xfe")
     (tmp_path / "folder.toml").mkdir()

@@ -171,14 +171,14 @@ def test_datasets_of_hdf5_by_their_paths(tmp_path):
 
 # -- what netspec wrote -------------------------------------------------------------------------
 
-SIZES = {"E": 30, "I": 10}
+SIZES = {"E": 6, "I": 4}
 
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     rng, trains = np.random.default_rng(5), {}
     for name, size in SIZES.items():
-        flat = np.sort(rng.choice(size * 1000, 200, replace=False))
+        flat = np.sort(rng.choice(size * 1000, 60, replace=False))
         trains[name] = flat // size + 1, (flat % size).astype(np.uint32)
     path = tmp_path_factory.mktemp("result") / "run.h5"
     write_run(
@@ -206,7 +206,7 @@ def test_results_and_exports_are_input(result, tmp_path, format):
     if format == "h5":
         (tmp_path / name).write_bytes(result.file.read_bytes())
     else:
-        export(result, tmp_path / name, format, warmup=True, sample=40)
+        export(result, tmp_path / name, format, warmup=True, sample=10)
     run = read(tmp_path, name, **OWN)
     assert found(run) == found(result)
     assert refused(tmp_path, name, **{**OWN, "label": "start"}).path == "label"
@@ -218,7 +218,7 @@ def test_results_and_exports_are_input(result, tmp_path, format):
 
 def test_a_part_of_a_run_is_none(result, tmp_path):
     export(result, tmp_path / "a.nwb", "nwb", sample=7)
-    with pytest.raises(UsageError, match="7 of 40 neurons"):
+    with pytest.raises(UsageError, match="7 of 10 neurons"):
         load_run(tmp_path / "a.nwb")
     export(result, tmp_path / "b.mat", "mat", populations=["E"])
     assert load_run(tmp_path / "b.mat").populations == ["E"]

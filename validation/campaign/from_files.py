@@ -12,7 +12,7 @@ from netspec.execute.results import Run
 from netspec.validation.campaign.summary import Summary
 from netspec.validation.campaign.validating import judge_existing
 from netspec.validation.exchange.imported import ImportedRun
-from netspec.validation.exchange.opening import EXPORTS, is_sonata_export, load_run
+from netspec.validation.exchange.opening import EXPORTS, RUNS, is_sonata_export, load_run
 from netspec.validation.judge.margins import Margins
 from netspec.validation.measure.statistics import COVARIANCE_BIN, SYNCHRONY_BIN
 
@@ -97,6 +97,9 @@ def load_sides(reference: Path, other: Path) -> dict[str, list[Run]]:
 
 def load_runs(path: Path) -> list[Run]:
     """Return the runs of one side, by seed."""
+    if not path.is_dir() and path.suffix not in RUNS:
+        allowed = f"expected a folder, or a file that ends in {', '.join(RUNS)}"
+        raise UsageError(f"{path}: {allowed if path.exists() else 'no such file or folder'}")
     runs = _runs_in(path) if path.is_dir() else [load_run(path)]
     if not runs:
         raise UsageError(f"{path}: no result files (.h5) and no descriptions of spikes (.toml)")

@@ -32,21 +32,17 @@ def load_run(path: Path) -> Run:
     Raises
     ------
     UsageError
-        If it is none of these, or an export of a part of a run.
+        If it is an export of a part of a run, or describes a network.
     ResultFileError
-        If it is damaged.
+        If it is damaged, or none of these.
     DescriptionError
         If it describes spikes, with every fault.
     """
     if path.suffix == ".toml":
         return import_spikes(path)
-    if path.suffix == ".h5":
-        return run_of_export(path, "sonata") if is_sonata_export(path) else open_run(path)
     if path.suffix in EXPORTS:
         return run_of_export(path, path.suffix[1:])
-    if not path.exists():
-        raise UsageError(f"{path}: no such file or folder")
-    raise UsageError(f"{path}: expected a folder, or a file that ends in {', '.join(RUNS)}")
+    return run_of_export(path, "sonata") if is_sonata_export(path) else open_run(path)
 
 
 def is_sonata_export(path: Path) -> bool:

@@ -23,7 +23,8 @@ from netspec.circuits import TrialDesign, usable
 from netspec.describe.faults import faults_of
 from netspec.describe.fields import Count, Described, Identifier, Milliseconds
 from netspec.describe.simulation import Simulation
-from netspec.errors import DescriptionError, Fault, UsageError
+from netspec.errors import DescriptionError, Fault, ResultFileError, UsageError
+from netspec.execute.results import FORMAT
 from netspec.validation.exchange import spike_tables
 from netspec.validation.measure.cues import design_of
 
@@ -265,7 +266,9 @@ def read_description(path: Path) -> tuple[str, SpikeDescription]:
     Raises
     ------
     UsageError
-        If it cannot be read, or describes something else.
+        If it cannot be read.
+    ResultFileError
+        If it describes a network.
     DescriptionError
         With every fault.
     """
@@ -277,16 +280,27 @@ def read_description(path: Path) -> tuple[str, SpikeDescription]:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise DescriptionError([Fault("(file)", str(error), "TOML")], str(path)) from None
-    if "simulator" not in data and ("projections" in data or "backends" in data):
-        raise UsageError(
-            f"{path} describes a network, and no spikes: those are described by name, simulator, "
-            'dt, files, populations (schema_version = "netspec-spikes/1")'
+    if _is_network(data):
+        raise ResultFileError(
+            f"{path}: no {FORMAT} file: it describes a network, and no spikes. Those are described "
+            'by name, simulator, dt, files, populations (schema_version = "netspec-spikes/1")'
         )
     try:
         return text, SpikeDescription(**data)
     except DescriptionError as error:
         faults = [_named(fault) for fault in error.faults]
         raise DescriptionError(faults, str(path)) from None
+
+
+def _is_network(data: dict[str, Any]) -> bool:
+    """Return whether a TOML file is a network or a request, and not a description of spikes."""
+    populations = data.get("populations")
+    modelled = isinstance(populations, list) and any(
+        isinstance(population, dict) and "model" in population for population in populations
+    )
+    return "simulator" not in data and (
+        modelled or bool({"projections", "models", "recorders", "backends"} & data.keys())
+    )
 
 
 def _named(fault: Fault) -> Fault:
