@@ -243,7 +243,7 @@ def _to_close(summary: Summary, runs: Mapping[str, Sequence[Run]]) -> Row:
     entries = [e for e in summary.decisive if e.outcome == "inconclusive" and tests_of(e)]
     if not entries or "duration" not in summary.request.get("simulation", {}):
         return Row("to close the rest", (), False)
-    cost = cost_of([run for found in runs.values() for run in found], summary.backends)
+    cost = cost_of(runs)
     duration = float(summary.request["simulation"]["duration"]) / 1000
     found = levers(entries)
     lines = []
