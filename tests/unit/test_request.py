@@ -3,11 +3,13 @@
 import tomllib
 
 import pytest
+from typer.testing import CliRunner
 
 import netspec
 import netspec.describe.serialization
 from netspec import circuits
 from netspec.circuits import Cue
+from netspec.cli import app, judging
 from netspec.errors import DescriptionError, UsageError
 from netspec.validation.campaign.request import (
     BackendRequest,
@@ -15,6 +17,7 @@ from netspec.validation.campaign.request import (
     ValidationRequest,
     read_request,
 )
+from netspec.validation.judge.looks import Looks
 from netspec.validation.judge.margins import Margins
 from netspec.validation.measure.cues import cue_of, turned
 
@@ -99,6 +102,37 @@ def test_the_order_of_writing_and_units_do_not_change_the_hash():
     assert len(hashes) == 1
 
 
+DECIDING = """
+circuit = "microcircuit"
+options = { scale = 0.02 }
+backends = ["nest", "genn"]
+until_decided = { max_seeds = 16, budget = "20min" }
+"""
+
+
+def test_until_it_is_decided_is_declared_alike_in_a_file_and_by_options(write, monkeypatch):
+    declared = read_request(write(DECIDING))
+    assert declared.looks == Looks(most=16, budget=1200.0)
+    assert declared.simulation.duration == 10_000 and len(declared.seeds) == 16
+    assert {backend.connectivity for backend in declared.backends} == {"shared"}
+    found = []
+    monkeypatch.setattr(judging, "_judge", lambda asked, *rest, **how: found.append(asked))
+    words = "validate microcircuit --scale 0.02 --backends nest,genn --until-decided"
+    words += " --max-seeds 16 --budget 20min"
+    result = CliRunner().invoke(app, words.split())
+    assert result.exit_code == 0, result.output
+    assert found[0].looks == declared.looks and found[0].seeds == declared.seeds
+    assert found[0].content_hash() == declared.content_hash()
+    # each may be said otherwise; a trial of a ring is as long as its circuit says
+    own = DECIDING + 'connectivity = "native"\nsimulation = { duration = "2 s" }\n'
+    other = read_request(write(own))
+    assert (other.simulation.duration, other.backends[0].connectivity) == (2000, "native")
+    ring = "circuit = 'working_memory'\nbackends = ['nest', 'brian2']\nuntil_decided = true\n"
+    cue = "options = { cues = [{ angle = 180 }] }\n"
+    usual = circuits.CIRCUITS["working_memory"].simulation.duration
+    assert read_request(write(ring + cue)).simulation.duration == usual != 10_000
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -118,6 +152,9 @@ def test_the_order_of_writing_and_units_do_not_change_the_hash():
         ("duration", "length", "simulation"),
         ("threads = 2", "threads = 0", "threads"),
         ("threads = 2", "ranks = 0", "ranks"),
+        ("seeds = 4", "seeds = 4\nuntil_decided = true", "4 seeds.*20, as the last look has"),
+        ("seeds = 4", "until_decided = { max_seeds = 2 }", "until_decided"),
+        ("seeds = 4", "until_decided = { budget = '20' }", "90s, 20min or 1h"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(write, old, new, message):

@@ -123,7 +123,8 @@ def _silent(reference: Sequence[Measured], other: Sequence[Measured]) -> dict[Ke
         if measure.activity is None:
             continue
         groups = {group: None for _, reading in readings for group, _ in reading.values}
-        names = [entry.name for entry in (*measure.statistics, *measure.distributions)]
+        names = [entry.name for entry in measure.statistics]
+        names += [entry.name for entry in measure.distributions]
         for group in groups:
             key = group, measure.activity
             if all(reading.values.get(key) == 0 for _, reading in readings):

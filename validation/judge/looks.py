@@ -7,12 +7,11 @@ finds what is not there. The method with its sources stands in ``docs/verdict.md
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, StrictInt
 from scipy.optimize import brentq
 from scipy.special import ndtr
@@ -98,7 +97,7 @@ def spent(fraction: float, alpha: float = ALPHA) -> float:
     return alpha * math.log1p((math.e - 1) * fraction)
 
 
-def boundaries(fractions: Sequence[float], increments: Sequence[float]) -> list[float]:
+def boundaries(fractions: ArrayLike, increments: ArrayLike) -> list[float]:
     """Return the boundaries z_k of a one-sided test that is asked at several looks.
 
     P(Z_1 < z_1, ..., Z_k-1 < z_k-1, Z_k >= z_k) is the k-th increment, where Z sqrt(t) is a
@@ -106,17 +105,18 @@ def boundaries(fractions: Sequence[float], increments: Sequence[float]) -> list[
 
     Parameters
     ----------
-    fractions : sequence of float
+    fractions : array_like, shape (looks,)
         Of all seeds at each look, ascending, above 0 and at most 1.
-    increments : sequence of float
+    increments : array_like, shape (looks,)
         Probability of the first crossing at each look.
     """
     found: list[float] = []
     points, density = np.zeros(1), np.ones(1)  # where the motion is if it has not crossed
     before = 0.0
-    for fraction, increment in zip(fractions, increments, strict=True):
+    pairs = zip(np.asarray(fractions).tolist(), np.asarray(increments).tolist(), strict=True)
+    for fraction, increment in pairs:
         spread = math.sqrt(fraction - before)
-        z = _crossed_with(points, density, spread, fraction, float(increment))
+        z = _crossed_with(points, density, spread, fraction, increment)
         found.append(z)
         grid = np.linspace(-FAR * math.sqrt(fraction), z * math.sqrt(fraction), POINTS)
         density = _moved(points, density, spread, grid)

@@ -50,8 +50,9 @@ def rate_in_time(spikes: SpikeData) -> Trace:
     number = span // width
     counts = _counts(spikes, width, number)
     seconds = width * spikes.dt / 1000
-    middles = (np.arange(number) + 0.5) * width * spikes.dt
-    return middles, counts / (spikes.size * seconds) if spikes.size else np.full(number, np.nan)
+    middles = np.asarray((np.arange(number) + 0.5) * width * spikes.dt, np.float64)
+    rates = counts / (spikes.size * seconds) if spikes.size else np.full(number, np.nan)
+    return middles, np.asarray(rates, np.float64)
 
 
 def spectrum(spikes: SpikeData) -> Trace:
@@ -105,7 +106,7 @@ def quantiles(values: Floats) -> Trace:
     """Return the levels 0 to 1, and the quantiles of some values; empty without values."""
     if not len(values):
         return np.empty(0), np.empty(0)
-    return LEVELS, np.quantile(values, LEVELS)
+    return LEVELS, np.asarray(np.quantile(values, LEVELS), np.float64)
 
 
 def _counts(spikes: SpikeData, width: int, number: int) -> NDArray[np.int64]:
