@@ -21,6 +21,7 @@ from typing import Any
 
 import common
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import stdtrit
 
 from netspec.execute.measure import Key
@@ -170,6 +171,35 @@ def sizes(pool: Sequence[Pair], looks: Looks, number: int) -> common.Result:
     }
 
 
+def distribution_sizes(looks: Looks, number: int) -> list[common.Result]:
+    """Return the same of distances, whose seeds are points with a normal law, at R = 1.25.
+
+    Pairs have a share of their variance in common, as runs of the same network do.
+    """
+
+    def folded(x: float) -> float:
+        return math.sqrt(2 / math.pi) * math.exp(-x * x / 2) + x * math.erf(x / math.sqrt(2))
+
+    limit, rng, rows = Margins().distribution or 1.25, np.random.default_rng(3), []
+    apart = math.sqrt(2) * brentq(lambda x: folded(x) / folded(0) - limit, 0, 5)
+    for common_share in (0.0, 0.5, 0.9):
+        ever = 0
+        for _ in range(number):
+            networks = rng.normal(0, math.sqrt(common_share), (looks.most, 1))
+            own = rng.normal(0, math.sqrt(1 - common_share), (2, looks.most, 1))
+            a, b = networks + own[0], networks + own[1] + apart
+            for look in looks.plan():
+                found = distances.compare_distributions(
+                    [*a[: look.seeds]], [*b[: look.seeds]], limit, 0, True, Levels(look.alpha)
+                )
+                if found.upper <= limit:
+                    ever += 1
+                    break
+        rows.append({"variance in common": common_share, "equivalent": ever / number})
+        print(rows[-1], flush=True)
+    return rows
+
+
 def doubled(pool: Sequence[Pair], looks: Looks, number: int) -> dict[str, common.Result]:
     """Return how soon a difference of twice the margin is found among all tests of means."""
     margins, rng, rows = Margins(), np.random.default_rng(2), {}
@@ -208,9 +238,11 @@ def main() -> None:
     machine, pool = common.machine(), pool_of(given.one, given.other)
     looks = Looks(most=min(given.max_seeds, len(pool)))
     distances.RESAMPLES = 999  # 9,999 in use: the quantile scatters less
+    distributions = distribution_sizes(looks, given.sequences)
     remember_distances()
     results = {"sizes": sizes(pool, looks, given.repeats)}
     print({k: v for k, v in results["sizes"].items() if k != "tests"}, flush=True)
+    results["sizes of distributions"] = distributions
     results["without a difference"] = courses(pool, looks, given.sequences)
     print(results["without a difference"], flush=True)
     results["twice the margin"] = doubled(pool, looks, max(1, given.sequences // 4))
