@@ -2,10 +2,12 @@
 
     python scripts/first_screen.py runs/demo/microcircuit-validation.json ...
 
-Of each result, the runs that lie beside it are read.
+Of each result, the runs that lie beside it are read. Where the machine was busy with other things,
+their wall times say nothing: --busy leaves away what further runs would take.
 """
 
 import argparse
+import dataclasses
 import io
 from pathlib import Path
 
@@ -38,13 +40,17 @@ FORM = """<svg class="{unique_id}" viewBox="0 0 {width} {height}" xmlns="http://
 """
 
 
-def drawn(results: list[Path]) -> str:
+def drawn(results: list[Path], busy: bool) -> str:
     """Return the picture of some results, one below the other."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True,
                       color_system="truecolor", highlight=False, markup=False)  # fmt: skip
     for path in results:
         summary = load_summary(path)
         runs = pictures.open_runs(summary, [path.parent])
+        if busy:
+            runs = [
+                dataclasses.replace(run, manifest={**run.manifest, "seconds": {}}) for run in runs
+            ]
         sides, _ = pictures.sides(summary.model_dump(mode="json"), runs)
         screen(summary.network.name, known.first_screen(summary, sides), console)
     return console.export_svg(
@@ -56,6 +62,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--busy", action="store_true")
     given = parser.parse_args()
-    given.out.write_text(drawn(given.results), encoding="utf-8")
+    given.out.write_text(drawn(given.results, given.busy), encoding="utf-8")
     print(f"wrote {given.out}")

@@ -172,10 +172,10 @@ def test_the_price_of_a_seed_is_its_wall_time_here(tmp_path):
     seconds = {"simulate": 2.0, "warmup": 1.0, "total": 7.0}
     half = {"seconds": seconds, "threads": 1, "machine": {"system": "x", "processors": 2}}
     runs = [run(tmp_path, "nest", 1, trains(np.random.default_rng(1)), **half)]
-    cost = cost_of(runs, ["nest"])
+    cost = cost_of({"nest": runs})
     assert (cost.fixed, cost.per_second, cost.warmup) == pytest.approx((2.0, 1.0, 0.5))
     assert cost.seconds(10, 4.0) == pytest.approx(10 * (2 + 4.5))
-    assert cost_of(runs, ["nest", "genn"]) is None
+    assert cost_of({"nest": runs, "genn": []}) is None
     assert [spoken(s) for s in (40, 1140, 12_600)] == ["40 seconds", "19 minutes", "3.5 hours"]
 
 
@@ -189,7 +189,7 @@ def test_the_levers_of_the_neediest_pair_are_told_with_their_price(tmp_path):
     assert known.levers(entries) == [lever]
     summary = summary.model_copy(update={"comparisons": (entries[1],)})
     (line,) = row(screen(summary, runs), "to close the rest")
-    cost = cost_of(runs, summary.backends)
+    cost = cost_of({n: [r for r in runs if r.manifest["backend"] == n] for n in summary.backends})
     assert line.text == f"add seeds: 30; {spoken(cost.seconds(30, 1.0))} on this machine"
     # what `netspec validate` can run by itself is said with what it takes
     asked = {"backends": [{"connectivity": "native"}] * 2} | summary.request

@@ -9,12 +9,14 @@ import netspec
 from netspec import Population, Recorder, Simulation
 from netspec.backends.brian2 import Brian2Backend
 from netspec.cli import app
+from netspec.cli.judging import _noise_of
 from netspec.errors import DescriptionError, UnsupportedError, UsageError
 from netspec.execute.contract import RunRequest, get_backend
 from netspec.validation.campaign.comparisons import MATCHED, SAME_EVENTS
 from netspec.validation.campaign.request import BackendRequest, ValidationRequest, read_request
 from netspec.validation.campaign.validating import validate
 from netspec.validation.judge.margins import Margins
+from netspec.validation.report import known
 
 NETWORK = netspec.Network(
     name="one",
@@ -145,9 +147,36 @@ def test_a_verdict_says_that_events_are_the_same(tmp_path):
                                      seeds=(1, 2), margins=Margins().only(["rate"]))  # fmt: skip
         if not all(get_backend(name).status().available for name in declared.names):
             pytest.skip("needs Brian2 and GeNN")
-        summary = validate(declared, tmp_path).summary
+        done = validate(declared, tmp_path)
+        summary = done.summary
         (found,) = summary.comparisons
         assert found.notes == notes
         rates = {name: [row.values["rate"] for row in summary.statistics if row.backend == name]
                  for name in declared.names}  # fmt: skip
         assert (rates["brian2"] == rates["genn"]) or noise == "native"
+        # the first screen proves it spike by spike
+        sides = {name: [d.run for d in done.done if d.request.backend == name] for name in rates}
+        lines = [
+            line.text
+            for row in known.first_screen(summary, sides).rows
+            if row.question == "the same spikes?"
+            for line in row.lines
+        ]
+        if noise == "native":
+            assert lines == []
+        else:
+            (line,) = lines
+            assert line.endswith("one by one from the first step on, in 2 of 2 runs of 0.05 s"), (
+                line
+            )
+
+
+def test_some_simulators_may_share_their_events_and_others_not():
+    names = ["nest", "brian2", "genn"]
+    given = _noise_of("brian2=shared, genn=shared", names)
+    assert given == {"nest": "native", "brian2": "shared", "genn": "shared"}
+    assert set(_noise_of("shared", names).values()) == {"shared"}
+    with pytest.raises(UsageError, match="unknown backend 'gen'"):
+        _noise_of("gen=shared", names)
+    with pytest.raises(UsageError, match="native, shared"):
+        _noise_of("genn=mine", names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from netspec.execute.recording import PHASES
@@ -33,22 +33,16 @@ class Cost:
         return seeds * (self.fixed + self.per_second * (self.warmup + duration))
 
 
-def cost_of(runs: Iterable[Run], backends: Sequence[str]) -> Cost | None:
-    """Return the cost of a seed, from the median run of every backend.
+def cost_of(runs: Mapping[str, Iterable[Run]]) -> Cost | None:
+    """Return the cost of a seed, from the median run of every backend (or side of a comparison).
 
     A run with fewer threads than there are processors leaves room for another beside it, so that
     it counts by its share. None unless every backend has a run whose wall times are known.
     """
-    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in backends}
-    for run in runs:
-        known = _seconds(run)
-        if known is not None and run.manifest["backend"] in found:
-            found[run.manifest["backend"]].append(known)
-    if not found or not all(found.values()):
+    found = [[s for run in side if (s := _seconds(run)) is not None] for side in runs.values()]
+    if not found or not all(found):
         return None
-    typical = [
-        [statistics.median(values) for values in zip(*rows, strict=True)] for rows in found.values()
-    ]
+    typical = [[statistics.median(values) for values in zip(*rows, strict=True)] for rows in found]
     fixed, each, warmup = zip(*typical, strict=True)
     return Cost(sum(fixed), sum(each), max(warmup))
 

@@ -207,12 +207,16 @@ def _open(summary: Summary) -> Row:
     tests = [(test, entry.other) for entry in entries for test in tests_of(entry)
              if test["outcome"] not in ("equivalent", "consistent")]  # fmt: skip
     tests.sort(key=lambda pair: tables.rank(pair[0]))
+    same: dict[tuple[str, str], list[str]] = {}  # sides with the same spikes have the same tests
+    for test, name in tests:
+        key = COLOURS.get(test["outcome"], "open"), tables.in_short(test)
+        same.setdefault(key, []).append(name)
+    several = len(entries) > 1
     lines = [
-        Line(COLOURS.get(test["outcome"], "open"),
-             f"{name + ', ' if len(entries) > 1 else ''}{tables.in_short(test)}")
-        for test, name in tests[:OPEN_LINES]
-    ]  # fmt: skip
-    if (more := len(tests) - OPEN_LINES) > 0:
+        Line(state, f"{listed(names) + ', ' if several else ''}{text}")
+        for (state, text), names in [*same.items()][:OPEN_LINES]
+    ]
+    if (more := len(same) - OPEN_LINES) > 0:
         lines.append(Line("open", f"and {more} more, in the table of all tests"))
     return Row("worst first", tuple(lines), False)
 
@@ -243,7 +247,7 @@ def _to_close(summary: Summary, runs: Mapping[str, Sequence[Run]]) -> Row:
     entries = [e for e in summary.decisive if e.outcome == "inconclusive" and tests_of(e)]
     if not entries or "duration" not in summary.request.get("simulation", {}):
         return Row("to close the rest", (), False)
-    cost = cost_of([run for found in runs.values() for run in found], summary.backends)
+    cost = cost_of(runs)
     duration = float(summary.request["simulation"]["duration"]) / 1000
     found = levers(entries)
     lines = []
