@@ -65,10 +65,11 @@ lint: $(VENV)/ready
 	MYPYPATH=build/lint $(BIN)/mypy -p netspec
 	cd build/lint && ../../$(BIN)/lint-imports --config ../../pyproject.toml
 
-# the TOML files of the two circuits, from their builders
+# the TOML files of the circuits, from their builders
 circuits: $(VENV)/ready
 	$(BIN)/netspec show microcircuit --toml > netspec/circuits/potjans_diesmann/microcircuit.toml
 	$(BIN)/netspec show working_memory --toml > netspec/circuits/compte_ring/working_memory.toml
+	$(BIN)/netspec show inhibitory_balance --toml > netspec/circuits/vogels_balance/inhibitory_balance.toml
 
 # what the adapters' ledgers say of every thing of a description
 support: $(VENV)/ready

@@ -11,6 +11,7 @@ from netspec.circuits.compte_ring import Cue, working_memory
 from netspec.circuits.contract import GROUP, Circuit, Published, TrialDesign
 from netspec.circuits.mutants import Change, Mutant
 from netspec.circuits.potjans_diesmann import microcircuit
+from netspec.circuits.vogels_balance import inhibitory_balance
 
 __all__ = [
     "CIRCUITS",
@@ -22,6 +23,7 @@ __all__ = [
     "Published",
     "TrialDesign",
     "circuit",
+    "inhibitory_balance",
     "known",
     "microcircuit",
     "usable",

@@ -62,7 +62,9 @@ def offered(folder, entry, name="other"):
 
 
 def test_an_installed_package_is_a_circuit_at_once(third):
-    assert list(circuits.CIRCUITS) == ["microcircuit", "third", "working_memory"]
+    assert list(circuits.CIRCUITS) == [
+        "inhibitory_balance", "microcircuit", "third", "working_memory",
+    ]  # fmt: skip
     network = third.build(its_option=1)
     assert [m.name for m in mutants_of(network)] == ["strong", "heavy"]
     assert published_rates("third", {"A": 30}) == {"A": 9.0}
