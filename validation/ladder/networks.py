@@ -6,7 +6,7 @@ kind. Neurons that are not connected do not interfere, so each rung has one netw
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -95,7 +95,10 @@ def discards(model: NeuronModel) -> bool:
 def _network(
     network: Network, rung: str, populations: list[Population], **pieces: object
 ) -> Network:
-    """Return a network that records the spikes and the membrane of all populations."""
+    """Return a network that records the spikes and the membrane of all populations.
+
+    What was accepted of the network as implausible is accepted of its parts under their new names.
+    """
     recorders = []
     for population in populations:
         model = population.model
@@ -109,9 +112,18 @@ def _network(
         name=f"{network.name[:60]}_{rung}",
         populations=populations,
         recorders=recorders,
-        accept=network.accept,
+        accept=[*network.accept, *(_weights_of(pieces) if network.accept else ())],
         **pieces,
     )
+
+
+def _weights_of(pieces: Mapping[str, object]) -> Iterator[str]:
+    """Yield the paths of all weights and delays among pieces of a network."""
+    for kind, some in pieces.items():
+        for piece in some if isinstance(some, Sequence) else ():
+            for key in ("weight", "delay"):
+                if hasattr(piece, key):
+                    yield f"{kind}.{piece.name}.{key}"
 
 
 def _port(model: NeuronModel) -> str:

@@ -24,7 +24,7 @@ from netspec.validation.ladder.synapses import sent
 OFFSETS = (-40.0, -25.0, -10.0, -4.0, -1.0, 0.0, 1.0, 4.0, 10.0, 25.0, 40.0)  # ms, target - source
 DELAYS = (1, 2, 15, 39)  # steps
 FIRST, SECOND, THIRD, END_MS = 45.0, 95.0, 120.0, 125.0  # ms; spikes of every source
-WEIGHT = 0.05  # mV, of a typical synapse: relays must not spike by it
+WEIGHT = 0.05  # mV, of the strongest synapse of a rule: relays must not spike by it
 STRICT, SINGLE = 1e-9, 1e-4  # share of a weight; with states of 32 bits
 RELAY = {"t_ref": 0.0, "E_L": -70.0, "V_reset": -70.0, "V_th": -55.0}
 
@@ -58,9 +58,11 @@ def protocol(
     typical = projection.weight.typical()
     if isinstance(projection.rule, Explicit) and projection.rule.weight:
         typical = float(projection.rule.weight[0])
-    # whatever unit the circuit's weights have: a rule is the same in all of them
-    scale = WEIGHT / abs(typical) if typical else 1.0
     given = model.values(projection.parameters)
+    # whatever unit the circuit's weights have: a rule is the same in all of them
+    bounds = [abs(v) for name, v in given.items() if model.parameters[name].unit == OF_WEIGHT]
+    largest = max(abs(typical), *bounds, 0.0)
+    scale = WEIGHT / largest if largest else 1.0
     parameters = {
         name: value * (scale if model.parameters[name].unit == OF_WEIGHT else 1.0)
         for name, value in given.items()
@@ -128,8 +130,10 @@ def figures(bench: Bench, network: Network, dt: float) -> tuple[Figures, list[Ru
             if steps.tolist() != [step for step, _ in expected]:
                 wrong += 1
                 continue
-            off = np.abs(values - [value for _, value in expected]).max(initial=0.0)
-            apart = max(apart, off / abs(weight), abs(weights[index] - last) / abs(weight))
+            carried = np.array([value for _, value in expected])
+            size = max(np.abs(carried).max(initial=0.0), abs(last)) or 1.0
+            off = np.abs(values - carried).max(initial=0.0)
+            apart = max(apart, off / size, abs(weights[index] - last) / size)
     if not runs:
         return {}, []
     return {
