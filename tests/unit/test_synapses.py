@@ -280,7 +280,7 @@ def test_synapses_that_are_not_there_cannot_be_recorded():
 
 def test_an_adapter_that_has_never_heard_of_them_is_refused_them():
     class Old(type(get_backend("brian2"))):
-        answers_plasticity = False
+        answers = frozenset()
 
     request = RunRequest(network=Network(**described()), backend="brian2")
     refused = [e for e in Old().plan(request).ledger.entries if e.status == "unsupported"]

@@ -37,7 +37,7 @@ def judge_sides(sides: Mapping[str, Sequence[Run]], margins: Margins) -> Summary
 
 
 def notes_of(sides: Mapping[str, Sequence[Run]]) -> Iterator[str]:
-    """Yield what a reader of the verdict should know of the runs: what was left out, or silent."""
+    """Yield what a reader of the verdict should know of the runs: what was left out, or differs."""
     for name, runs in sides.items():
         said: dict[str, int] = {}
         for run in runs:
@@ -57,15 +57,6 @@ def notes_of(sides: Mapping[str, Sequence[Run]]) -> Iterator[str]:
     if len(set(steps)) > 1:
         both = " and ".join(f"{dt:g} ms" for dt in steps)
         yield f"time steps of {both}: what comes of the step itself is a part of each difference"
-    silent = [
-        population
-        for population in first[0]["sizes"]
-        if not any(len(run.spikes(population)) for runs in sides.values() for run in runs)
-    ]
-    if silent and len(silent) == len(first[0]["sizes"]):
-        yield "no neuron fired on either side: nothing but silence has been compared"
-    elif silent:
-        yield f"silent on both sides, so that little was compared: {', '.join(silent)}"
 
 
 def load_sides(reference: Path, other: Path) -> dict[str, list[Run]]:

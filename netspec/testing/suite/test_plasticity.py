@@ -188,7 +188,7 @@ def test_events_carry_the_weights_of_the_tables(run, tolerance):
 @pytest.mark.parametrize("model", RANDOM)
 def test_random_trains_carry_what_the_oracle_says(run, tolerance, model, record_property):
     apart = worst(run, PAIRED, {model: RANDOM[model]})
-    record_property(f"largest difference of a weight, {model} (share)", apart)
+    record_property(f"largest difference of a weight, {model} (share)", float(apart))
     assert apart < tolerance(1e-9, 1e-4)
 
 
