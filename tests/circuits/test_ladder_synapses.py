@@ -1,9 +1,12 @@
 """The ladder's rung of synapses that change: pairs of spikes at every distance, at every delay."""
 
+import json
+
 import numpy as np
 import pytest
 
 from netspec import Network, Simulation
+from netspec.describe.serialization import canonical_json, network_from
 from netspec.validation.ladder import climb, networks, plastic
 from netspec.validation.ladder.bench import Bench
 from netspec.validation.ladder.synapses import sent
@@ -57,6 +60,38 @@ def test_one_rule_is_tried_once_and_found_to_be_exact(tmp_path):
     assert found["events of synapses that change"].value == 3 * 56
     assert 0 <= found["weights carried off (share)"].value < plastic.STRICT
     assert plastic.figures(bench, plastic.without_change(learning()), 0.1) == ({}, [])
+
+
+def _later(data, shift):
+    """Shift all spikes of the targets, by a number of steps that depends on the pair."""
+    (source,) = (s for s in data["spike_inputs"] if s["target"] == "target")
+    delays = data["projections"][0]["rule"]["delay"]
+    source["times"] = [
+        time + 0.1 * shift(round(delays[neuron] / 0.1))
+        for time, neuron in zip(source["times"], source["neurons"], strict=True)
+    ]
+
+
+MUTANTS = {
+    "a trace that lasts longer": lambda d: d["projections"][0]["parameters"].update(tau_plus=21.0),
+    "ties told apart": lambda d: _later(d, lambda delay: 1),
+    "delay before the synapse": lambda d: _later(d, lambda delay: -delay),
+    "depression of half the size": lambda d: d["projections"][0]["parameters"].update(alpha=0.5),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_rule_that_is_a_little_wrong_is_found(tmp_path, mutant):
+    class Wrong(Bench):
+        def run(self, network, *args, **how):
+            data = json.loads(canonical_json(network))
+            MUTANTS[mutant](data)
+            return super().run(network_from(data), *args, **how)
+
+    bench = Wrong("brian2", tmp_path, seed=1, options={"codegen": "numpy"})
+    found, _ = plastic.figures(bench, learning(), 0.1)
+    assert found["synapses with other events"].value == 0
+    assert found["weights carried off (share)"].value > 1e5 * plastic.STRICT
 
 
 def test_a_replay_keeps_the_synapses_that_change():
