@@ -104,10 +104,6 @@ class Comparison(ABC):
         """Return the deviation as a share of the margin; 0 where it is undefined."""
 
     @abstractmethod
-    def badness(self) -> float:
-        """Return a key that sorts the worst of equal outcomes first."""
-
-    @abstractmethod
     def effect(self) -> tuple[float, float]:
         """Return deviation and margin, both shares where the margin is one."""
 
