@@ -91,7 +91,7 @@ class Comparison(ABC):
 
     @property
     def designed(self) -> tuple[float, int | None] | None:
-        """Power, and seeds a side for 80 %, of the kind that has formulas for them."""
+        """Power of this test alone, and seeds a side for 80 %, where they have formulas."""
         return None
 
     @property

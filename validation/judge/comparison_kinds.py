@@ -90,7 +90,7 @@ class MeansComparison(Comparison):
         if math.isnan(self.power):
             return " (2 seeds a side are the least)"
         needed = f"{self.seeds_needed} seeds a side" if self.seeds_needed else "no number of seeds"
-        return f" (power {100 * self.power:.0f} %; for 80 %: {needed})"
+        return f" (alone: power {100 * self.power:.0f} %; for 80 %: {needed})"
 
     @property
     def designed(self) -> tuple[float, int | None]:
