@@ -25,9 +25,13 @@ class Recorded(TypedDict):
 
 
 class RecordedSynapses(TypedDict):
-    """A synapse recorder of a run, and the unit of the weights."""
+    """A synapse recorder of a run, what its synapses connect, and the unit of the weights."""
 
     projection: str
+    pre: NotRequired[str]  # older results lack these four
+    post: NotRequired[str]
+    pre_size: NotRequired[int]
+    post_size: NotRequired[int]
     synapses: list[int]
     final: bool
     unit: str
@@ -107,10 +111,9 @@ def manifest_of(plan: Plan, recording: Recording) -> Manifest:
         },
         "synapse_recorders": {
             recorder.name: {
-                "projection": recorder.projection,
+                **_of_projection(network, recorder.projection),
                 "synapses": list(recorder.synapses),
                 "final": recorder.final,
-                "unit": _unit_of(network, recorder.projection),
             }
             for recorder in network.synapse_recorders
         },
@@ -137,6 +140,13 @@ def manifest_of(plan: Plan, recording: Recording) -> Manifest:
     }
 
 
-def _unit_of(network: Network, projection: str) -> str:
+def _of_projection(network: Network, projection: str) -> dict[str, Any]:
     found = next(p for p in network.projections if p.name == projection)
-    return network.weight_unit(found.post, found.receptor)
+    return {
+        "projection": projection,
+        "pre": found.pre,
+        "post": found.post,
+        "pre_size": network.population(found.pre).size,
+        "post_size": network.population(found.post).size,
+        "unit": network.weight_unit(found.post, found.receptor),
+    }
