@@ -7,6 +7,7 @@ import os
 import platform
 from typing import Any, NotRequired, TypedDict
 
+from netspec.describe.inputs import SynapseRecorder
 from netspec.describe.network import Network
 from netspec.describe.serialization import spec_hash
 from netspec.execute.audit import warnings
@@ -110,12 +111,7 @@ def manifest_of(plan: Plan, recording: Recording) -> Manifest:
             if recorder.variables
         },
         "synapse_recorders": {
-            recorder.name: {
-                **_of_projection(network, recorder.projection),
-                "synapses": list(recorder.synapses),
-                "final": recorder.final,
-            }
-            for recorder in network.synapse_recorders
+            recorder.name: _recorded(network, recorder) for recorder in network.synapse_recorders
         },
         "step_currents": [entry.model_dump(mode="json") for entry in network.step_currents],
         "connectivity": request.connectivity,
@@ -140,13 +136,15 @@ def manifest_of(plan: Plan, recording: Recording) -> Manifest:
     }
 
 
-def _of_projection(network: Network, projection: str) -> dict[str, Any]:
-    found = next(p for p in network.projections if p.name == projection)
+def _recorded(network: Network, recorder: SynapseRecorder) -> RecordedSynapses:
+    found = next(p for p in network.projections if p.name == recorder.projection)
     return {
-        "projection": projection,
+        "projection": found.name,
         "pre": found.pre,
         "post": found.post,
         "pre_size": network.population(found.pre).size,
         "post_size": network.population(found.post).size,
+        "synapses": list(recorder.synapses),
+        "final": recorder.final,
         "unit": network.weight_unit(found.post, found.receptor),
     }

@@ -124,7 +124,8 @@ def _signal(row: Any, dt: float) -> Signal:
 
 
 def _weights(row: Any) -> Weights:
-    names = (_text(row[field]) for field in _WEIGHTS[:4])
-    sizes = (int(row[field].item()) for field in _WEIGHTS[4:6])
-    sources, targets = (np.ravel(row[f]).astype(np.int64) for f in _WEIGHTS[6:8])
-    return Weights(*names, *sizes, sources, targets, np.ravel(row["weight"]).astype(np.float64))
+    projection, unit, pre, post = (_text(row[field]) for field in _WEIGHTS[:4])
+    pre_size, post_size = (int(row[field].item()) for field in _WEIGHTS[4:6])
+    sources, targets = (np.ravel(row[field]).astype(np.int64) for field in _WEIGHTS[6:8])
+    values = np.ravel(row["weight"]).astype(np.float64)
+    return Weights(projection, unit, pre, post, pre_size, post_size, sources, targets, values)

@@ -109,15 +109,11 @@ def read_sonata(path: Path) -> Content:
 def _edges(name: str, group: Any) -> Weights:
     ends = [group[f"{end}_node_id"] for end in ("source", "target")]
     sources, targets = (nodes[()].astype(np.int64) for nodes in ends)
-    return Weights(
-        name,
-        str(group["0/syn_weight"].attrs["units"]),
-        *(str(nodes.attrs["node_population"]) for nodes in ends),
-        *(int(group.attrs[size]) for size in ("pre_size", "post_size")),
-        sources,
-        targets,
-        group["0/syn_weight"][()],
-    )
+    pre, post = (str(nodes.attrs["node_population"]) for nodes in ends)
+    pre_size, post_size = (int(group.attrs[size]) for size in ("pre_size", "post_size"))
+    weights = group["0/syn_weight"]
+    unit = str(weights.attrs["units"])
+    return Weights(name, unit, pre, post, pre_size, post_size, sources, targets, weights[()])
 
 
 def _trains(spikes: Any, neurons: NDArray[np.int64], dt: float, exact: bool) -> Trains:
