@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from netspec.cli.options import Json, app, print_json
-from netspec.cli.verdicts import MarginOption, StatisticOption, margins_of, show_known, tell
+from netspec.cli.verdicts import (
+    MarginOption,
+    StatisticOption,
+    known_of,
+    margins_of,
+    show_known,
+    tell,
+)
 from netspec.errors import UsageError
 
 
@@ -73,6 +80,7 @@ def make_report(
     if page is None:
         raise UsageError("no matplotlib or jinja2. To get them: pip install 'netspec-snn[report]'")
     if as_json:
-        print_json({"report": str(page), "runs": len(found)})
+        screen = known_of(summary, found).to_dict()
+        print_json({"report": str(page), "runs": len(found), "known": screen})
     else:
         show_known(summary, found, {"report": page})

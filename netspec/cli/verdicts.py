@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # validation brings SciPy, which `netspec list` does without
     from netspec.execute.results import Run
     from netspec.validation.campaign.summary import Summary
     from netspec.validation.judge.margins import Margins
+    from netspec.validation.report.known import Screen
 
 MarginOption = Annotated[
     list[str] | None,
@@ -40,20 +41,27 @@ def tell(
     files = {"verdict": data, "report": page}
     if as_json:
         found = {name: str(path) for name, path in files.items() if path is not None}
-        print_json({**summary.model_dump(mode="json"), "files": found})
+        screen = known_of(summary, runs).to_dict()
+        print_json({**summary.model_dump(mode="json"), "known": screen, "files": found})
     else:
         _show(summary)
         show_known(summary, runs, files)
     raise typer.Exit(summary.exit_code)
 
 
-def show_known(summary: Summary, runs: Sequence[Run], files: dict[str, Path | None]) -> None:
-    """Print the first screen, which is the last thing that a terminal shows, and the files."""
-    from netspec.cli.terminal import console, screen
+def known_of(summary: Summary, runs: Sequence[Run]) -> Screen:
+    """Return the first screen: what is known, for the terminal and for `--json` alike."""
     from netspec.validation.report import known, pictures
 
     sides, _ = pictures.sides(summary.model_dump(mode="json"), runs)
-    screen(summary.network.name, known.first_screen(summary, sides))
+    return known.first_screen(summary, sides)
+
+
+def show_known(summary: Summary, runs: Sequence[Run], files: dict[str, Path | None]) -> None:
+    """Print the first screen, which is the last thing that a terminal shows, and the files."""
+    from netspec.cli.terminal import console, screen
+
+    screen(summary.network.name, known_of(summary, runs))
     for name, path in files.items():
         if path is not None:
             console.print(f"{name}: {path}", soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -132,12 +132,6 @@ class Array(Drawn):
         # 1/1000 is no float, 1000 is one
         values = self.values * factor if abs(factor) >= 1 else self.values / (1 / factor)
         return self.model_copy(update={"values": _sealed(values), "unit": None})
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy, without the digest of values that are replaced."""
-        copied = super().model_copy(update=update, deep=deep)
-        copied.__dict__.pop("digest", None)
-        return copied
 
     def written(self, unit: str) -> dict[str, Any]:
         """Return it as plain data for a file, with the unit."""

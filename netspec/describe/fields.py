@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import (
@@ -47,6 +47,14 @@ class Described(BaseModel):
         except ValidationError as error:
             subject = f"{type(self).__name__} {shown(fields.get('name', '(unnamed)'))}"
             raise as_description_error(error, type(self), subject) from None
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, without what was derived from fields that are replaced."""
+        copied = super().model_copy(update=update, deep=deep)
+        if update:
+            for name in copied.__dict__.keys() - type(self).model_fields.keys():
+                del copied.__dict__[name]  # a cached property
+        return copied
 
 
 class Grown(Described):

@@ -7,6 +7,7 @@ import os
 import platform
 from typing import Any, NotRequired, TypedDict
 
+from netspec.describe.inputs import SynapseRecorder
 from netspec.describe.network import Network
 from netspec.describe.serialization import spec_hash
 from netspec.execute.audit import warnings
@@ -25,9 +26,13 @@ class Recorded(TypedDict):
 
 
 class RecordedSynapses(TypedDict):
-    """A synapse recorder of a run, and the unit of the weights."""
+    """A synapse recorder of a run, what its synapses connect, and the unit of the weights."""
 
     projection: str
+    pre: NotRequired[str]  # older results lack these four
+    post: NotRequired[str]
+    pre_size: NotRequired[int]
+    post_size: NotRequired[int]
     synapses: list[int]
     final: bool
     unit: str
@@ -106,13 +111,7 @@ def manifest_of(plan: Plan, recording: Recording) -> Manifest:
             if recorder.variables
         },
         "synapse_recorders": {
-            recorder.name: {
-                "projection": recorder.projection,
-                "synapses": list(recorder.synapses),
-                "final": recorder.final,
-                "unit": _unit_of(network, recorder.projection),
-            }
-            for recorder in network.synapse_recorders
+            recorder.name: _recorded(network, recorder) for recorder in network.synapse_recorders
         },
         "step_currents": [entry.model_dump(mode="json") for entry in network.step_currents],
         "connectivity": request.connectivity,
@@ -137,6 +136,15 @@ def manifest_of(plan: Plan, recording: Recording) -> Manifest:
     }
 
 
-def _unit_of(network: Network, projection: str) -> str:
-    found = next(p for p in network.projections if p.name == projection)
-    return network.weight_unit(found.post, found.receptor)
+def _recorded(network: Network, recorder: SynapseRecorder) -> RecordedSynapses:
+    found = next(p for p in network.projections if p.name == recorder.projection)
+    return {
+        "projection": found.name,
+        "pre": found.pre,
+        "post": found.post,
+        "pre_size": network.population(found.pre).size,
+        "post_size": network.population(found.post).size,
+        "synapses": list(recorder.synapses),
+        "final": recorder.final,
+        "unit": network.weight_unit(found.post, found.receptor),
+    }

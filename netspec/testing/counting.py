@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 from collections import Counter
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -51,6 +51,19 @@ def is_counted(item: pytest.Item) -> bool:
     return any(folder in item.path.parents for folder in item.config.stash[_COUNTING].folders)
 
 
+def make_plain(item: pytest.Item) -> None:
+    """Make plain floats of the numbers that a test recorded: NumPy's do not reach a process above.
+
+    Tests of no adapter keep what they recorded, and so does everything that is no number.
+    """
+    if any(name == "backend" for name, _ in item.user_properties):
+        item.user_properties[:] = [(name, _plain(value)) for name, value in item.user_properties]
+
+
+def _plain(value: object) -> object:
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else value
+
+
 def names_whole_suite(config: pytest.Config) -> bool:
     """Return whether the suite is among what pytest was told to collect, and not a part of it."""
     suite = config.stash[_COUNTING].folders[0]
@@ -83,20 +96,22 @@ def _whole_suite(config: pytest.Config) -> bool:
 
 def _by_backend(
     reporter: pytest.TerminalReporter, counting: Counting
-) -> tuple[dict[str, Counter[str]], dict[tuple[str, str], Any]]:
+) -> tuple[dict[str, Counter[str]], dict[tuple[str, str], float]]:
     """Return backend -> (outcome -> tests), and (backend, what was measured) -> largest value."""
     names = dict.fromkeys([*counting.required, *counting.chosen])
     counts: dict[str, Counter[str]] = {name: Counter() for name in names}
-    measured: dict[tuple[str, str], Any] = {}
+    measured: dict[tuple[str, str], float] = {}
     for outcome, reports in reporter.stats.items():
         counted = "failed" if outcome == "error" else outcome
         for report in reports if counted in OUTCOMES else ():
             properties = dict(getattr(report, "user_properties", ()))
             backend = properties.pop("backend", None)
-            if backend is None:
+            if not isinstance(backend, str):
                 continue
             counts.setdefault(backend, Counter())[counted] += 1
             for what, value in properties.items():
+                if not isinstance(value, float):  # said, not measured
+                    continue
                 key = backend, what
                 measured[key] = max(measured.get(key, value), value)
     return counts, measured

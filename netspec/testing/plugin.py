@@ -132,6 +132,12 @@ def _expect_refusal(item: pytest.Item, kind: str, reason: str) -> None:
 # -- how many tests ran, by adapter -----------------------------------------------------------
 
 
+@pytest.hookimpl(tryfirst=True)  # before the report takes them
+def pytest_runtest_makereport(item: pytest.Item) -> None:
+    """Make what a test measured plain numbers."""
+    counting.make_plain(item)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Fail if an adapter that is required ran none of the whole suite."""

@@ -19,11 +19,16 @@ DECLARED = """
     NestTest.notimpl, NestTest.notyet = {"test_it::test_is_refused": "nobody wrote it"}, {}
 """
 TESTS = """
+    import numpy as np
     import pytest
     from netspec.errors import UnsupportedError
 
     def test_runs(backend, record_property):
-        record_property("largest slip", 0.5 if backend == "nest" else 0.25)
+        record_property("largest slip", np.float32(0.5) if backend == "nest" else 0.25)
+        record_property("slips", np.int64(3))
+        record_property("smallest slip", None)
+        record_property("note", "is said")
+        record_property("all slips", [0.5])
 
     def test_is_refused(backend):
         if backend == "nest":
@@ -83,6 +88,9 @@ def test_outcomes_are_counted_and_measured_by_backend(suite):
     assert "brian2: 2 passed, 0 failed, 0 xfailed, 0 skipped" in output
     assert "nest: largest slip: 0.5" in output and "brian2: largest slip: 0.25" in output
     assert "notimpl: nobody wrote it" in output
+    # what is no number is nothing that was measured
+    assert "nest: slips: 3\n" in output
+    assert not any(f"nest: {what}:" in output for what in ("smallest slip", "note", "all slips"))
 
 
 def test_a_mark_is_strict_and_allows_no_other_error(suite):

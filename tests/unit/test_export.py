@@ -24,7 +24,14 @@ from netspec.execute.results import Run, open_run, write_run
 from netspec.validation.exchange import export as exporting
 from netspec.validation.exchange.export import FORMATS, export
 from netspec.validation.exchange.neo import block_of, content_in
-from netspec.validation.exchange.recordings import Content, Signal, Trains, content_of, differences
+from netspec.validation.exchange.recordings import (
+    Content,
+    Signal,
+    Trains,
+    Weights,
+    content_of,
+    differences,
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +60,35 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported")
     simulation = netspec.Simulation(warmup=20, duration=80)
     return netspec.run(network, "nest", simulation, seed=3, threads=1, out=folder)
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory):
+    """Give a run whose excitatory synapses change, and are not alike at the end."""
+    current = {"kind": "uniform", "low": 400.0, "high": 700.0}
+    network = netspec.Network(
+        name="learning",
+        populations=[
+            netspec.Population(name="A", size=5, model="iaf_psc_exp", parameters={"I_e": current}),
+            netspec.Population(name="B", size=7, model="iaf_psc_exp", parameters={"I_e": current}),
+        ],
+        projections=[
+            {"name": "A_B", "pre": "A", "post": "B", "receptor": "excitatory", "weight": "100 pA",
+             "rule": {"kind": "fixed_indegree", "indegree": 2}, "delay": 1.5, "synapse": "stdp",
+             "parameters": {"w_max": "400 pA", "lam": 0.2}},
+            {"name": "fixed", "pre": "B", "post": "B", "receptor": "inhibitory", "weight": -1.0,
+             "rule": {"kind": "fixed_indegree", "indegree": 2}, "delay": 1.5},
+        ],
+        recorders=[netspec.Recorder(name="spikes", target="B")],
+        synapse_recorders=[{"name": "w", "projection": "A_B", "synapses": [0, 3]},
+                           {"name": "again", "projection": "A_B"}],
+    )  # fmt: skip
+    simulation = netspec.Simulation(warmup=20, duration=80)
+    folder = tmp_path_factory.mktemp("learnt")
+    run = netspec.run(network, "brian2", simulation, seed=3, options={"codegen": "numpy"},
+                      out=folder)  # fmt: skip
+    assert len(set(run.weights("A_B").values.tolist())) > 5
+    return run
 
 
 def written(run, tmp_path, format, **options):
@@ -157,6 +193,51 @@ def test_sonata_read_by_libsonata(run, tmp_path):
     assert [time for _, time in one] == run.spikes("E").train(7).tolist()
 
 
+def test_learnt_weights_read_by_libsonata(learnt, tmp_path):
+    import libsonata
+
+    path = written(learnt, tmp_path, "sonata")
+    storage, weights = libsonata.EdgeStorage(str(path)), learnt.weights("A_B")
+    assert storage.population_names == {"A_B"}  # of the others nothing was recorded
+    edges = storage.open_population("A_B")
+    chosen = edges.select_all()
+    assert (edges.source, edges.target, edges.size) == ("A", "B", len(weights))
+    assert np.array_equal(edges.source_nodes(chosen), weights.pre)
+    assert np.array_equal(edges.target_nodes(chosen), weights.post)
+    assert np.array_equal(edges.get_attribute("syn_weight", chosen), weights.values)
+    for neuron in range(7):
+        found = edges.afferent_edges([neuron]).flatten()
+        assert sorted(found) == np.flatnonzero(weights.post == neuron).tolist()
+    with h5py.File(path) as file:
+        assert file["edges/A_B/0/syn_weight"].attrs["units"] == weights.unit == "pA"
+    assert libsonata.SpikeReader(str(path)).get_population_names() == ["B"]
+
+
+def test_learnt_weights_read_by_scipy_and_told_where_there_is_no_place(learnt, tmp_path):
+    data = loadmat(written(learnt, tmp_path, "mat"), simplify_cells=True)
+    found, weights = data["weights"], learnt.weights("A_B")
+    assert [found[k] for k in ("projection", "pre", "post", "unit")] == ["A_B", "A", "B", "pA"]
+    assert np.array_equal(found["pre_neuron"], weights.pre)
+    assert np.array_equal(found["post_neuron"], weights.post)
+    assert np.array_equal(found["weight"], weights.values)
+    said = []
+    export(learnt, tmp_path / "file.nwb", "nwb", announce=said.append)
+    assert said[0] == "weights of A_B are not written: mat and sonata have them"
+    # results of before say nothing of the two populations
+    entry = {
+        k: v
+        for k, v in learnt.manifest["synapse_recorders"]["w"].items()
+        if k[:2] not in ("pr", "po")
+    }
+    entry = {**entry, "projection": "A_B"}
+    older = replace(learnt, manifest={**learnt.manifest, "synapse_recorders": {"w": entry}})
+    (kept,) = content_of(older).weights
+    assert (kept.pre, kept.post, kept.post_size) == ("", "", 7)
+    export(older, tmp_path / "older.sonata", "sonata")
+    # between populations that were chosen, only
+    assert content_of(learnt, ["B"]).weights == ()
+
+
 def test_sonata_read_by_bmtk(run, tmp_path):
     bmtk = pytest.importorskip(
         "bmtk.utils.reports.spike_trains", reason="bmtk is not installed (pip install bmtk)"
@@ -228,7 +309,8 @@ def contents(draw):
     exact = draw(st.booleans())
     begin = draw(st.integers(0, 1000))
     end = begin + draw(st.integers(1, 10**6))
-    letters = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])
+    # names of populations have neither / nor . which are paths to HDF5
+    letters = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="/.")
     labels = st.text(letters, min_size=1, max_size=12)
     trains, sizes = {}, {}
     for name in draw(st.lists(labels, min_size=1, max_size=3, unique=True)):
@@ -262,7 +344,17 @@ def contents(draw):
             Signal("probe", "x", "E", unit, np.array([2]), begin + 3, 5, values[:, np.newaxis]),
         )
     name = draw(st.from_regex(netspec.describe.fields.NAME_PATTERN, fullmatch=True))
-    return Content(name, dt, begin, end, trains, signals, json.dumps(provenance))
+    weights = tuple(draw(weights_of(projection)) for projection in ("one", "two")[: len(sizes) - 1])
+    return Content(name, dt, begin, end, trains, signals, json.dumps(provenance), weights)
+
+
+@st.composite
+def weights_of(draw, projection):
+    ends = st.tuples(st.integers(0, 3), st.integers(0, 4))
+    pairs = np.array(sorted(draw(st.lists(ends, max_size=6))), np.int64).reshape(-1, 2)
+    values = np.array([draw(st.floats(-1e6, 1e6)) for _ in pairs], np.float64)
+    pre = draw(st.sampled_from(["", "E"]))  # older results do not name it
+    return Weights(projection, "nS", pre, "I", 4, 5, pairs[:, 0], pairs[:, 1], values)
 
 
 @pytest.mark.parametrize("format", ["nwb", "mat", "sonata"])
@@ -273,6 +365,8 @@ def test_any_content_comes_back_from_files(tmp_path_factory, format, content):
     path = tmp_path_factory.mktemp("any") / f"any.{format}"
     if format == "sonata":
         content = replace(content, signals=())
+    if format == "nwb":
+        content = replace(content, weights=())
     write(content, path)
     assert differences(content, read(path)) == []
 
@@ -280,6 +374,7 @@ def test_any_content_comes_back_from_files(tmp_path_factory, format, content):
 @settings(max_examples=4)
 @given(content=contents())
 def test_any_content_comes_back_from_nix(tmp_path_factory, content):
+    content = replace(content, weights=())
     write, read = FORMATS["nix"]
     path = tmp_path_factory.mktemp("any") / "any.nix"
     write(content, path)
@@ -289,6 +384,7 @@ def test_any_content_comes_back_from_nix(tmp_path_factory, content):
 @settings(max_examples=20)
 @given(content=contents())
 def test_any_content_comes_back_from_a_block(content):
+    content = replace(content, weights=())
     assert differences(content, content_in(block_of(content))) == []
 
 
@@ -340,6 +436,13 @@ SPOILED = [
     lambda content: {"end": content.end + 1},
     lambda content: {"provenance": content.provenance.replace('"seed": 3', '"seed": 4')},
 ]
+SPOILED_WEIGHTS = [
+    lambda content: {"weights": ()},
+    lambda content: {"weights": (replace(content.weights[0], targets=content.weights[0].sources),)},
+    lambda content: {
+        "weights": (replace(content.weights[0], values=content.weights[0].values + 1),)
+    },
+]
 SPOILED_SIGNALS = [
     lambda content: {"signals": content.signals[:1]},
     lambda content: {
@@ -365,6 +468,20 @@ def test_a_file_that_reads_differently_is_not_written(run, tmp_path, monkeypatch
     with pytest.raises(ResultFileError, match="reads differently"):
         export(run, tmp_path / "file", format)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("format", ["mat", "sonata"])
+@pytest.mark.parametrize("spoil", SPOILED_WEIGHTS)
+def test_a_file_with_other_weights_is_not_written(learnt, tmp_path, monkeypatch, format, spoil):
+    write, read = FORMATS[format]
+
+    def careless(content, path):
+        write(replace(content, **spoil(content)), path)
+
+    monkeypatch.setitem(exporting.FORMATS, format, (careless, read))
+    with pytest.raises(ResultFileError, match="weights of"):
+        export(learnt, tmp_path / f"file.{format}", format)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_writer_that_fails_leaves_nothing(run, tmp_path, monkeypatch):

@@ -215,5 +215,17 @@ def test_the_terminal_ends_with_what_is_known(tmp_path):
     )
     assert again.exit_code == 0
     assert again.output.strip().splitlines()[0] in last
+    # the same in JSON: on standard output, since wall times are no part of the file
+    found = json.loads(CliRunner().invoke(app, [*command, "--json"]).output)["known"]
+    assert all(line["text"] in last for line in found["first"])
+    lines = {r["question"]: r["lines"] for r in found["rows"]}
+    assert {"the same activity?", "worst first", "to close the rest"} == {*lines}
+    assert "on this machine" in lines["to close the rest"][0]["text"]
+    assert all(line["text"] in last for texts in lines.values() for line in texts)
+    assert {line["state"] for line in found["first"]} <= {"good", "open", "bad"}
+    sides = ["--runs", str(tmp_path / "a"), "--runs", str(tmp_path / "b")]
+    again = CliRunner().invoke(app, ["report", str(out), *sides, "--json"])
+    assert json.loads(again.output)["known"] == found
+    assert "known" not in json.loads((out / "pair-validation.json").read_text())
     refused = CliRunner().invoke(app, ["report", str(out), "--brief", "--json"])
     assert isinstance(refused.exception, UsageError)

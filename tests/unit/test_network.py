@@ -351,3 +351,18 @@ def test_nothing_is_warned_of_in_the_circuits():
     assert not audit.warnings(circuits.microcircuit(scale=0.1), Simulation())
     for variant in ("neurodynex", "compte2000"):
         assert not audit.warnings(circuits.working_memory(variant=variant), Simulation(dt=0.05))
+
+
+def test_a_copy_with_other_fields_looks_its_pieces_up_in_them():
+    whole = network_from(network())
+    model = whole.model_of("I")
+    assert whole.population("I").size == 2 and model.dynamics  # both are kept for later
+    larger = [p.model_copy(update={"name": "J", "size": 5}) if p.name == "I" else p
+              for p in whole.populations]  # fmt: skip
+    copy = whole.model_copy(update={"populations": tuple(larger)})
+    assert copy.population("J").size == 5 and whole.population("I").size == 2
+    with pytest.raises(DescriptionError, match="one of E, J, G"):
+        copy.population("I")
+    # of models too
+    slow = model.model_copy(update={"parameters": {}})
+    assert "dynamics" not in vars(slow) and "dynamics" in vars(model.model_copy())

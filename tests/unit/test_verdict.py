@@ -56,7 +56,7 @@ def test_near_far_and_uncertain_rates_are_told_apart():
 
 def test_an_open_test_says_how_many_seeds_would_close_it():
     line = judge(rates(4.0, sd=0.1), rates(4.0, sd=0.1), MARGINS).text().splitlines()[1]
-    words = line.split("for 80 %: ")[1]
+    words = line.split("(alone: power ")[1].split("for 80 %: ")[1]
     needed = int(words.split()[0])
     sd = np.std(np.log(rates(4.0, sd=0.1)[("L4E", "rate")]), ddof=1)
     factor = (stats.norm.ppf(0.95) + stats.norm.ppf(0.9)) / np.log(1.05)
@@ -230,7 +230,6 @@ def test_a_comparison_is_read_from_json_by_its_kind_and_from_old_files_without_o
     assert data["kind"] == found.kind
     again = read(data)
     assert type(again) is type(found) and as_json(again) == as_json(found)
-    assert again.badness() == found.badness() or found.kind == "distribution"
     assert again.cells(None) == found.cells(None)
     del data["kind"]
     assert type(read(data)) is type(found)

@@ -20,6 +20,7 @@ FORMATS: dict[str, tuple[Writer, Reader]] = {
     "mat": (mat.write_mat, mat.read_mat),
     "sonata": (sonata.write_sonata, sonata.read_sonata),
 }
+WITH_WEIGHTS = ("mat", "sonata")
 ENDINGS = {"sonata": ".sonata.h5"}  # where it is not the format's name
 NIX_SAMPLE = 1000  # neurons, by default
 NIX_SECONDS = 0.025, 0.08  # per spike train to write and read back, on quick and slow machines
@@ -48,8 +49,8 @@ def export(
     path : Path
         Must not exist.
     format : {"nix", "nwb", "mat", "sonata"}
-        NIX takes long for many spike trains; the others are quick. SONATA holds the spikes only:
-        it has no place for sampled variables that are not those of compartments.
+        NIX takes long for many spike trains; the others are quick. SONATA has no place for sampled
+        variables that are not those of compartments, and NIX and NWB none for weights.
     sample : int, optional
         Spike trains of this many neurons, drawn with `seed`; for NIX `NIX_SAMPLE` by default,
         else all.
@@ -84,6 +85,10 @@ def export(
     if format == "sonata" and content.signals:
         announce(f"{len(content.signals)} signals are not written: SONATA's spikes have no place")
         content = replace(content, signals=())
+    if format not in WITH_WEIGHTS and content.weights:
+        names = ", ".join(found.projection for found in content.weights)
+        announce(f"weights of {names} are not written: {' and '.join(WITH_WEIGHTS)} have them")
+        content = replace(content, weights=())
     announce(forecast(content, format))
     write, read = FORMATS[format]
     try:
@@ -114,6 +119,9 @@ def forecast(content: Content, format: str) -> str:
     total = sum(sizes_in(content.provenance).values())
     share = f" of {total:,}, drawn at random" if trains < total else ""
     text = f"{trains:,} spike trains{share}; {spikes:,} spikes, {len(content.signals)} signals"
+    if content.weights:
+        synapses = sum(len(found.values) for found in content.weights)
+        text += f", weights of {synapses:,} synapses"
     if format != "nix":
         return text
     low, high = (trains * seconds for seconds in NIX_SECONDS)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from netspec.validation.exchange.recordings import (
     Content,
     Signal,
+    Weights,
     as_steps,
     exact_in,
     sizes_in,
@@ -20,13 +21,17 @@ from netspec.validation.exchange.recordings import (
 _POPULATION = ("name", "neurons", "spike_neuron", "spike_time_ms")
 _SIGNAL = ("recorder", "variable", "population", "unit", "neurons", "interval_steps", "time_ms",
            "values")  # fmt: skip
+_WEIGHTS = ("projection", "unit", "pre", "post", "pre_size", "post_size", "pre_neuron",
+            "post_neuron", "weight")  # fmt: skip
 
 
 def write_mat(content: Content, path: Path) -> None:
-    """Write a content as three variables: ``info`` and the struct arrays of spikes and signals.
+    """Write a content: ``info`` and the struct arrays of spikes, signals and weights.
 
     ``populations(k)`` has the fields name, neurons (all exported ones, silent ones too),
     spike_neuron and spike_time_ms (sorted by neuron, then time); neurons count from 0.
+    ``weights(k)`` has a projection's synapses at the end of the run: pre_neuron, post_neuron,
+    weight.
     """
     from scipy.io import savemat
 
@@ -54,6 +59,7 @@ def write_mat(content: Content, path: Path) -> None:
         "info": info,
         "populations": _structs(populations, _POPULATION),
         "signals": _structs(signals, _SIGNAL),
+        "weights": _structs([tuple(vars(found).values()) for found in content.weights], _WEIGHTS),
     }
     savemat(path, variables, appendmat=False, oned_as="column", long_field_names=True)
 
@@ -94,6 +100,7 @@ def read_mat(path: Path) -> Content:
         trains={name: trains[name] for name in sizes_in(provenance) if name in trains},
         signals=tuple(_signal(row, dt) for row in data["signals"].ravel()),
         provenance=provenance,
+        weights=tuple(_weights(row) for row in np.ravel(data.get("weights", ()))),
     )
 
 
@@ -114,3 +121,11 @@ def _signal(row: Any, dt: float) -> Signal:
         interval=int(row["interval_steps"].item()),
         values=np.asarray(row["values"], np.float64),
     )
+
+
+def _weights(row: Any) -> Weights:
+    projection, unit, pre, post = (_text(row[field]) for field in _WEIGHTS[:4])
+    pre_size, post_size = (int(row[field].item()) for field in _WEIGHTS[4:6])
+    sources, targets = (np.ravel(row[field]).astype(np.int64) for field in _WEIGHTS[6:8])
+    values = np.ravel(row["weight"]).astype(np.float64)
+    return Weights(projection, unit, pre, post, pre_size, post_size, sources, targets, values)

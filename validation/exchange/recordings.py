@@ -1,4 +1,4 @@
-"""What an export holds: the spike trains and signals of a run, and where they come from.
+"""What an export holds: spike trains, signals and learnt weights of a run, and their origin.
 
 Writers turn a `Content` into a file, readers turn the file into a `Content` again, and
 `differences` says whether the two are the same.
@@ -7,7 +7,7 @@ Writers turn a `Content` into a file, readers turn the file into a `Content` aga
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,33 @@ class Signal:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """Weights of all synapses of a projection at the end of the run.
+
+    Attributes
+    ----------
+    projection, unit : str
+    pre, post : str
+        The two populations; empty where an older result does not name them.
+    pre_size, post_size : int
+        Their neurons (of an older result: those that are known to be there).
+    sources, targets : ndarray of int64, shape (n,)
+        Indices within the two populations; sorted by (source, target).
+    values : ndarray of float64, shape (n,)
+    """
+
+    projection: str
+    unit: str
+    pre: str
+    post: str
+    pre_size: int
+    post_size: int
+    sources: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Content:
     """All that an export holds.
 
@@ -98,6 +125,8 @@ class Content:
         By recorder, then variable.
     provenance : str
         JSON: the manifest of the run, and what was chosen for the export.
+    weights : tuple of Weights
+        By projection.
     """
 
     name: str
@@ -107,6 +136,7 @@ class Content:
     trains: dict[str, Trains]
     signals: tuple[Signal, ...]
     provenance: str
+    weights: tuple[Weights, ...] = ()
 
     @property
     def t_start(self) -> float:
@@ -132,7 +162,7 @@ def content_of(
     ----------
     run : Run
     populations : sequence of str, optional
-        Their spikes and signals; all by default.
+        Their spikes and signals, and weights of synapses between them; all by default.
     sample : int, optional
         Spike trains of this many neurons, drawn from all neurons of `populations` alike; of
         all neurons by default.
@@ -174,6 +204,7 @@ def content_of(
             sorted(_signals(run, names, begin, end), key=lambda s: (s.recorder, s.variable))
         ),
         provenance=json.dumps({"export": export, "run": run.manifest}),
+        weights=tuple(_weights(run, populations)),
     )
 
 
@@ -246,6 +277,23 @@ def _signals(run: Run, populations: Iterable[str], begin: int, end: int) -> Iter
             )  # fmt: skip
 
 
+def _weights(run: Run, populations: Sequence[str] | None) -> Iterator[Weights]:
+    recorders = run.manifest.get("synapse_recorders", {}).values()
+    of_projection = {entry["projection"]: entry for entry in recorders if entry["final"]}
+    for name, entry in sorted(of_projection.items()):
+        pre, post = entry.get("pre", ""), entry.get("post", "")
+        if populations is not None and not {pre, post} <= {*populations}:
+            continue
+        found = run.weights(name)
+        sources, targets = found.pre.astype(np.int64), found.post.astype(np.int64)
+        yield Weights(
+            name, entry["unit"], pre, post,
+            entry.get("pre_size", int(sources.max(initial=-1)) + 1),
+            entry.get("post_size", int(targets.max(initial=-1)) + 1),
+            sources, targets, found.values,
+        )  # fmt: skip
+
+
 def sizes_in(provenance: str) -> dict[str, int]:
     """Return the populations that an export's provenance names, with their sizes."""
     sizes: dict[str, int] = json.loads(provenance)["export"]["populations"]
@@ -310,6 +358,10 @@ def differences(written: Content, found: Content) -> list[str]:
         wrong.append(f"{len(found.signals)} signals instead of {len(written.signals)}")
     for one, other in zip(written.signals, found.signals, strict=False):
         wrong += _unequal(f"signal {one.recorder}/{one.variable}", one, other)
+    if len(written.weights) != len(found.weights):
+        wrong.append(f"weights of {len(found.weights)} projections, not {len(written.weights)}")
+    for mine, theirs in zip(written.weights, found.weights, strict=False):
+        wrong += _unequal(f"weights of {mine.projection}", mine, theirs)
     return wrong
 
 

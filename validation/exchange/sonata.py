@@ -1,4 +1,4 @@
-"""Spikes of a run as a SONATA file: what BMTK, libsonata and other tools of that format read."""
+"""Spikes and weights as a SONATA file: what BMTK, libsonata and other tools of that format read."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.realise import sonata_columns
 from netspec.validation.exchange.recordings import (
     Content,
     Trains,
+    Weights,
     as_steps,
     exact_in,
     sizes_in,
@@ -25,9 +27,10 @@ OURS = "netspec"  # a group of our own, which readers of SONATA do not look at
 def write_sonata(content: Content, path: Path) -> None:
     """Write the spikes of a content: ``/spikes/POPULATION/timestamps`` (ms) and ``node_ids``.
 
-    Spikes are sorted by time, then by neuron. What SONATA has no place for (which neurons were
-    exported, silent ones included, and the provenance) stands in a group of its own. Sampled
-    variables are not written: `netspec.validation.exchange.export.export` says so.
+    Spikes are sorted by time, then by neuron. Weights that were recorded at the end of the run are
+    ``syn_weight`` of the edges of ``/edges/PROJECTION``. What SONATA has no place for (which
+    neurons were exported, silent ones included, and the provenance) stands in a group of its own.
+    Sampled variables are not written: `netspec.validation.exchange.export.export` says so.
     """
     import h5py
 
@@ -43,6 +46,8 @@ def write_sonata(content: Content, path: Path) -> None:
             group["timestamps"].attrs["units"] = "milliseconds"
             _column(group, "node_ids", owners[order].astype(np.uint64))
             _column(file.require_group(f"{OURS}/neurons"), population, trains.neurons)
+        for found in content.weights:
+            _write_edges(file.create_group(f"edges/{found.projection}"), found)
         about = file.require_group(OURS)
         about.attrs["name"], about.attrs["dt_ms"] = content.name, content.dt
         about.attrs["t_start_ms"], about.attrs["t_stop_ms"] = content.t_start, content.t_stop
@@ -54,6 +59,22 @@ def _column(group: Any, name: str, data: NDArray[Any]) -> None:
     # not packed: the wheels of libsonata cannot unpack
     layout = {"fletcher32": True, "chunks": True} if data.size else {}
     group.create_dataset(name, data=data, **layout)
+
+
+def _write_edges(group: Any, weights: Weights) -> None:
+    count = len(weights.values)
+    ends = (("source", weights.pre, weights.sources), ("target", weights.post, weights.targets))
+    for end, population, nodes in ends:
+        _column(group, f"{end}_node_id", nodes.astype(np.uint64))
+        group[f"{end}_node_id"].attrs["node_population"] = population
+    group.create_dataset("edge_type_id", (count,), np.int64, fillvalue=-1)
+    sonata_columns.write_group_index(group, count)
+    lengths = np.bincount(weights.sources, minlength=weights.pre_size).astype(np.uint32)
+    by_target = count <= sonata_columns.INDEXED
+    sonata_columns.write_indices(group, lengths, weights.post_size, by_target)
+    _column(group.require_group("0"), "syn_weight", weights.values)
+    group["0/syn_weight"].attrs["units"] = weights.unit
+    group.attrs["pre_size"], group.attrs["post_size"] = weights.pre_size, weights.post_size
 
 
 def read_sonata(path: Path) -> Content:
@@ -79,7 +100,20 @@ def read_sonata(path: Path) -> Content:
             trains=trains,
             signals=(),
             provenance=provenance,
+            weights=tuple(
+                _edges(name, group) for name, group in sorted(file.get("edges", {}).items())
+            ),
         )
+
+
+def _edges(name: str, group: Any) -> Weights:
+    ends = [group[f"{end}_node_id"] for end in ("source", "target")]
+    sources, targets = (nodes[()].astype(np.int64) for nodes in ends)
+    pre, post = (str(nodes.attrs["node_population"]) for nodes in ends)
+    pre_size, post_size = (int(group.attrs[size]) for size in ("pre_size", "post_size"))
+    weights = group["0/syn_weight"]
+    unit = str(weights.attrs["units"])
+    return Weights(name, unit, pre, post, pre_size, post_size, sources, targets, weights[()])
 
 
 def _trains(spikes: Any, neurons: NDArray[np.int64], dt: float, exact: bool) -> Trains:

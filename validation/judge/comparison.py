@@ -91,7 +91,7 @@ class Comparison(ABC):
 
     @property
     def designed(self) -> tuple[float, int | None] | None:
-        """Power, and seeds a side for 80 %, of the kind that has formulas for them."""
+        """Power of this test alone, and seeds a side for 80 %, where they have formulas."""
         return None
 
     @property
@@ -102,10 +102,6 @@ class Comparison(ABC):
     @abstractmethod
     def share(self) -> float:
         """Return the deviation as a share of the margin; 0 where it is undefined."""
-
-    @abstractmethod
-    def badness(self) -> float:
-        """Return a key that sorts the worst of equal outcomes first."""
 
     @abstractmethod
     def effect(self) -> tuple[float, float]:

@@ -90,7 +90,7 @@ class MeansComparison(Comparison):
         if math.isnan(self.power):
             return " (2 seeds a side are the least)"
         needed = f"{self.seeds_needed} seeds a side" if self.seeds_needed else "no number of seeds"
-        return f" (power {100 * self.power:.0f} %; for 80 %: {needed})"
+        return f" (alone: power {100 * self.power:.0f} %; for 80 %: {needed})"
 
     @property
     def designed(self) -> tuple[float, int | None]:
@@ -106,9 +106,6 @@ class MeansComparison(Comparison):
         else:
             share = abs(self.estimate - (self.margin.scale == "ratio")) / self.margin.limit
         return 0.0 if math.isnan(share) else share
-
-    def badness(self) -> float:
-        return -2.0 if math.isnan(self.p_equivalence) else -self.p_equivalence
 
     def effect(self) -> tuple[float, float]:
         return self.estimate - self.margin.relative, self.margin.limit
@@ -198,11 +195,6 @@ class Prediction(Comparison):
         away = abs(self._away())
         return 0.0 if math.isnan(away) else away
 
-    def badness(self) -> float:
-        low, high = self.interval
-        away = abs(self._away()) if high > low else 0.0
-        return -away if math.isfinite(away) else -math.inf
-
     def effect(self) -> tuple[float, float]:
         return self.value, math.nan
 
@@ -290,9 +282,6 @@ class DistributionComparison(Comparison):
     def share(self) -> float:
         share = (self.ratio - 1) / (self.limit - 1)
         return 0.0 if math.isnan(share) else share
-
-    def badness(self) -> float:
-        return -math.inf if math.isnan(self.upper) else -self.upper
 
     def effect(self) -> tuple[float, float]:
         return self.ratio, self.limit

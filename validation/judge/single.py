@@ -60,9 +60,6 @@ class Single(Comparison):
             return size / math.log1p(self.margin.limit)
         return abs(self.estimate - self.margin.relative) / self.margin.limit
 
-    def badness(self) -> float:
-        return -self.share()
-
     def effect(self) -> tuple[float, float]:
         return self.estimate - self.margin.relative, self.margin.limit
 

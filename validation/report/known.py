@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
@@ -55,6 +55,10 @@ class Screen:
 
     first: tuple[Line, ...]
     rows: tuple[Row, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON data: what `--json` prints as ``known``."""
+        return asdict(self)
 
 
 def first_screen(summary: Summary, runs: Mapping[str, Sequence[Run]]) -> Screen:

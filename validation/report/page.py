@@ -209,7 +209,7 @@ def margin_of(test: dict[str, Any]) -> str:
 
 
 COLUMNS = (
-    "found", "interval", "margin", "power", "seeds needed", "detectable", "p of equivalence",
+    "found", "interval", "margin", "power", "needed alone", "detectable", "p of equivalence",
     "p of difference", "seeds",
 )  # fmt: skip
 
