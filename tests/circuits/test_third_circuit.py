@@ -275,7 +275,9 @@ def test_a_package_that_is_broken_leaves_the_other_circuits_alone(command, tmp_p
     folder = offered(tmp_path / "broken", "fourth = nowhere.to_be:FOUND")
     code, out, _ = command("list", "--json", folder=folder)
     found = json.loads(out)["circuits"]
-    assert code == 0 and list(found) == ["fourth", "microcircuit", "working_memory"]
+    assert code == 0 and list(found) == [
+        "fourth", "inhibitory_balance", "microcircuit", "working_memory",
+    ]  # fmt: skip
     assert (
         "'fourth' of the package other cannot be loaded: ModuleNotFound" in found["fourth"]["error"]
     )
@@ -308,7 +310,7 @@ def test_two_packages_with_circuits_of_one_name(monkeypatch, tmp_path):
 
 def test_an_unknown_circuit_is_told_of_the_known_ones():
     with pytest.raises(
-        UsageError, match="unknown circuit 'ring'; allowed: microcircuit, working_m"
+        UsageError, match="unknown circuit 'ring'; allowed: inhibitory_balance, micro"
     ):
         circuits.circuit("ring")
     assert circuits.known("ring") is None and circuits.known(None) is None

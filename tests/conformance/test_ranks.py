@@ -79,7 +79,7 @@ CIRCUITS = {
         ("microcircuit", "native"),
         ("ring", "shared"),
         ("microcircuit", "shared"),
-        ("ring", "native"),
+        pytest.param("ring", "native", marks=pytest.mark.long),
     ],
 )
 def test_ranks_and_threads_split_the_same_run(ranked, circuit, connectivity):
@@ -100,7 +100,7 @@ def test_ranks_and_threads_split_the_same_run(ranked, circuit, connectivity):
 
 def test_a_run_on_ranks_can_be_repeated_and_a_seed_changes_it(ranked):
     build, duration = CIRCUITS["microcircuit"]
-    found = [digest(ranked(build(), duration, (2, 1), force=True)) for _ in range(3)]
+    found = [digest(ranked(build(), duration, (2, 1), force=True)) for _ in range(2)]
     assert len(set(found)) == 1
     assert digest(ranked(build(), duration, (2, 1), seed=2))[0] != found[0][0]
 

@@ -60,7 +60,7 @@ def spikes(toolkit, tmp_path):
     device.missing.cache_clear()
 
 
-@pytest.mark.parametrize("shards", ["none", "3"])
+@pytest.mark.parametrize("shards", [pytest.param("none", marks=pytest.mark.long), "3"])
 @pytest.mark.parametrize("connectivity", ["shared", "native"])
 def test_the_microcircuit_makes_the_spikes_of_the_cpu(spikes, shards, connectivity):
     """Once no value reached the device: 708 spikes of L23E instead of 38, in 20 ms."""
@@ -71,7 +71,7 @@ def test_the_microcircuit_makes_the_spikes_of_the_cpu(spikes, shards, connectivi
     assert spikes(network, 20.0, **how) == expected
 
 
-@pytest.mark.parametrize("coupling", ["waves", "dense"])
+@pytest.mark.parametrize("coupling", ["waves", pytest.param("dense", marks=pytest.mark.long)])
 def test_the_ring_makes_the_spikes_of_the_cpu(spikes, coupling):
     cue = circuits.Cue(angle=90.0, strength=400.0, width=60.0, start=2.0, duration=20.0)
     network = circuits.working_memory(size=64, cues=[cue])
@@ -155,8 +155,10 @@ def test_events_of_one_source_onto_one_neuron_are_all_there(spikes):
     assert spikes(crowded(), 60.0) == expected
 
 
-@pytest.mark.parametrize("loop", ["python", "native", "graph"])
-@pytest.mark.parametrize("weights", ["32-bit", "16-bit"])
+@pytest.mark.parametrize(
+    "loop", [pytest.param("python", marks=pytest.mark.long), "native", "graph"]
+)
+@pytest.mark.parametrize("weights", ["32-bit", pytest.param("16-bit", marks=pytest.mark.long)])
 def test_two_kernels_a_step_make_the_spikes_of_four(spikes, loop, weights):
     """More than three chunks of a graph, of 152 steps here, and steps that fill no chunk."""
     network = circuits.microcircuit(scale=0.01)
@@ -209,8 +211,8 @@ def mixed():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("loop", ["native", "graph"])
-@pytest.mark.parametrize("connectivity", ["native", "shared"])
+@pytest.mark.parametrize("loop", [pytest.param("native", marks=pytest.mark.long), "graph"])
+@pytest.mark.parametrize("connectivity", ["native", pytest.param("shared", marks=pytest.mark.long)])
 def test_two_kernels_a_step_serve_rules_and_delays_of_all_kinds(spikes, loop, connectivity):
     expected = spikes(mixed(), 60.0, on="cpu", connectivity=connectivity)
     assert {name for name, *_ in expected} == {"A", "B"}

@@ -72,7 +72,7 @@ def test_statistics_of_times_off_the_grid_are_those_of_elephant(tmp_path):
     assert np.allclose(each["cv"], cvs, rtol=1e-9)
     assert np.allclose(each["lv"], lvs, rtol=1e-9)
     assert found["cv"] == pytest.approx(np.mean(cvs), rel=1e-9)
-    assert found["lv"] == pytest.approx(np.mean(lvs), rel=1e-9)
+    assert found["lv_of_neurons"] == pytest.approx(np.mean(lvs), rel=1e-9)
 
 
 def test_bins_of_times_off_the_grid_are_those_of_elephant(tmp_path):
