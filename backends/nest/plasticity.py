@@ -234,7 +234,8 @@ class Plastic:
         ours = order[np.isin(order, self.held)]
         if len(self.connections) != len(ours):
             raise RuntimeError(f"NEST holds {len(self.connections)} synapses of {len(ours)}")
-        self.keys, self.number = np.empty((0, 3), np.int64), np.empty(0, np.int64)
+        self.keys: NDArray[np.int64] = np.empty((0, 3), np.int64)
+        self.number = np.empty(0, np.int64)
         self.last = np.empty(0)
         if not len(ours):
             return
