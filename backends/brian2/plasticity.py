@@ -58,12 +58,16 @@ class Plastic:
         )  # fmt: skip
         state = post.model.receptors[self.projection.receptor]
         passed = f"{CARRIED}*{ACTIVE}_post" if post.model.dynamics.held(state) else CARRIED
+        delay, unit = drawn.delays().astype(np.int64), self.built.dt * self.built.b2.ms
+        late = self._late(int(delay[0])) if self._alike(delay) else {}
+        once = {name: steps * unit for name, steps in late.items()} or None
         self.synapses = self.built.b2.Synapses(
             pre.neurons[source],
             post.neurons[target],
             self._variables(),
             on_pre={"arrive": self._arrive(f"{own(state)}_post += {passed}")},
             on_post=self._after_target(),
+            delay=once,
             namespace=namespace(),
             name=f"plastic{next(self.built.numbers)}",
         )
@@ -82,8 +86,12 @@ class Plastic:
 
     def _variables(self) -> str:
         names = [own(course.name) for course in self.program.courses]
-        lines = [f"{name} : 1" for name in (*names, LAST, SENT, SENT_AT, SENT_WEIGHT)]
-        return "\n".join(lines)
+        return "\n".join(f"{name} : 1" for name in (*names, LAST, *self._notes()))
+
+    def _notes(self) -> dict[str, str]:
+        """Return the variables that are there to be read, and what an event writes into them."""
+        found = {SENT: CARRIED, SENT_AT: HERE} if self.plastic.recorded else {}
+        return found | ({SENT_WEIGHT: own("w")} if self.plastic.final else {})
 
     def _source(self, tree: ex.Expr) -> str:
         names: dict[str, ex.Expr] = {c.name: ex.Name(own(c.name)) for c in self.program.courses}
@@ -108,17 +116,19 @@ class Plastic:
         program = self.program
         lines = [*self._go_on(), *self._change(program.at_pre)]
         lines += [f"{CARRIED} = {self._source(program.send)}", add]
-        lines += [f"{SENT} = {CARRIED}", f"{SENT_AT} = {HERE}", f"{SENT_WEIGHT} = {own('w')}"]
+        lines += [f"{note} = {value}" for note, value in self._notes().items()]
         return "\n".join([*lines, *self._change(program.after_pre)])
 
     def _after_target(self) -> dict[str, str] | None:
         """Return the code of a spike of the target, before and after one of the source."""
         if not self.program.looks_back:
             return None
-        return {
-            "potentiate": "\n".join([*self._go_on(), *self._change(self.program.at_post)]),
-            "trace": "\n".join([*self._go_on(), *self._change(self.program.after_post)]),
+        # the second meets the same synapses at the same time: all states have gone on already
+        codes = {
+            "potentiate": [*self._go_on(), *self._change(self.program.at_post)],
+            "trace": self._change(self.program.after_post),
         }
+        return {name: "\n".join(lines) for name, lines in codes.items() if lines}
 
     # -- values ---------------------------------------------------------------------------
 
@@ -129,20 +139,27 @@ class Plastic:
         ):
             raise RuntimeError("Brian2 holds other synapses than those handed over")
         delay, weight = drawn.delays(), drawn.weights()
-        for course in self.program.courses:
-            first = weight if course.name == "w" else course.initial
-            setattr(synapses, own(course.name), first)
-        setattr(synapses, SENT_WEIGHT, weight)
-        setattr(synapses, SENT_AT, -1.0)
-        setattr(synapses, LAST, delay)  # its clock is late by the delay
-        ms = self.built.b2.ms
-        pathways = [("arrive", delay - 1, 1)]
-        if self.program.looks_back:
-            pathways += [("potentiate", 2 * delay - 1, 0), ("trace", 2 * delay - 1, 2)]
-        for name, steps, order in pathways:
+        # its clock is late by the delay
+        first: dict[str, Any] = {LAST: delay, SENT_WEIGHT: weight, SENT_AT: -1.0, SENT: 0.0}
+        first |= {own(course.name): course.initial for course in self.program.courses}
+        for name in (*(own(course.name) for course in self.program.courses), LAST, *self._notes()):
+            setattr(synapses, name, weight if name == own("w") else first[name])
+        for order, (name, steps) in enumerate(self._late(delay).items()):
             pathway = getattr(synapses, name)
-            pathway.delay = steps * self.built.dt * ms
+            if not self._alike(delay):
+                pathway.delay = steps * self.built.dt * self.built.b2.ms
             pathway.when, pathway.order = "synapses", order
+
+    def _late(self, delay: Any) -> dict[str, Any]:
+        """Return the pathways in the order of one time, and how many steps late they are."""
+        targets = self._after_target() or {}
+        late = {name: 2 * delay - 1 for name in targets} | {"arrive": delay - 1}
+        return {name: late[name] for name in ("potentiate", "arrive", "trace") if name in late}
+
+    @staticmethod
+    def _alike(delay: NDArray[Any]) -> bool:
+        """Whether one number says all delays: Brian2 need not look them up then."""
+        return bool((delay == delay[0]).all())
 
     def _memory(self, variable: str) -> NDArray[np.float64]:
         values: NDArray[np.float64] = self.synapses.variables[variable].get_value()
@@ -198,7 +215,7 @@ class Plastic:
         if self.synapses is not None:
             # its clock is late by the delay
             events += [(s - delays[found], found, value) for s, found, value in self.events]
-            weights = np.array(self._memory(SENT_WEIGHT))
+            weights = np.array(self._memory(SENT_WEIGHT if self.plastic.final else own("w")))
             events += self._finish(weights)
         synapses = np.concatenate([found for _, found, _ in events])
         steps = [np.broadcast_to(step, found.shape) for step, found, _ in events]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netspec.backends.nest.building import NestBuilding
 
 Numbers = Mapping[str, float]
+AT_ONCE = 10_000  # synapses whose dictionaries NEST hands over together
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,7 @@ class Plastic:
         self.plastic: PlasticSynapses = built.execution.plastic(projection)
         self.model = f"netspec_{projection.name}_{self.how.theirs}"
         self.recorder: Any = None
+        self.connections: Any = None
         self.negated = projection.receptor in built.nodes.model(projection.post).negated
 
     def connect(self) -> None:
@@ -203,7 +205,27 @@ class Plastic:
         spec = self.built.synapse(post, receptor, weight, delay, self.model)
         self.built.connect_pairs(sources[held], targets[held], spec)
 
-    def find(self) -> None:
+    def prepare(self) -> None:
+        """Find the synapses before they change, if nothing but their weights tells them apart.
+
+        Else that waits until somebody asks: NEST hands over a dictionary for each, which takes
+        longer than a second of model time.
+        """
+        if self.asked and self._told_apart_by_weight():
+            self._find(changed=False)
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything of single synapses is recorded."""
+        return self.plastic.final or bool(self.plastic.recorded)
+
+    def _told_apart_by_weight(self) -> bool:
+        drawn, order = self.plastic.synapses, self.plastic.order()
+        places = (drawn.pre, drawn.post, drawn.delays())
+        alike = np.logical_and.reduce([np.diff(c[order].astype(np.int64)) == 0 for c in places])
+        return bool(np.any(alike & (np.diff(drawn.weights()[order]) != 0)))
+
+    def _find(self, changed: bool) -> None:
         """Find out which synapse of NEST's is which of ours, once its order is final."""
         drawn, nodes = self.plastic.synapses, self.built.nodes
         pre, post = nodes[self.projection.pre], nodes[self.projection.post]
@@ -214,17 +236,18 @@ class Plastic:
             raise RuntimeError(f"NEST holds {len(self.connections)} synapses of {len(ours)}")
         self.keys: NDArray[np.int64] = np.empty((0, 3), np.int64)
         self.number = np.empty(0, np.int64)
+        self.last = np.empty(0)
         if not len(ours):
             return
-        found = self.connections.get(["source", "target", "port", "delay", "weight"])
-        columns = {key: np.atleast_1d(values) for key, values in found.items()}
+        columns = self._columns("source", "target", "port", "delay", "weight")
         steps = np.rint(columns["delay"] / self.built.dt).astype(np.int64)
         weights = columns["weight"] * (-1.0 if self.negated else 1.0)
-        theirs = np.lexsort((weights, steps, columns["target"], columns["source"]))
+        by = () if changed else (weights,)
+        theirs = np.lexsort((*by, steps, columns["target"], columns["source"]))
         self.number = np.empty(len(ours), np.int64)  # of ours, by NEST's order
         self.number[theirs] = ours
         same = (
-            np.array_equal(weights, drawn.weights()[self.number])
+            (changed or np.array_equal(weights, drawn.weights()[self.number]))
             and np.array_equal(steps, drawn.delays()[self.number])
             and np.array_equal(columns["source"] - pre[0].global_id, drawn.pre[self.number])
             and np.array_equal(columns["target"] - post[0].global_id, drawn.post[self.number])
@@ -232,16 +255,30 @@ class Plastic:
         if not same:
             raise RuntimeError(f"NEST holds other synapses of {self.projection.name}")
         self.keys = np.stack([columns[key] for key in ("source", "target", "port")], axis=1)
+        self.last = weights if changed else np.empty(0)
+
+    def _columns(self, *keys: str) -> dict[str, NDArray[Any]]:
+        """Return values of all synapses, in NEST's order; its dictionaries are never all there."""
+        parts: dict[str, list[NDArray[Any]]] = {key: [] for key in keys}
+        for first in range(0, len(self.connections), AT_ONCE):
+            found = self.connections[first : first + AT_ONCE].get(list(keys))
+            for key, values in found.items():
+                parts[key].append(np.atleast_1d(values))
+        return {key: np.concatenate(values) for key, values in parts.items()}
 
     def read(self) -> None:
         """Give the recording what was recorded."""
+        if not self.asked:
+            return
+        if self.connections is None:
+            self._find(changed=True)
         sign = -1.0 if self.negated else 1.0
         if self.recorder is not None:
             self._read_events(sign)
         if self.plastic.final:
-            weights = np.empty(0)
-            if len(self.number):
-                weights = np.atleast_1d(self.connections.get("weight")) * sign
+            weights = self.last
+            if len(self.number) and not len(weights):
+                weights = self._columns("weight")["weight"] * sign
             order = np.argsort(self.number)
             held = self.number[order]
             self.plastic.keep_weights(self.built.recording, weights[order], held)

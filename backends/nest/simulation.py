@@ -43,7 +43,7 @@ class NestSimulation:
         with phase("prepare"):
             self.nest.Prepare()
             for plastic in self.built.plastic:
-                plastic.find()
+                plastic.prepare()
         self._simulate()
         with phase("read"):
             self._read()

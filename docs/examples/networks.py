@@ -3,7 +3,8 @@
 Brunel 2000 (J Comput Neurosci 8:183), asynchronous irregular state (g = 5, eta = 2), with a fifth
 of the neurons and weights five times as large; Brette et al. 2007 (J Comput Neurosci 23:349),
 benchmarks 1 (COBA) and 3 (HH); Izhikevich 2003 (IEEE Trans Neural Netw 14:1569); neurons of Brette
-& Gerstner 2005 (J Neurophysiol 94:3637) in a network of our own.
+& Gerstner 2005 (J Neurophysiol 94:3637) in a network of our own; Mongillo, Barak & Tsodyks 2008
+(Science 319:1543), a memory that facilitated synapses keep.
 
 Every builder takes the share of the neurons that it is to have; in-degrees stay, but for Brunel's.
 """
@@ -191,6 +192,67 @@ def izhikevich(share: float = 1.0) -> Network:
     )  # fmt: skip
 
 
+MEMORY_SIZES = {"cued": 80, "other": 80, "rest": 640, "I": 200}
+EXCITATORY = ("cued", "other", "rest")
+BASELINE, POTENTIATED, TENTH = 0.1, 0.45, 0.135  # mV; TENTH: a tenth of them potentiated
+
+
+def facilitated(share: float = 1.0) -> Network:
+    """Two memories of 80 neurons each; one is cued, and answers a later input to all neurons.
+
+    The published network with a tenth of its neurons, all of them connected where every fifth pair
+    was, and weights twice as large: half of the synapses of a neuron, the same mean input. Other
+    than published are also: two memories instead of five; 0.135 mV between all neurons without a
+    memory and from them to others, where one synapse in ten was potentiated; delays of 1 ms
+    instead of 0.1 to 1; a current at rest of 22.8 mV instead of 23.1, so that nobody is
+    reactivated without an input, and an input of 6 % instead of 5.
+    """
+    # C_m is tau_m in numbers, so that 1 pA moves V_m by 1 mV
+    own = {n: (10.0, 13.0, 21.0) if n == "I" else (15.0, 16.0, 22.8) for n in MEMORY_SIZES}
+    dt, more = 0.1, 2.0 / share
+    begin, end, again, last = 500.0, 850.0, 1850.0, 2100.0  # ms: of the cue, of the input to all
+    changing = {"synapse": "tsodyks_markram",
+                "parameters": {"U": 0.2, "tau_fac": 1500.0, "tau_rec": 200.0}}  # fmt: skip
+
+    def weight(pre: str, post: str) -> float:
+        if pre == "I":
+            return -0.2 if post == "I" else -0.25
+        if post == "I" or pre == "rest":
+            return TENTH
+        return POTENTIATED if pre == post else BASELINE
+
+    return Network(
+        name="mongillo2008",
+        description="Mongillo, Barak & Tsodyks 2008 at a tenth of its size: a cue leaves no spikes "
+        "behind, but synapses that answer the next input",
+        populations=[
+            Population(name=n, size=round(share * MEMORY_SIZES[n]), model="iaf_psc_delta",
+                       parameters={"C_m": tau, "tau_m": tau, "E_L": 0.0, "V_th": 20.0,
+                                   "V_reset": reset, "t_ref": 2.0},
+                       initial={"V_m": {"kind": "uniform", "low": 13.0, "high": 20.0}})
+            for n, (tau, reset, _) in own.items()
+        ],
+        projections=[
+            Projection(name=f"{pre}_{post}", pre=pre, post=post, rule="all_to_all", delay=1.0,
+                       receptor="inhibitory" if pre == "I" else "excitatory",
+                       weight=round(more * weight(pre, post), 6),
+                       **changing if pre != "I" != post else {})
+            for pre in own for post in own
+        ],
+        noise_currents=[
+            NoiseCurrent(name=f"external_{n}", target=n, mean=mean, every=dt,
+                         sd=round(float(np.sqrt(tau / dt)), 4))  # white, of 1 mV
+            for n, (tau, _, mean) in own.items()
+        ],
+        step_currents=[
+            StepCurrent(name="cue", target="cued", times=(begin, end), amplitudes=(3.42, 0.0)),
+            *(StepCurrent(name=f"input_{n}", target=n, times=(again, last),
+                          amplitudes=(1.368, 0.0)) for n in EXCITATORY),
+        ],
+        recorders=spikes_of(own),
+    )  # fmt: skip
+
+
 NETWORKS = {
     "brunel2000_delta": lambda share=1.0: brunel("iaf_psc_delta", share),
     "brunel2000_alpha": lambda share=1.0: brunel("iaf_psc_alpha", share),
@@ -198,10 +260,14 @@ NETWORKS = {
     "brette2007_hh": hodgkin_huxley,
     "izhikevich2003": izhikevich,
     "adex": adaptive,
+    "mongillo2008": facilitated,
 }
 SIMULATION = Simulation(dt=0.1, warmup=200.0, duration=800.0)
 # sodium needs the shorter step
-SIMULATIONS = {"brette2007_hh": SIMULATION.model_copy(update={"dt": 0.05})}
+SIMULATIONS = {
+    "brette2007_hh": SIMULATION.model_copy(update={"dt": 0.05}),
+    "mongillo2008": SIMULATION.model_copy(update={"warmup": 0.0, "duration": 2400.0}),
+}
 
 if __name__ == "__main__":
     for name, build in NETWORKS.items():

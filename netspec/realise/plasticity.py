@@ -115,6 +115,22 @@ class SynapseProgram:
         return self.model.plasticity.looks_back
 
 
+def powers(tree: Expr) -> Expr:
+    """Return the expression without powers of 1 and 0, which are what they were to the last bit.
+
+    Exponents are parameters here, and simulators call pow() for any of them.
+    """
+    if not isinstance(tree, (ex.Operation, ex.Call)):
+        return tree
+    args = tuple(map(powers, tree.args))
+    if isinstance(tree, ex.Call):
+        return ex.Call(tree.function, args)
+    exponent = args[1] if tree.op == "^" else None
+    if exponent == Number(1.0):
+        return args[0]
+    return Number(1.0) if exponent == Number(0.0) else ex.Operation(tree.op, args)
+
+
 def lower_synapse(model: SynapseModel, parameters: Mapping[str, float]) -> SynapseProgram:
     """Return the program of a synapse model.
 
@@ -135,7 +151,7 @@ def lower_synapse(model: SynapseModel, parameters: Mapping[str, float]) -> Synap
 
     def changes(given: tuple[Change, ...], own_site: bool, site: Site) -> tuple[Change, ...]:
         chosen = ((n, t) for n, t in given if (own.site(n) == site) == own_site)
-        return tuple((name, ex.substitute(tree, numbers)) for name, tree in chosen)
+        return tuple((name, powers(ex.substitute(tree, numbers))) for name, tree in chosen)
 
     return SynapseProgram(
         model,
