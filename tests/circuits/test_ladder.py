@@ -139,8 +139,8 @@ def test_a_validation_names_the_rung_that_broke_first(mutants, netspec, tmp_path
     call = ("validate", file, "--backends", "brian2,forgets", "--seeds", "1", "--ladder",
             "--duration", "100ms", "--out", results)  # fmt: skip
     _, out, _ = netspec(*call)
-    assert "ladder, brian2: nothing broke" in out
-    assert "ladder, forgets: L0 structure broke first: synapses missing, shared is 240" in out
+    out = " ".join(out.split())
+    assert "forgets: L0 structure broke first: synapses missing, shared is 240" in out
     summary = json.loads((results / "tiny-validation.json").read_text())
     assert summary["ladder"]["first_broken"] == {"brian2": None, "forgets": "L0"}
     assert summary["ladder"]["spec_hash"] == summary["request"]["ladder"]

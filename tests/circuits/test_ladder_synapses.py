@@ -80,7 +80,11 @@ MUTANTS = {
 }
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
+@pytest.mark.parametrize(
+    "mutant",
+    [pytest.param(name, marks=pytest.mark.long if number > 1 else ())
+     for number, name in enumerate(MUTANTS)],
+)  # fmt: skip
 def test_a_rule_that_is_a_little_wrong_is_found(tmp_path, mutant):
     class Wrong(Bench):
         def run(self, network, *args, **how):

@@ -225,6 +225,7 @@ def test_one_simulator_is_judged_against_its_published_values(command):
     assert "the microcircuit at full scale, the third circuit of 30 neurons" in err
 
 
+@pytest.mark.long
 def test_its_own_mutants_are_told_apart(command):
     run = ["--backend", "nest", "--threads", "1", "--seeds", "2", "--splits", "3"]
     code, out, err = command("validate", "third", "--self-test", *run, "--json")

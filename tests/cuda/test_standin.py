@@ -107,6 +107,7 @@ def test_sixteen_trials_in_one_model_make_the_spikes_of_the_cpu(toolkit, tmp_pat
         assert together("cuda") == expected
 
 
+@pytest.mark.long
 def test_models_of_the_same_code_follow_each_other_in_a_process(toolkit, tmp_path):
     """The second finds the library of the first still open, with what it knows of its steps."""
     one, other = circuits.microcircuit(scale=0.01), crowded()

@@ -34,7 +34,7 @@ def test_its_commands_are_understood(tmp_path, monkeypatch):
     run, compare = commands()
     assert CliRunner().invoke(app, [*run[1:], "--dry-run"]).exit_code == 0
     found = CliRunner().invoke(app, compare[1:])
-    assert "no result files" in str(found.exception) or "expected a folder" in str(found.exception)
+    assert str(found.exception) == "runs/nest: no such file or folder"
 
 
 @pytest.mark.skipif(find_spec("snakemake") is None, reason="Snakemake is not installed")

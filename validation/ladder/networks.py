@@ -97,7 +97,8 @@ def _network(
 ) -> Network:
     """Return a network that records the spikes and the membrane of all populations.
 
-    What was accepted of the network as implausible is accepted of its parts under their new names.
+    What was accepted of the network as implausible is accepted of its parts under their new names,
+    and the pulse that makes a neuron spike is as strong as it has to be.
     """
     recorders = []
     for population in populations:
@@ -112,16 +113,17 @@ def _network(
         name=f"{network.name[:60]}_{rung}",
         populations=populations,
         recorders=recorders,
-        accept=[*network.accept, *(_weights_of(pieces) if network.accept else ())],
+        accept=[*network.accept, *_accepted(network, pieces)],
         **pieces,
     )
 
 
-def _weights_of(pieces: Mapping[str, object]) -> Iterator[str]:
-    """Yield the paths of all weights and delays among pieces of a network."""
+def _accepted(network: Network, pieces: Mapping[str, object]) -> Iterator[str]:
+    """Yield the paths of what may be implausible in pieces of a network made for a rung."""
+    keys = ("amplitudes", *(("weight", "delay") if network.accept else ()))
     for kind, some in pieces.items():
         for piece in some if isinstance(some, Sequence) else ():
-            for key in ("weight", "delay"):
+            for key in keys:
                 if hasattr(piece, key):
                     yield f"{kind}.{piece.name}.{key}"
 

@@ -182,6 +182,8 @@ def by_population(axes: Any, values: Mapping[str, Mapping[str, Floats]], unit: s
 
 
 def _seeds(axes: Any, at: float, found: Floats, half: float, colour: str) -> None:
+    if not len(found):
+        return  # every run of this side failed
     spread = at + np.linspace(-half, half, len(found)) if len(found) > 1 else [at]
     axes.plot(spread, found, ".", color=colour, markersize=6.5, alpha=0.75, markeredgewidth=0)
     if len(found) > 1:
