@@ -229,3 +229,10 @@ def test_the_terminal_ends_with_what_is_known(tmp_path):
     assert "known" not in json.loads((out / "pair-validation.json").read_text())
     refused = CliRunner().invoke(app, ["report", str(out), "--brief", "--json"])
     assert isinstance(refused.exception, UsageError)
+
+
+def test_the_most_simulators_that_agree_in_pairs_are_named_together():
+    names, whole = ("a", "b", "c"), {("a", "b"), ("a", "c"), ("b", "c")}
+    assert known._largest(names, whole) == names
+    assert known._largest(names, whole - {("b", "c")}) == ("a", "b")
+    assert known._largest(names, set()) == ()

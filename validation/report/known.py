@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
@@ -161,6 +161,15 @@ def _first(
     return tuple(sorted(found, key=lambda line: line.state != "bad"))
 
 
+def _largest(names: Sequence[str], whole: Collection[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the most simulators of which every pair is among those that agree, or none."""
+    for size in range(len(names), 1, -1):
+        for some in combinations(names, size):
+            if all(pair in whole for pair in combinations(some, 2)):
+                return some
+    return ()
+
+
 def _proof_words(
     summary: Summary, pairs: Mapping[tuple[str, str], Sequence[proof.Agreement]]
 ) -> Iterator[Line]:
@@ -172,8 +181,8 @@ def _proof_words(
     same = proof.alike(ladder, names)
     if same:
         text = f"The same network on {listed(same)}, spike by spike where its input is given"
-        more = [pair for pair in combinations(names, 2) if pair in whole]
-        yield Line("good", text + (f", and in whole runs on {listed(more[0])}." if more else "."))
+        more = _largest(names, whole)
+        yield Line("good", text + (f", and in whole runs on {listed(more)}." if more else "."))
     elif whole:
         yield Line("good", f"The same spikes, one by one, on {listed(next(iter(whole)))}.")
     if used := proof.approximate(ladder):
