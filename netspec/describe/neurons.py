@@ -7,7 +7,6 @@ the adapters lower.
 
 from __future__ import annotations
 
-import keyword
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,45 +17,15 @@ from pydantic import BeforeValidator, StrictStr, model_validator
 
 from netspec.describe import expressions as ex
 from netspec.describe import units
+from netspec.describe.compiling import Compiler, Unit, parameter_shorthand
 from netspec.describe.fields import Described, Grown, Identifier, Quantity
 from netspec.describe.units import Dimension
-from netspec.errors import (
-    DescriptionError,
-    ExpressionError,
-    Fault,
-    NetspecError,
-    UnitError,
-    nearest,
-    shown,
-)
+from netspec.errors import DescriptionError, Fault
 
-_NAME = r"[A-Za-z][A-Za-z0-9_]{0,63}"
-_LINE = re.compile(
-    rf"\s*(?:d(?P<state>{_NAME})\s*/\s*dt|(?P<shortcut>{_NAME}))\s*=(?P<rhs>[^=:].*?):"
-    r"\s*(?P<unit>[\w/]+)\s*(?P<flag>\(.*\))?\s*"
-)
-_BEGIN = re.compile(rf"(?:d{_NAME}\s*/\s*dt|{_NAME})\s*=(?!=)")
 # white noise of a stochastic differential equation: every name is a process of its own
 _NOISE = re.compile(r"xi(?:_[A-Za-z0-9_]+)?")
 _NOISE_DIMENSION = Dimension(time=Fraction(-1, 2))
 NEVER = ex.Operation("<", (ex.Number(1.0), ex.Number(0.0)))  # a threshold that is not there
-Unit = Literal["1", "ms", "mV", "pA", "nS", "pF", "GOhm", "1/ms", "1/mV"]
-# Words of Python, C and the simulators' languages, and of equations to come. Names are apart from
-# them in generated code (`lowering.own`), but who reads the equations would take one for the other.
-RESERVED = frozenset({
-    "pi", "e", "inf", "xi", "rand", "randn", "poisson", "binomial", "lastspike",
-    "not_refractory", "refractory_left", "t", "dt", "i", "j", "N", "active", "refractory_steps",
-    "auto", "bool", "break", "case", "char", "const", "continue", "default", "do", "double",
-    "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register",
-    "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef",
-    "union", "unsigned", "void", "volatile", "while",
-    *keyword.kwlist, *ex.UNIT_NAMES,
-})  # fmt: skip
-# of the temporaries of a step, see `netspec.realise.lowering`
-RESERVED_PREFIXES = (
-    *("next_", "const_", "full_", "half_", "reset_", "poisson_", "netspec_"),
-    *("k1_", "k2_", "k3_", "k4_", "y2_", "y3_", "y4_"),
-)
 
 
 class Parameter(Described):
@@ -85,18 +54,6 @@ class Parameter(Described):
             if value is not None:
                 object.__setattr__(self, field, units.check_dimension(value, self.unit))
         return self
-
-
-def _parameter_shorthand(value: Any) -> Any:
-    """Let ``"250 pF"`` or a plain number stand for a whole parameter."""
-    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-        measured = units.measured(value)
-        dimension = getattr(measured, "dimension", units.NONE)
-        unit = next((u for u, d in units.COHERENT.items() if d == dimension), None)
-        if unit is None:
-            raise UnitError(f"given {value!r}: {dimension} is no canonical unit")
-        return {"default": float(measured), "unit": unit}
-    return value
 
 
 @dataclass(frozen=True)
@@ -203,7 +160,7 @@ class NeuronModel(Grown):
         Identifier,
         Annotated[
             Parameter,
-            BeforeValidator(_parameter_shorthand, json_schema_input_type=float | str | Parameter),
+            BeforeValidator(parameter_shorthand, json_schema_input_type=float | str | Parameter),
         ],
     ] = {}
     initial: dict[Identifier, Quantity | Identifier] = {}
@@ -213,7 +170,7 @@ class NeuronModel(Grown):
     @model_validator(mode="after")
     def _checked(self) -> NeuronModel:
         faults: list[Fault] = []
-        compiled = _Compiler(self, faults)
+        compiled = _NeuronCompiler(self, faults)
         if faults:
             raise DescriptionError(faults, f"neuron model {self.name!r}")
         self.__dict__["dynamics"] = compiled.dynamics
@@ -223,7 +180,7 @@ class NeuronModel(Grown):
     @cached_property
     def dynamics(self) -> Dynamics:
         """The checked intermediate form (`Dynamics`)."""
-        return _Compiler(self, []).dynamics
+        return _NeuronCompiler(self, []).dynamics
 
     @property
     def units_of_states(self) -> dict[str, str]:
@@ -244,104 +201,42 @@ class NeuronModel(Grown):
         return {name: parameter.default for name, parameter in self.parameters.items()}
 
 
-def _is_number(tree: ex.Expr) -> bool:
-    """Return whether an expression is nothing but a number, perhaps with a minus in front."""
-    if isinstance(tree, ex.Operation) and tree.op == "neg":
-        (tree,) = tree.args
-    return isinstance(tree, ex.Number)
+class _NeuronCompiler(Compiler):
+    """Read and check a neuron model."""
 
-
-class _Compiler:
-    """Read and check a model; every fault is added to a list instead of stopping."""
+    model: NeuronModel
 
     def __init__(self, model: NeuronModel, faults: list[Fault]) -> None:
         self.model, self.faults = model, faults
-        self.units: dict[str, str] = {n: p.unit for n, p in model.parameters.items()}
-        self.units.update(model.inputs)
-        declared = [*model.parameters, *model.inputs]
         lines = self.lines()
-        declared += [name for name, *_ in lines]
-        for name in declared:
-            taken = name in RESERVED or name in ex.FUNCTIONS or name.startswith(RESERVED_PREFIXES)
-            if declared.count(name) > 1 or taken:
-                why = "reserved" if declared.count(name) == 1 else "declared more than once"
-                self.fault("equations", name, f"the name is {why}")
-        self.units.update({name: unit for name, unit, *_ in lines})
-        self.dimensions = {n: units.COHERENT[u] for n, u in self.units.items()}
+        self.units = {name: parameter.unit for name, parameter in model.parameters.items()}
+        self.units |= model.inputs | {name: unit for name, unit, *_ in lines}
+        self.declare([*model.parameters, *model.inputs, *(name for name, *_ in lines)], {})
+        self.dimensions = {name: units.COHERENT[unit] for name, unit in self.units.items()}
         self.dynamics = self.compile(lines)
         self.initial = self.check_initial()
-
-    def fault(self, path: str, given: str, allowed: str, hint: str = "") -> None:
-        fault = Fault(path, given, allowed, hint)
-        if fault not in self.faults:
-            self.faults.append(fault)
 
     def lines(self) -> list[tuple[str, str, str, bool, bool]]:
         """Return (name, unit, right side, is a state, is held) for every equation."""
         found = []
-        for text in _whole_lines(self.model.equations):
-            match = _LINE.fullmatch(text) if len(text) <= 2 * ex.MAX_LENGTH else None
-            if match is None:
-                self.fault(
-                    "equations",
-                    shown(text),
-                    "a line reads 'dV_m/dt = ... : mV (unless refractory)'",
-                )
-                continue
-            flag = (match["flag"] or "").strip("() ")
+        for match, flag in self.matches("dV_m/dt = ... : mV (unless refractory)"):
             if flag not in ("", "unless refractory") or (flag and not match["state"]):
                 self.fault("equations", f"({flag})", "only '(unless refractory)', on a state")
-            if match["unit"] not in units.COHERENT:
-                self.fault(
-                    "equations",
-                    f"unit {match['unit']!r}",
-                    f"allowed: {', '.join(units.COHERENT)}",
-                    nearest(match["unit"], list(units.COHERENT)),
+            if self.is_unit(match["unit"], list(units.COHERENT)):
+                name = match["state"] or match["shortcut"]
+                found.append(
+                    (name, match["unit"], match["rhs"].strip(), bool(match["state"]), bool(flag))
                 )
-                continue
-            name = match["state"] or match["shortcut"]
-            found.append(
-                (name, match["unit"], match["rhs"].strip(), bool(match["state"]), bool(flag))
-            )
         return found
-
-    def expression(
-        self,
-        path: str,
-        text: str,
-        wanted: Dimension | None,
-        number: bool = False,
-        noisy: bool = False,
-    ) -> ex.Expr:
-        """Parse and check; `wanted` None asks for a condition.
-
-        With `number`, a bare number is in the canonical unit that is wanted, as it is everywhere.
-        With `noisy`, white noise may be named.
-        """
-        try:
-            tree = ex.parse(text)
-            if number and _is_number(tree):
-                return tree
-            noises = self.noises_in(tree) if noisy else ()
-            found = ex.dimension(tree, self.dimensions | dict.fromkeys(noises, _NOISE_DIMENSION))
-            if wanted is None and not ex.is_condition(tree):
-                raise ExpressionError(f"{text!r} is no condition such as 'V_m >= V_th'")
-            if wanted is not None and ex.is_condition(tree):
-                raise ExpressionError(
-                    f"{text!r} is a condition, expected a number in {wanted}; "
-                    "int(...) makes 0 or 1 of it"
-                )
-            if wanted is not None and found != wanted and not ex.is_zero(tree):
-                raise ExpressionError(f"{text!r} is in {found}, expected {wanted}")
-        except ExpressionError as error:
-            self.fault(path, shown(text), str(error))
-            return ex.Number(0.0)
-        return tree
 
     def noises_in(self, tree: ex.Expr) -> list[str]:
         """Return the white noises that an expression names: what is declared is none."""
         declared = self.dimensions
         return sorted(n for n in ex.names(tree) if n not in declared and _NOISE.fullmatch(n))
+
+    def noise_dimensions(self, tree: ex.Expr) -> dict[str, Dimension]:
+        """Return the dimensions of the white noises that an expression names."""
+        return dict.fromkeys(self.noises_in(tree), _NOISE_DIMENSION)
 
     def check_noises(self, states: tuple[State, ...], others: dict[str, ex.Expr]) -> list[str]:
         """Return all noises; faults where one stands elsewhere than it may."""
@@ -372,16 +267,6 @@ class _Compiler:
         per_ms = units.COHERENT["1/ms"]
         return condition, self.expression("escape", escape, per_ms)
 
-    def written_out(self, path: str, tree: ex.Expr, shortcuts: dict[str, ex.Expr]) -> ex.Expr:
-        """Return the expression without shortcuts; a fault if that makes it too large."""
-        if not ex.names(tree) & shortcuts.keys():
-            return tree
-        try:
-            return ex.limited(ex.substitute(tree, shortcuts))
-        except ExpressionError as error:
-            self.fault(path, "shortcuts that use shortcuts", str(error))
-            return ex.Number(0.0)
-
     def compile(self, lines: list[tuple[str, str, str, bool, bool]]) -> Dynamics:
         shortcuts: dict[str, ex.Expr] = {}
         states = []
@@ -389,7 +274,7 @@ class _Compiler:
         for name, unit, text, is_state, held in lines:
             own = units.COHERENT[unit]
             wanted = own.times(per_ms) if is_state else own
-            tree = self.expression(f"equations.{name}", text, wanted, noisy=True)
+            tree = self.expression(f"equations.{name}", text, wanted, more=self.noise_dimensions)
             later = ex.names(tree) & {n for n, _, _, s, _ in lines if not s} - set(shortcuts)
             if not is_state:
                 if later:
@@ -425,26 +310,10 @@ class _Compiler:
         if escape is not None:
             escape = others["escape"] = self.written_out("escape", escape, shortcuts)
         noises = tuple(self.check_noises(built, others))
-        divisors = frozenset().union(*(ex.divisors(state.rhs) for state in built))
-        positive = frozenset(
-            name for name in divisors & set(model.parameters) if self.units[name] in ("ms", "pF")
-        )
-        for name in sorted(positive):
-            value = model.parameters[name].default
-            if value <= 0:
-                allowed = "a value above 0, since equations divide by it"
-                self.fault(f"parameters.{name}", f"{value:g} {self.units[name]}", allowed)
+        positive = self.positive((state.rhs for state in built), ("ms", "pF"))
         return Dynamics(
             built, threshold, tuple(reset), tuple(shortcuts.items()), positive, escape, noises
         )
-
-    def known(self, path: str, name: str, allowed: Any, what: str) -> bool:
-        if name in allowed:
-            return True
-        self.fault(
-            path, repr(name), f"{what}, one of {', '.join(allowed)}", nearest(name, list(allowed))
-        )
-        return False
 
     def check_initial(self) -> dict[str, float | str]:
         """Return the initial values in canonical units, each a number or a parameter's name."""
@@ -454,27 +323,7 @@ class _Compiler:
             path = f"initial.{name}"
             if not self.known(path, name, states, "a state variable"):
                 continue
-            if isinstance(value, str):
-                if self.known(path, value, self.model.parameters, "a number or a parameter"):
-                    unit = self.model.parameters[value].unit
-                    if unit != states[name]:
-                        self.fault(path, f"{value} in {unit}", f"a value in {states[name]}")
-                    result[name] = value
-                continue
-            try:
-                result[name] = units.check_dimension(value, states[name])
-            except NetspecError as error:
-                self.fault(path, str(value), str(error))
+            found = self.initial_value(path, value, states[name], units.check_dimension)
+            if found is not None:
+                result[name] = found
         return result
-
-
-def _whole_lines(text: str) -> list[str]:
-    """Return the equations one by one; one goes on over lines until it has its unit."""
-    found: list[str] = []
-    for line in (line.split("#")[0].strip() for line in text.splitlines()):
-        open_ = found and len(found[-1]) < ex.MAX_LENGTH and not _LINE.fullmatch(found[-1])
-        if open_ and not _BEGIN.match(line):
-            found[-1] = f"{found[-1]} {line}".strip()
-        elif line:
-            found.append(line)
-    return found

@@ -26,17 +26,10 @@ from pydantic import BeforeValidator, StrictStr, model_validator
 
 from netspec.describe import expressions as ex
 from netspec.describe import units
+from netspec.describe.compiling import Compiler, Unit, parameter_shorthand
 from netspec.describe.fields import Described, Identifier, Quantity
-from netspec.describe.neurons import (
-    RESERVED,
-    RESERVED_PREFIXES,
-    Unit,
-    _Compiler,
-    _parameter_shorthand,
-    _whole_lines,
-)
 from netspec.describe.units import Dimension
-from netspec.errors import DescriptionError, Fault, NetspecError, UnitError, nearest, shown
+from netspec.errors import DescriptionError, Fault, UnitError, shown
 
 WEIGHT = "w"  # the state that begins as the projection's weight
 OF_WEIGHT = "weight"  # the unit of whatever the weights of a projection are in
@@ -45,11 +38,6 @@ _WEIGHTS = Dimension(voltage=Fraction(1, 7))
 _SHOWN = re.compile(r"mV\^(-?)1/7")
 
 Site = Literal["pre", "post", "synapse"]
-_NAME = r"[A-Za-z][A-Za-z0-9_]{0,63}"
-_LINE = re.compile(
-    rf"\s*(?:d(?P<state>{_NAME})\s*/\s*dt|(?P<shortcut>{_NAME}))\s*=(?P<rhs>[^=:].*?):"
-    r"\s*(?P<unit>[\w/]+)\s*(?P<flag>\(.*\))?\s*"
-)
 
 
 class SynapseParameter(Described):
@@ -181,7 +169,7 @@ class SynapseModel(Described):
         Annotated[
             SynapseParameter,
             BeforeValidator(
-                _parameter_shorthand, json_schema_input_type=float | str | SynapseParameter
+                parameter_shorthand, json_schema_input_type=float | str | SynapseParameter
             ),
         ],
     ] = {}
@@ -237,21 +225,16 @@ class SynapseModel(Described):
         return content(self) == content(other)
 
 
-class _SynapseCompiler(_Compiler):
-    """Read and check a synapse model; every fault is added to a list instead of stopping."""
+class _SynapseCompiler(Compiler):
+    """Read and check a synapse model."""
 
-    model: Any
+    model: SynapseModel
 
     def __init__(self, model: SynapseModel, faults: list[Fault]) -> None:
         self.model, self.faults = model, faults
         lines = self._lines()
         declared = [*model.parameters, *(name for name, *_ in lines), WEIGHT]
-        for name in dict.fromkeys(declared):
-            taken = name in RESERVED or name in ex.FUNCTIONS or name.startswith(RESERVED_PREFIXES)
-            if declared.count(name) > 1 or taken:
-                why = "reserved" if declared.count(name) == 1 else "declared more than once"
-                why += "; 'w' is the weight" if name == WEIGHT else ""
-                self.fault("equations", name, f"the name is {why}")
+        self.declare(declared, {WEIGHT: f"; {WEIGHT!r} is the weight"})
         self.units = {name: parameter.unit for name, parameter in model.parameters.items()}
         self.units |= {name: unit for name, unit, *_ in lines} | {WEIGHT: OF_WEIGHT}
         self.dimensions = {name: _dimension(unit) for name, unit in self.units.items()}
@@ -266,20 +249,11 @@ class _SynapseCompiler(_Compiler):
         """Return (name, unit, right side, site) of every equation; a shortcut has no site."""
         found: list[tuple[str, str, str, Site | None]] = []
         allowed = [*units.COHERENT, OF_WEIGHT]
-        for text in _whole_lines(self.model.equations):
-            match = _LINE.fullmatch(text) if len(text) <= 2 * ex.MAX_LENGTH else None
-            if match is None:
-                reads = "a line reads 'dx/dt = -x/tau : 1 (pre)'"
-                self.fault("equations", shown(text), reads)
-                continue
-            flag = (match["flag"] or "").strip("() ")
+        for match, flag in self.matches("dx/dt = -x/tau : 1 (pre)"):
             if flag not in ("", "pre", "post") or (flag and not match["state"]):
                 self.fault("equations", f"({flag})", "only '(pre)' or '(post)', on a state")
                 continue
-            if match["unit"] not in allowed:
-                given = f"unit {match['unit']!r}"
-                hint = nearest(match["unit"], allowed)
-                self.fault("equations", given, f"allowed: {', '.join(allowed)}", hint)
+            if not self.is_unit(match["unit"], allowed):
                 continue
             site: Site | None = None
             if match["state"]:
@@ -317,7 +291,9 @@ class _SynapseCompiler(_Compiler):
             ends["post"],
             self.written_out("send", send, shortcuts),
             self._between(),
-            self._positive(states),
+            self.positive(
+                (tree for s in states for tree in (s.rate, s.drive) if tree is not None), ("ms",)
+            ),
         )
 
     def _linear(self, name: str, unit: str, site: Site, tree: ex.Expr) -> SynapticState:
@@ -370,18 +346,6 @@ class _SynapseCompiler(_Compiler):
             ends.append(tree)
         return ends[0], ends[1]
 
-    def _positive(self, states: list[SynapticState]) -> frozenset[str]:
-        trees = [tree for s in states for tree in (s.rate, s.drive) if tree is not None]
-        divisors = frozenset().union(*map(ex.divisors, trees))
-        parameters = self.model.parameters
-        found = frozenset(n for n in divisors & set(parameters) if parameters[n].unit == "ms")
-        for name in sorted(found):
-            value = parameters[name].default
-            if value is not None and value <= 0:
-                allowed = "a value above 0, since equations divide by it"
-                self.fault(f"parameters.{name}", f"{value:g} ms", allowed)
-        return found
-
     def _initial(self) -> dict[str, float | str]:
         """Return the initial values in canonical units, each a number or a parameter's name."""
         states = {s.name: s.unit for s in self.plasticity.states}
@@ -393,25 +357,19 @@ class _SynapseCompiler(_Compiler):
                 continue
             if not self.known(path, name, states, "a state"):
                 continue
-            if isinstance(value, str):
-                if self.known(path, value, self.model.parameters, "a number or a parameter"):
-                    unit = self.model.parameters[value].unit
-                    if unit != states[name]:
-                        self.fault(path, f"{value} in {unit}", f"a value in {states[name]}")
-                    result[name] = value
-                continue
-            try:
-                of_weight = states[name] == OF_WEIGHT
-                result[name] = (
-                    float(value) if of_weight else units.check_dimension(value, states[name])
-                )
-            except NetspecError as error:
-                self.fault(path, str(value), str(error))
+            found = self.initial_value(path, value, states[name], _number)
+            if found is not None:
+                result[name] = found
         return result
 
 
 def _dimension(unit: str) -> Dimension:
     return _WEIGHTS if unit == OF_WEIGHT else units.COHERENT[unit]
+
+
+def _number(value: Any, unit: str) -> float:
+    """Return a value in its unit; what is in the unit of the weights has no other."""
+    return float(value) if unit == OF_WEIGHT else units.check_dimension(value, unit)
 
 
 def _without(tree: ex.Expr, name: str) -> bool:
