@@ -21,8 +21,9 @@ class Brian2Backend(Backend[Brian2Plan]):
     distribution = "brian2"
     how_to_get = "Install it with: pip install brian2 (Python 3.11 needs numpy<2.4 with it)"
     threaded = False
-    answers_drive = True
-    answers = frozenset({"noise currents", "changing rates", "random neurons", "changing synapses"})
+    answers = frozenset({
+        "noise currents", "changing rates", "random neurons", "changing synapses", "shared noise",
+    })  # fmt: skip
     cite: ClassVar[tuple[str, ...]] = (
         "Stimberg, Brette, Goodman (2019) Brian 2, an intuitive and efficient neural simulator. "
         "eLife 8:e47314, doi:10.7554/eLife.47314",

@@ -34,8 +34,9 @@ class GennBackend(Backend[GennPlan]):
     distribution = "pygenn"
     how_to_get = f"PyGeNN is in no package registry; install it as its own page says: {PAGE}"
     threaded = False
-    answers_drive = True
-    answers = frozenset({"noise currents", "changing rates", "random neurons", "changing synapses"})
+    answers = frozenset({
+        "noise currents", "changing rates", "random neurons", "changing synapses", "shared noise",
+    })  # fmt: skip
     cite: ClassVar[tuple[str, ...]] = (
         "Yavuz, Turner, Nowotny (2016) GeNN: a code generation framework for accelerated brain "
         "simulations. Sci Rep 6:18854, doi:10.1038/srep18854",

@@ -45,8 +45,9 @@ class NestBackend(Backend[NestPlan]):
     distribution = "nest-simulator"
     how_to_get = "Install it with: pip install nest-simulator"
     mpi = True
-    answers_drive = True
-    answers = frozenset({"noise currents", "changing rates", "random neurons", "changing synapses"})
+    answers = frozenset({
+        "noise currents", "changing rates", "random neurons", "changing synapses", "shared noise",
+    })  # fmt: skip
     cite: ClassVar[tuple[str, ...]] = (
         "Gewaltig, Diesmann (2007) NEST (NEural Simulation Tool). Scholarpedia 2:1430, "
         "doi:10.4249/scholarpedia.1430",

@@ -21,7 +21,6 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from netspec.describe.grid import misfits
-from netspec.describe.network import Network
 from netspec.describe.serialization import spec_hash
 from netspec.errors import BackendMissing, UsageError, choices, nearest, unknown
 from netspec.execute.execution import Execution, Progress
@@ -133,10 +132,8 @@ class Plan:
             )
             for misfit in misfits(request.network, request.simulation)
         ]
-        if request.drive == "shared" and not backend.answers_drive:
-            own = [_without_counters(entry) for entry in own]
-        unheard = {entry.thing: entry for entry in _unheard_of(backend, request.network)}
-        own = [entry for entry in own if entry.thing not in unheard] + [*unheard.values()]
+        unheard = {entry.thing: entry for entry in _unheard_of(backend, request)}
+        own = [unheard.pop(entry.thing, entry) for entry in own] + [*unheard.values()]
         ledger = Ledger(backend=backend.name, entries=tuple(own))
         used = backend.resolved_options(request) if options is None else options
         return cls(request, used, ledger, versions(backend), **decided)
@@ -164,27 +161,24 @@ class Plan:
 Planned = TypeVar("Planned", bound=Plan)
 
 
-def _without_counters(entry: Entry) -> Entry:
-    """Refuse a Poisson input for an adapter that has never heard of netspec's counters."""
-    if not entry.thing.startswith("poisson_inputs."):
-        return entry
-    reason = "the adapter draws its own Poisson numbers, not netspec's (noise=shared)"
-    return Entry(thing=entry.thing, status="unsupported", reason=reason)
-
-
-def _unheard_of(backend: Backend[Any], network: Network) -> Iterator[Entry]:
+def _unheard_of(backend: Backend[Any], request: RunRequest) -> Iterator[Entry]:
     """Yield a refusal of each thing that an adapter does not say it answers for."""
 
-    def refused(thing: str, what: str) -> Iterator[Entry]:
+    def refused(thing: str, what: str, reason: str = "") -> Iterator[Entry]:
         if what not in backend.answers:
-            reason = f"the adapter does not answer for {what}"
+            reason = reason or f"the adapter does not answer for {what}"
             yield Entry(thing=thing, status="unsupported", reason=reason)
 
+    network = request.network
     for noise in network.noise_currents:
         yield from refused(f"noise_currents.{noise.name}", "noise currents")
     for poisson in network.poisson_inputs:
+        thing = f"poisson_inputs.{poisson.name}"
+        if request.drive == "shared":
+            own = "the adapter draws its own Poisson numbers, not netspec's (noise=shared)"
+            yield from refused(thing, "shared noise", own)
         if poisson.start or poisson.changes:
-            yield from refused(f"poisson_inputs.{poisson.name}", "changing rates")
+            yield from refused(thing, "changing rates")
     for population in network.populations:
         dynamics = network.model_of(population).dynamics
         if dynamics.noises or dynamics.escape is not None:
@@ -202,11 +196,9 @@ class Backend(ABC, Generic[Planned]):
         What its ledger answers for beyond what every adapter has to: ``noise currents``
         (`NoiseCurrent`), ``changing rates`` (Poisson inputs with a start, a stop or rates),
         ``random neurons`` (an escape rate, or white noise in the equations), ``changing synapses``
-        (projections with a synapse model). What is not among them netspec refuses, so that no
-        adapter leaves it out in silence.
-    answers_drive : bool
-        Whether its ledger answers for Poisson inputs of shared drive. If not, netspec refuses them,
-        so that an adapter that does not look at ``request.drive`` never draws others in silence.
+        (projections with a synapse model), ``shared noise`` (Poisson inputs where
+        ``request.drive`` is shared). What is not among them netspec refuses, so that no adapter
+        leaves it out, or draws others, in silence.
     """
 
     name: ClassVar[str]
@@ -215,7 +207,6 @@ class Backend(ABC, Generic[Planned]):
     how_to_get: ClassVar[str]
     threaded: ClassVar[bool] = True
     mpi: ClassVar[bool] = False
-    answers_drive: ClassVar[bool] = False
     answers: ClassVar[frozenset[str]] = frozenset()
     options: ClassVar[dict[str, Option]] = {}
     cite: ClassVar[tuple[str, ...]] = ()
