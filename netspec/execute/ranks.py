@@ -147,21 +147,16 @@ def _joined(parts: Sequence[dict[str, NDArray[Any]]], manifest: Manifest) -> Rec
         steps = max((p[f"samples/{recorder}/{variable}/step"] for p in parts), key=len)
         values = _placed(parts, name, recorder)
         recording.samples[recorder, variable] = steps, values
-    for name in (n for n in names if n.startswith("weights/") and n.endswith("/weight")):
-        key = name.removesuffix("/weight")
-        recording.weights[key.removeprefix("weights/")] = (
-            _joined_column(parts, f"{key}/synapse"),
-            _joined_column(parts, f"{key}/pre"),
-            _joined_column(parts, f"{key}/post"),
-            _joined_column(parts, name),
-        )
-    for name in (n for n in names if n.startswith("sent/") and n.endswith("/weight")):
-        key = name.removesuffix("/weight")
-        recording.sent[key.removeprefix("sent/")] = (
-            _joined_column(parts, f"{key}/synapse"),
-            _joined_column(parts, f"{key}/step"),
-            _joined_column(parts, name),
-        )
+    of_synapses: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
+        ("weights", ("synapse", "pre", "post", "weight"), recording.weights),
+        ("sent", ("synapse", "step", "weight"), recording.sent),
+    )
+    for kind, columns, joined in of_synapses:
+        for name in names:
+            if name.startswith(f"{kind}/") and name.endswith("/weight"):
+                key = name.removesuffix("/weight")
+                found = tuple(_joined_column(parts, f"{key}/{column}") for column in columns)
+                joined[key.removeprefix(f"{kind}/")] = found
     readback = recording.readback
     for name in (n.removeprefix("readback/") for n in names if n.startswith("readback/")):
         if any(f"local/{name}" in p for p in parts):

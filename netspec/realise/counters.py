@@ -66,6 +66,11 @@ def input_key(seed: int, name: str, purpose: str = EVENTS) -> int:
     return int(stream(seed, name, f"counter.{purpose}").integers(0, 2**64, dtype=np.uint64))
 
 
+def which(neurons: ArrayLike | int) -> ArrayLike:
+    """Return the indices of neurons that are given by their number, or by their indices."""
+    return np.arange(neurons) if isinstance(neurons, int) else neurons
+
+
 def neuron_states(key: int, neurons: ArrayLike) -> Bits:
     """Return the states of neurons before step 0: strangers to each other, though in a row.
 
@@ -212,8 +217,7 @@ class PoissonCounter:
         neurons : int or array of int
             Their number, or the indices of those that are asked for.
         """
-        which = np.arange(neurons) if isinstance(neurons, int) else neurons
-        return cls(neuron_states(input_key(seed, name), which), mean)
+        return cls(neuron_states(input_key(seed, name), which(neurons)), mean)
 
     @cached_property
     def tables(self) -> tuple[Bits, NDArray[np.uint16]]:

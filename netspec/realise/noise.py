@@ -51,8 +51,8 @@ class RandomName:
         neurons : int or array of int
             Their number, or the indices of those that are asked for.
         """
-        which = np.arange(neurons) if isinstance(neurons, int) else neurons
-        return counters.neuron_states(counters.input_key(seed, population, self.purpose), which)
+        key = counters.input_key(seed, population, self.purpose)
+        return counters.neuron_states(key, counters.which(neurons))
 
     def numbers(self, states: Bits, first: int, count: int) -> NDArray[np.float64]:
         """Return the numbers of some steps in a row, shape (count, n)."""
@@ -110,7 +110,7 @@ class NoiseCounter:
         neurons : int or array of int
             Their number, or the indices of those that are asked for.
         """
-        which = np.arange(neurons) if isinstance(neurons, int) else neurons
+        which = counters.which(neurons)
         every = 1 if noise.every is None else simulation.steps(noise.every, minimum=1)
         states, first = (
             counters.neuron_states(counters.input_key(simulation.seed, noise.name, purpose), which)

@@ -67,7 +67,7 @@ class Adviser:
         seeds = min(len({m.seed for m in side}) for side in sides)
         if verdict.outcome is not Outcome.INCONCLUSIVE or not still or seeds < 2:
             return None
-        matched = any(getattr(test.comparison, "matched", False) for test in verdict.tests)
+        matched = any(test.matched for test in verdict.tests)
         values = [values_of(side, self.margins) for side in sides]
         keys = [(t.population, t.statistic) for t in still]
         means = [key for key in keys if all(key in side for side in values)]

@@ -15,6 +15,7 @@ MATCHED = (
     "Both sides have the same seeds and the same synapses (shared connectivity): they are judged "
     "in pairs, seed by seed, so that what differs between networks cancels."
 )
+NO_RUN = "no run of {} succeeded"
 SAME_EVENTS = "The events of Poisson inputs are the same on both sides as well (shared noise)."
 
 AS_ONE_RUN = (
@@ -98,8 +99,9 @@ def _comparison(
     """Judge two sides, the reference first."""
     (reference, ours), (other, theirs) = pair.items()
     if empty := [name for name, runs in pair.items() if not runs]:
-        why = f"no run of {' and '.join(empty)} succeeded"
-        return ComparisonEntry(reference=reference, other=other, verdict=None, error=why)
+        return ComparisonEntry(
+            reference=reference, other=other, verdict=None, error=NO_RUN.format(" and ".join(empty))
+        )
     found = compare(ours, theirs, margins, notes, matched)
     return ComparisonEntry(
         reference=reference,

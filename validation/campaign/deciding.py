@@ -12,7 +12,7 @@ from netspec.errors import UsageError
 from netspec.execute.contract import Progress, RunRequest
 from netspec.execute.measure import Measure
 from netspec.validation.campaign.advising import Adviser
-from netspec.validation.campaign.comparisons import drawn_by_netspec, pairing
+from netspec.validation.campaign.comparisons import NO_RUN, drawn_by_netspec, pairing
 from netspec.validation.campaign.ensemble import Finished, Room, cost, run_all
 from netspec.validation.campaign.request import ValidationRequest
 from netspec.validation.campaign.summary import ComparisonEntry
@@ -202,7 +202,7 @@ def _entry(
     reference, other = sides
     if not course.taken:
         empty = [name for name, side in sides.items() if not side]
-        why = f"no run of {' and '.join(empty)} succeeded" if empty else "no seed has both runs"
+        why = NO_RUN.format(" and ".join(empty)) if empty else "no seed has both runs"
         return ComparisonEntry(reference=reference, other=other, verdict=None, error=why)
     last, (pair, lost) = course.taken[-1].judged, _both(request, sides)
     verdict, level = course.verdict(), course.plan[-1].alpha

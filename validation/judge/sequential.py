@@ -72,7 +72,7 @@ class Course:
                 if test.outcome is Outcome.INCONCLUSIVE and key in values[0]:
                     chances[key] = chance(
                         values[0][key], values[1][key], found.verdict.margins.of(key[1]), last,
-                        family=len(found.verdict.tests), matched=_matched(test),
+                        family=len(found.verdict.tests), matched=test.matched,
                     )  # fmt: skip
         return replace(self, taken=(*self.taken, Taken(look, found, chances)))
 
@@ -136,7 +136,7 @@ class Course:
 
     def text(self) -> str:
         """Return in one line how far it went, and what was decided at which look."""
-        unit = "pairs" if any(_matched(test) for test in self.verdict().tests) else "seeds a side"
+        unit = "pairs" if any(test.matched for test in self.verdict().tests) else "seeds a side"
         head = f"{self.taken[-1].look.seeds} of at most {self.plan[-1].seeds} {unit}"
         at = Counter(seeds for _, seeds in self._kept().values())
         decided = ", ".join(f"{count} at {seeds}" for seeds, count in sorted(at.items()))
@@ -160,7 +160,3 @@ class Course:
                     "chance": None if found is None else found.any,
                 }
         return None
-
-
-def _matched(test: Test) -> bool:
-    return bool(getattr(test.comparison, "matched", False))

@@ -59,6 +59,11 @@ class Test:
     p_adjusted: float = math.nan
     detectable: float = math.nan
 
+    @property
+    def matched(self) -> bool:
+        """Whether both sides were compared seed by seed."""
+        return bool(getattr(self.comparison, "matched", False))
+
     def text(self) -> str:
         """Return the test in one line."""
         found = self.comparison

@@ -9,9 +9,8 @@ import numpy as np
 
 from netspec.validation.campaign.summary import CurveEntry, Summary
 from netspec.validation.report import figures
-from netspec.validation.report.figures import Floats
 from netspec.validation.report.known import title
-from netspec.validation.report.section import Picture, Section
+from netspec.validation.report.section import Picture, Section, floats
 
 TITLES = {  # of netspec's own curves: heading, and what is drawn
     "rate_in_time": ("Population rate in time", "rate"),
@@ -42,7 +41,7 @@ def _curve(population: str, entries: list[CurveEntry]) -> Picture:
     first = entries[0]
     drawn = {
         entry.backend: (
-            _floats(entry.x), _floats(entry.mean), _floats(entry.low), _floats(entry.high)
+            floats(entry.x), floats(entry.mean), floats(entry.low), floats(entry.high)
         )
         for entry in entries
     }  # fmt: skip
@@ -61,10 +60,6 @@ def _named(name: str) -> tuple[str, str]:
 
 def _label(name: str, unit: str) -> str:
     return f"{name} ({unit})" if unit else name
-
-
-def _floats(values: tuple[float | None, ...]) -> Floats:
-    return np.array([np.nan if value is None else value for value in values])
 
 
 def path_sections(summary: Summary) -> Iterator[Section]:

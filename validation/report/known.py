@@ -178,13 +178,12 @@ def _proof_words(
         yield Line("bad", f"Not the network described: {listed(wrong)}.")
         return
     whole = {pair for pair, found in pairs.items() if all(a.until is None for a in found)}
-    same = proof.alike(ladder, names)
+    same, more = proof.alike(ladder, names), _largest(names, whole)
     if same:
         text = f"The same network on {listed(same)}, spike by spike where its input is given"
-        more = _largest(names, whole)
         yield Line("good", text + (f", and in whole runs on {listed(more)}." if more else "."))
-    elif whole:
-        yield Line("good", f"The same spikes, one by one, on {listed(next(iter(whole)))}.")
+    elif more:
+        yield Line("good", f"The same spikes, one by one, on {listed(more)}.")
     if used := proof.approximate(ladder):
         yield Line("open", f"{listed(used)}: with approximations that were agreed to.")
 
@@ -245,11 +244,6 @@ def differences(entry: ComparisonEntry) -> list[tuple[float, str]]:
             key = f"{test['population']} {test['statistic']}"
             found.append((comparison.share(), f"{key}: {values}, {size} (margin {margin})"))
     return found
-
-
-def _runs(entry: ComparisonEntry) -> str:
-    seeds = next(t["comparison"]["seeds"] for t in tests_of(entry))
-    return "one run a side" if max(seeds) == 1 else f"{seeds[0]} and {seeds[1]} runs"
 
 
 # -- what would close it ----------------------------------------------------------------------

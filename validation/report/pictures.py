@@ -19,7 +19,7 @@ from netspec.validation.judge.distances import distance_matrix
 from netspec.validation.measure.catalogue import known_statistics, measures_of
 from netspec.validation.report import figures, tables
 from netspec.validation.report.curves import curve_sections, path_sections
-from netspec.validation.report.section import Picture, Runs, Section
+from netspec.validation.report.section import Picture, Runs, Section, floats
 from netspec.validation.report.trials import bump_sections, cue_span
 
 RASTER_NEURONS = 1200  # shown at most
@@ -120,13 +120,6 @@ def _forest(statistic: str, tests: Sequence[dict[str, Any]], declared: Statistic
     )
 
 
-def _floats(values: Sequence[Any], absent: float = math.nan) -> Floats:
-    """Return numbers; `absent` stands for null, which JSON has for all that is not finite."""
-    found = np.array(values, dtype=object)
-    found[found == None] = absent  # noqa: E711  # elementwise
-    return np.asarray(found, np.float64)
-
-
 # -- rates and spikes -------------------------------------------------------------------------
 
 
@@ -154,7 +147,7 @@ def _rates(whole: Summary, summary: dict[str, Any]) -> Iterator[Section]:
 def _of_seeds(summary: dict[str, Any], statistic: str, population: str) -> dict[str, Floats]:
     """Return backend -> the defined values of a statistic, one a run."""
     found = {
-        name: _floats(
+        name: floats(
             [
                 row["values"].get(statistic)
                 for row in summary["statistics"]

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from netspec.execute.results import Run
 from netspec.validation.report.tables import Table
@@ -41,3 +47,10 @@ class Section:
     legend: bool = True
     small: bool = False
     table: Table | None = None
+
+
+def floats(values: Sequence[Any], absent: float = math.nan) -> NDArray[np.float64]:
+    """Return numbers; `absent` stands for null, which JSON has for all that is not finite."""
+    found = np.array(values, dtype=object)
+    found[found == None] = absent  # noqa: E711  # elementwise
+    return np.asarray(found, np.float64)
