@@ -38,7 +38,7 @@ from netspec.execute.contract import Plan
 from netspec.execute.ledger import Entry
 from netspec.execute.ledger_lines import (
     of_counted_poisson,
-    of_noise_currents,
+    of_noise_current,
     of_plastic_readback,
     of_populations,
 )
@@ -409,9 +409,8 @@ class NestPlanning:
         begin = course[0][0]
         early = FIRST_POISSON_STEP - begin
         self.poisson_starts[poisson.name] = max(-early, 0)
-        reason = "one poisson_generator, a train for every neuron"
-        if changes_rate(course):
-            reason = f"one inhomogeneous_poisson_generator{reason[21:]}"
+        device = f"{'inhomogeneous_' if changes_rate(course) else ''}poisson_generator"
+        reason = f"one {device}, a train for every neuron"
         if early > 0:
             reason += f"; its first events are {early} step{'s' if early > 1 else ''} late, "
             reason += "since no device acts before the third step"
@@ -420,9 +419,7 @@ class NestPlanning:
 
     def _noise(self, noise: NoiseCurrent) -> None:
         """Answer for a noise current, which neurons draw themselves."""
-        entry = next(
-            e for e in of_noise_currents(self.request) if e.thing.endswith(f".{noise.name}")
-        )
+        entry = of_noise_current(noise)
         why = self.models.why_native(noise.target)
         if why:
             reason = f"a noise current needs generated neurons, which draw it, {why}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netspec.describe.inputs import Current, PoissonInput
+from netspec.describe.inputs import Current, NoiseCurrent, PoissonInput
 from netspec.describe.network import Projection
 from netspec.execute.ledger import Entry
 from netspec.execute.request import RunRequest
@@ -42,16 +42,18 @@ def of_counted_poisson(request: RunRequest, poisson: PoissonInput) -> Entry:
     )
 
 
+def of_noise_current(noise: NoiseCurrent) -> Entry:
+    """Answer for a noise current, for adapters that take netspec's numbers."""
+    return Entry(
+        thing=f"noise_currents.{noise.name}",
+        reason=f"netspec's normal number of every neuron and interval, by counter, added to "
+        f"{noise.port}",
+    )
+
+
 def of_noise_currents(request: RunRequest) -> list[Entry]:
-    """Answer for noise currents, for adapters that take netspec's numbers."""
-    return [
-        Entry(
-            thing=f"noise_currents.{noise.name}",
-            reason=f"netspec's normal number of every neuron and interval, by counter, added to "
-            f"{noise.port}",
-        )
-        for noise in request.network.noise_currents
-    ]
+    """Answer for all noise currents of a request."""
+    return [of_noise_current(noise) for noise in request.network.noise_currents]
 
 
 def of_plastic_readback(projection: Projection) -> Entry:
