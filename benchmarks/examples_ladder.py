@@ -1,6 +1,6 @@
 """Climb the ladder with small versions of the networks in docs/examples, on every simulator.
 
-    python benchmarks/examples_ladder.py --out benchmarks/records/ladder-DATE.json [--dt MS] [NAME ...]
+    python benchmarks/examples_ladder.py --out benchmarks/records/FILE.json [--dt MS] [NAME ...]
     python benchmarks/examples_ladder.py --table benchmarks/records/ladder-DATE.json
 
 A share of the neurons of each (`SHARES`), so that SciPy can follow the replay too.
