@@ -57,7 +57,9 @@ def test_the_hash_sees_every_value():
     here = spec_hash(network(Columns(**given(100))))
     for field in ("pre", "post", "weight", "delay"):
         values = given(100)
-        values[field][57] = np.nextafter(values[field][57], 9) if field in ("weight", "delay") else 0
+        values[field][57] = (
+            np.nextafter(values[field][57], 9) if field in ("weight", "delay") else 0
+        )
         assert values[field][57] != given(100)[field][57]
         assert spec_hash(network(Columns(**values))) != here
 
@@ -90,5 +92,3 @@ def test_faults_say_where(wrong, path, said):
         network({"kind": "columns", "pre": [0, 1], "post": [1, 0], **wrong})
     (fault,) = caught.value.faults
     assert fault.path == f"projections[0].{path}" and said in str(fault)
-
-
