@@ -65,7 +65,7 @@ class Array(Drawn):
                 "the file of an array is looked for beside a description that is a file; elsewhere "
                 "its values are given, for example values=numpy.load(...)"
             )
-        values, unit = _numbers(data["values"])
+        values, unit = numbers_of(data["values"])
         if unit is None:
             unit = data.get("unit")
         elif data.get("unit") is not None:
@@ -179,13 +179,25 @@ def _plain(array: Array, info: SerializationInfo) -> dict[str, Any]:
     return data if array.unit is None else data | {"unit": array.unit}
 
 
-def _numbers(values: Any) -> tuple[NDArray[np.float64], str | None]:
-    """Return values in coherent units, and the unit that they were given in, if any."""
+def numbers_of(values: Any, each: str = "neuron") -> tuple[NDArray[np.float64], str | None]:
+    """Return values in coherent units, and the unit that they were given in, if any.
+
+    Parameters
+    ----------
+    values : list, tuple or ndarray
+    each : str
+        What has one of them, for errors.
+
+    Raises
+    ------
+    ValueError
+        If they are no finite numbers, or of several dimensions.
+    """
     unit = None
     if isinstance(values, np.ndarray):
         if values.ndim != 1 or values.dtype.kind not in "fiu":
             what = f"shape {values.shape} of {values.dtype}"
-            raise ValueError(f"{what}; expected real numbers: shape (size,)")
+            raise ValueError(f"{what}; expected real numbers, one for each {each}: shape (size,)")
     elif isinstance(values, (list, tuple)):
         if not set(map(type, values)) <= {float, int}:
             read = [units.measured(value) for value in values]
@@ -202,7 +214,7 @@ def _numbers(values: Any) -> tuple[NDArray[np.float64], str | None]:
     except OverflowError:
         raise ValueError("a number is too large") from None
     if not array.size:
-        raise ValueError("no value; expected at least one")
+        raise ValueError(f"no value; expected one for each {each}")
     wrong = np.flatnonzero(~(np.abs(array) <= LARGEST))
     if wrong.size:
         k = int(wrong[0])

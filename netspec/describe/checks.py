@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from netspec.describe import units
+from netspec.describe.columns import Column
 from netspec.describe.drawn import Drawn
 from netspec.describe.faults import below
 from netspec.describe.fields import (
@@ -29,7 +30,7 @@ from netspec.describe.slots import Piece, Place, Slot, marks, replaced, slots_of
 from netspec.describe.synapses import SynapseModel
 from netspec.errors import Fault, UnitError, nearest
 
-Value = float | tuple[float, ...] | Drawn
+Value = float | tuple[float, ...] | Drawn | Column
 
 
 def check_pieces(
@@ -179,7 +180,7 @@ class _Check:
             return None
         path = f"{path}.{slot.field}"
         convert, value = self.converter(path, slot.unit), slot.value
-        if isinstance(value, Drawn):
+        if isinstance(value, (Drawn, Column)):
             value = value.converted(convert)
         else:
             value = tuple(map(convert, value)) if isinstance(value, tuple) else convert(value)

@@ -15,8 +15,8 @@ carried          what a cell type says of itself: `Carried` (neurons), `Source` 
 cells, models    the standard cells and which models they are
 static           what a synapse type says of itself (`Synaptic`); the static synapse
 populations projections recording  PyNN's objects, with arrays in them
-describe         from a script to a `Network`; asks cells, sources, synapses and currents the questions
-                 that `carried`, `static` and `Place` write down
+describe         from a script to a `Network`; asks cells, sources, synapses and currents what
+                 `carried`, `static` and `Place` write down
 sources electrodes synapses  spike sources, current sources, synapses that change
 
 What PyNN's simulators mean differently is decided here once: spikes lie on the grid of time steps
@@ -27,10 +27,12 @@ steps, halves round up; a delay that is not given is ``min_delay``, and that is 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pyNN
 from pyNN import common, errors, random, space
 from pyNN.connectors import *  # noqa: F403
+from pyNN.connectors import FixedProbabilityConnector
 from pyNN.network import Network
 from pyNN.random import GSLRNG, NumpyRNG, RandomDistribution
 from pyNN.space import Space
@@ -72,17 +74,17 @@ from netspec.pynn.projections import Projection
 from netspec.pynn.static import StaticSynapse
 
 create = common.build_create(Population)
-connect = common.build_connect(Projection, FixedProbabilityConnector, StaticSynapse)  # noqa: F405
-set = common.set  # noqa: A001
+connect = common.build_connect(Projection, FixedProbabilityConnector, StaticSynapse)
+set = common.set
 record = common.build_record(simulator)
 
 
-def record_v(source, filename):
+def record_v(source: Any, filename: str) -> Any:
     """Record the membrane potential to a file."""
     return record(["v"], source, filename)
 
 
-def record_gsyn(source, filename):
+def record_gsyn(source: Any, filename: str) -> Any:
     """Record the synaptic conductances to a file."""
     return record(["gsyn_exc", "gsyn_inh"], source, filename)
 

@@ -39,7 +39,7 @@ class Observed:
 
     def values(self, states: Mapping[str, Floats], population: Any, cells: Any) -> Floats:
         """Return values in PyNN's unit of samples of its states."""
-        total: Floats = sum((states[s] for s in self.states), np.float64(0.0)) * self.factor
+        total: Floats = np.sum([states[s] for s in self.states], axis=0) * self.factor
         if self.offset:
             own = population.celltype.native_to_parameters(population.native)
             total = total + np.broadcast_to(own[self.offset], population.size)[cells]

@@ -77,7 +77,7 @@ def setup(
             f"setup: given spike_precision={spike_precision!r}; allowed: 'on_grid', or nothing. "
             "Spikes lie on the grid of time steps here: choose a smaller timestep"
         )
-    ranks = max(int(os.environ.get(name, 1)) for name in RANKS)
+    ranks = max(int(os.environ.get(name, "1")) for name in RANKS)
     if max(ranks, extra_params.get("num_processes", 1)) > 1:
         raise UsageError(
             f"setup: {ranks} MPI processes; allowed: one. To run on several ranks, write the "
@@ -93,7 +93,7 @@ def setup(
             "options": options, "out": out,
         }
     )  # fmt: skip
-    return rank()
+    return state.mpi_rank
 
 
 def end(compatible_output: bool = True) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.describe.connectivity import Explicit
+from netspec.describe.connectivity import Columns
 from netspec.describe.models import iaf_psc_delta
 from netspec.describe.network import (
     Network,
@@ -280,7 +280,7 @@ class _Builder:
                 pre=self.populations[ends[0]],
                 post=self.populations[ends[1]],
                 receptor=receptor,
-                rule=Explicit(pre=pairs[0], post=pairs[1], **single),
+                rule=Columns(pre=pairs[0], post=pairs[1], **single),
                 weight=float(np.ravel(weight)[0]),
                 delay=float(np.ravel(delay)[0]),
                 **said,
@@ -303,7 +303,9 @@ def members(group: Any) -> tuple[Indices, Indices, list[tuple[Any, int]]]:
     populations : list of (Population, int)
         Populations of the script, each with the number of members.
     """
-    which, index, found = [], [], {}
+    which: list[Indices] = []
+    index: list[Indices] = []
+    found: dict[Any, int] = {}
     for part in getattr(group, "populations", [group]):
         root, own = part._own()
         number = found.setdefault(root, len(found))

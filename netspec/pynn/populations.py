@@ -1,8 +1,8 @@
 """Populations, views and assemblies: cells with their parameters and initial values as arrays.
 
 A population keeps, for every native parameter of its cell type, one value a cell. What is changed
-while the clock stands at t = 0 replaces them. What is changed later is refused, unless the cell type
-``accepts_changes`` (spike sources do): then `Population.course` tells what held from when on.
+while the clock stands at t = 0 replaces them. What is changed later is refused, unless the cell
+type ``accepts_changes`` (spike sources do): then `Population.course` tells what held from when on.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class Connection(common.projections.Connection):
         """The postsynaptic cell."""
         return self.projection.post[self.postsynaptic_index]
 
-    def __getattr__(self, name: str) -> float:
+    def __getattr__(self, name: str) -> Any:
         if name not in self.__dict__["projection"].columns.values:
             raise AttributeError(f"a connection has no {name!r}")
         return float(self.projection.column(name)[self.index])
@@ -196,7 +197,7 @@ class Projection(common.Projection):
         if name == "weight" and getattr(self.synapse_type, "changes", False):
             final = simulator.state.final_weights(self)
             if final is not None:
-                return final
+                return np.asarray(final)
         return np.broadcast_to(self.columns.values[name], len(self))
 
     def assign(self, name: str, values: Any, which: Values | None = None) -> None:
@@ -217,7 +218,7 @@ class Projection(common.Projection):
             values = np.empty(len(self))
             order = np.argsort(self.columns.post, kind="stable")
             ends = np.searchsorted(self.columns.post[order], np.arange(self.post.size + 1))
-            for target, (low, high) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+            for target, (low, high) in enumerate(pairwise(ends)):
                 if low < high:
                     chosen = order[low:high]
                     values[chosen] = lazy[self.columns.pre[chosen], target]

@@ -152,6 +152,8 @@ class State(common.control.BaseState):
         self.shortest: float | str = "auto"
         self.longest: float | str = "auto"
         self.settings, self.label = Settings(), ""
+        self._run: Run | None = None
+        self._segment: Segment | None = None
         self.clear()
 
     def clear(self) -> None:
@@ -207,8 +209,7 @@ class State(common.control.BaseState):
 
     def changed(self) -> None:
         """Note that what was made has changed: descriptions and runs are those of before."""
-        self._run: Run | None = None
-        self._segment: Segment | None = None
+        self._run, self._segment = None, None
 
     def refuse_later(self, what: str, instead: str = "reset() first") -> None:
         """Raise if the clock has been moved, since `what` holds from t = 0 on or not at all.
