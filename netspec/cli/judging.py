@@ -43,6 +43,7 @@ from netspec.cli.options import (
     print_json,
 )
 from netspec.cli.verdicts import MarginOption, StatisticOption, margins_of, tell
+from netspec.describe.chance import left_to_chance
 from netspec.describe.network import Network
 from netspec.errors import UsageError, unknown
 from netspec.execute.contract import backend_names, get_backend
@@ -54,6 +55,7 @@ if TYPE_CHECKING:  # validation brings SciPy, which `netspec list` does without
     from netspec.validation.campaign.request import BackendRequest, ValidationRequest
     from netspec.validation.judge.looks import Looks
 
+ENOUGH = 3  # seeds of a network that has nothing to draw: distributions need three runs a side
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 CUE_ANGLES = (
     f"{labels(lambda circuit: circuit.trials)}: present its one cue at each of these angles."
@@ -377,6 +379,12 @@ def judge(declared: ValidationRequest, out: Path, as_json: bool, **how: Any) -> 
             f"for a network with published values, {_published()}"
         )
     name = declared.network.name
+    if (number := len(declared.seeds)) > ENOUGH and not left_to_chance(declared.network):
+        print(
+            f"warning: nothing in {name} is left to chance, every seed gives the same run: "
+            f"--seeds {ENOUGH} would say as much as {number}",
+            file=sys.stderr,
+        )
     with progress_bar(name, quiet=as_json) as progress:
         done = validating.validate(declared, out, progress=progress, **how)
     summary = done.summary
