@@ -323,8 +323,10 @@ class NestBuilding:
             reached, starts = np.unique(neurons[keep], return_index=True)
             if not reached.size:
                 continue
-            parts = {name: np.split(values, starts[1:]) for name, values in params.items()}
-            trains = [dict(zip(parts, train, strict=True)) for train in zip(*parts.values())]
+            trains = [
+                {name: values[here] for name, values in params.items()}
+                for here in np.split(np.arange(keep.size), starts[1:])
+            ]
             generators = self.nest.Create("spike_generator", len(trains), params=trains)
             nodes = self.nodes.chosen(source.target, reached)
             spec = self.synapse(source.target, source.receptor, weight, self.dt)

@@ -88,6 +88,11 @@ class Array(Drawn):
         """Return a hash of unit and values."""
         return hash((self.unit, self.digest))
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the values for NumPy."""
+        found = np.asarray(self.values, dtype)
+        return found.copy() if copy else found
+
     def __len__(self) -> int:
         """Return the number of values."""
         return len(self.values)
@@ -153,7 +158,8 @@ class Places(Array):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        wrong = np.flatnonzero((self.values % 1 != 0) | ~((self.values >= 0) & (self.values < 2**32)))
+        inside = (self.values >= 0) & (self.values < 2**32)
+        wrong = np.flatnonzero((self.values % 1 != 0) | ~inside)
         if self.unit is not None or wrong.size:
             given = f"values in {self.unit}"
             if wrong.size:

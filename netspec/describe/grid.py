@@ -63,7 +63,7 @@ def misfits(network: Network, simulation: Simulation) -> list[Misfit]:
             continue  # spikes have no sampling interval
         for slot in slots_of(piece, place, f"{key}.{piece.name}"):
             if slot.steps is not None:
-                times = slot.value.values if isinstance(slot.value, Array) else slot.values
+                times = slot.value if isinstance(slot.value, Array) else slot.values
                 found += _moved(slot.path, times, simulation, minimum=slot.steps)
         if isinstance(piece, StepCurrent):
             path, values = f"{key}.{piece.name}.times", piece.amplitudes

@@ -326,11 +326,9 @@ class SpikeInput(Piece):
     @property
     def columns(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
         """Times, neurons and weights of all events, as they are given, each of shape (events,)."""
-        times, neurons, weight = (
-            column.values if isinstance(column, Array) else np.asarray(column)
-            for column in (self.times, self.neurons, self.weight)
-        )
-        return times.astype(float), neurons.astype(np.int64), np.broadcast_to(weight, times.shape)
+        times = np.asarray(self.times, float)
+        weights = np.broadcast_to(np.asarray(self.weight, float), times.shape)
+        return times, np.asarray(self.neurons).astype(np.int64), weights
 
     def events(self, simulation: Simulation) -> Events:
         """Return all events in order of the steps at whose ends they are due.

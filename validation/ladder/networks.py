@@ -19,7 +19,6 @@ from netspec.describe.network import (
     PIECES,
     ContinuousProjection,
     Network,
-    PoissonInput,
     Population,
     Projection,
     Recorder,
