@@ -204,6 +204,8 @@ def inputs() -> Iterator[Row]:
         ("given spikes, one due at the end of the first step", "spike_inputs",
          {**given, "times": [0.1, 9.0]}),
         ("given spikes, one at time 0", "spike_inputs", {**given, "times": [0.0, 9.0]}),
+        ("given spikes, each with a weight of its own", "spike_inputs",
+         {**given, "times": [5.0, 9.0], "weight": [80.0, 40.0]}),
     ):  # fmt: skip
         yield Row(label, f"{kind}.i", with_input(kind, **values))
     shared = {"drive": "shared"}

@@ -454,9 +454,9 @@ class NestPlanning:
             self._exact(thing, "step_current_generator, a step early")
 
     def _spikes(self, spikes: SpikeInput) -> None:
-        wrong = self._wrong_sign(spikes.target, spikes.receptor, (spikes.weight,) * 2)
+        wrong = self._wrong_sign(spikes.target, spikes.receptor, spikes.weights)
         earliest = 1 if self.native(spikes.target) is None else 2
-        if any(self.simulation.steps(t) < earliest for t in spikes.times):
+        if (spikes.events(self.simulation).steps[:1] < earliest).any():
             wrong = (
                 f"NEST cannot deliver an event before the second step{GENERATED_CAN}"
                 if earliest > 1

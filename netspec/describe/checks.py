@@ -140,8 +140,11 @@ class _Check:
             )
         elif isinstance(mark, NeuronsOf):
             population = self.place.population(piece, mark.of)
-            if value and population is not None and max(value) >= population.size:
-                self.fault(path, max(value), f"neurons 0 to {population.size - 1}")
+            if value is None or population is None or not len(value):
+                return
+            last = int(value.extremes()[1]) if isinstance(value, Drawn) else max(value)
+            if last >= population.size:
+                self.fault(path, last, f"neurons 0 to {population.size - 1}")
         elif isinstance(mark, PartOf) and (model := self.place.model(piece, mark.of)) is not None:
             known_parts = _parts(model, mark.kind)
             for name in (value,) if isinstance(value, str) else value:

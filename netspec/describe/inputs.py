@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import Annotated, Any, NamedTuple, Protocol, runtime_checkable
 
-from pydantic import BeforeValidator, Field, model_validator
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from netspec.describe import plausible
+from netspec.describe.arrays import Array, Places
 from netspec.describe.fields import (
+    MAX_TIME,
     Count,
     Frequencies,
     Grown,
@@ -33,6 +37,7 @@ from netspec.describe.slots import Piece, Place
 from netspec.errors import Fault
 
 MAX_RATE = 1e7  # Hz of all Poisson inputs of a neuron
+LISTED = "given[]"  # what is no array, in the paths of pydantic's errors, where it is left out
 
 Receptor = Annotated[Identifier, PartOf("receptors", "target", "a receptor")]
 Port = Annotated[Identifier, PartOf("inputs", "target", "an input")]
@@ -50,6 +55,20 @@ def _ends(start: float, stop: float | None) -> Iterator[Fault]:
     """Yield a fault if an input would end before it begins."""
     if stop is not None and stop <= start:
         yield Fault("stop", f"{stop:g} ms", f"a time after start, which is {start:g} ms")
+
+
+def _kind(value: Any) -> str:
+    """Tell an array, or a table that describes one, from a list."""
+    return "array" if isinstance(value, (dict, Array)) else LISTED
+
+
+def _kind_of_weight(value: Any) -> str:
+    """Tell one weight for each event from one for all."""
+    return "array" if isinstance(value, (dict, Array, list, tuple, np.ndarray)) else LISTED
+
+
+def _as_array(value: Any) -> Any:
+    return {"values": value} if isinstance(value, (list, tuple, np.ndarray)) else value
 
 
 def _range(value: Any) -> Any:
@@ -236,20 +255,93 @@ class NoiseCurrent(Piece):
         yield from _ends(self.start, self.stop)
 
 
+class Events(NamedTuple):
+    """Events by step.
+
+    Attributes
+    ----------
+    steps : ndarray of int64, shape (events,)
+        At whose ends they are due: 1 is the first. They do not decrease.
+    neurons : ndarray of int64, shape (events,)
+    weights : ndarray of float64, shape (events,)
+    """
+
+    steps: NDArray[np.int64]
+    neurons: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
 class SpikeInput(Piece):
-    """Given events: the one at `times[k]` reaches `neurons[k]` of the target at that time."""
+    """Given events: the one at `times[k]` reaches `neurons[k]` of the target at that time.
+
+    Attributes
+    ----------
+    times, neurons : tuple or Array
+        As long as each other. Many events are given as arrays, which are read, hashed and handed
+        on as a whole: ``Array(values=times)`` in Python, ``{kind = "array", file = "times.npy"}``
+        in a file.
+    weight : float or Array
+        Unit of the receptor's variable; of all events, or of each.
+    """
 
     target: Reference
     receptor: Receptor
-    times: Times
-    neurons: Some
-    weight: Annotated[Quantity, Weight]
+    times: Annotated[
+        Annotated[Times, Tag(LISTED)] | Annotated[Array, Tag("array")], Discriminator(_kind)
+    ]
+    neurons: Annotated[
+        Annotated[Indices, Tag(LISTED)] | Annotated[Places, Tag("array")],
+        Discriminator(_kind),
+        NeuronsOf("target"),
+    ]
+    weight: Annotated[
+        Annotated[Quantity, Tag(LISTED)]
+        | Annotated[Array, BeforeValidator(_as_array), Tag("array")],
+        Discriminator(_kind_of_weight),
+        Weight,
+    ]
 
     @model_validator(mode="after")
     def _matching(self) -> SpikeInput:
         if len(self.times) != len(self.neurons):
             raise ValueError(f"{len(self.times)} times but {len(self.neurons)} neurons")
+        if isinstance(self.weight, Array) and len(self.weight) != len(self.times):
+            raise ValueError(f"{len(self.times)} times but {len(self.weight)} weights")
         return self
+
+    def check(self, place: Place) -> Iterator[Fault]:
+        """Yield a fault of times beyond their bounds."""
+        if isinstance(self.times, Array):
+            low, high = self.times.extremes()
+            if low < 0 or high > MAX_TIME:
+                yield Fault("times", f"{low:g} to {high:g} ms", f"0 to {MAX_TIME:g} ms")
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        """The smallest and the largest weight."""
+        if isinstance(self.weight, Array):
+            return self.weight.extremes()
+        return self.weight, self.weight
+
+    @property
+    def columns(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+        """Times, neurons and weights of all events, as they are given, each of shape (events,)."""
+        times = np.asarray(self.times, float)
+        weights = np.broadcast_to(np.asarray(self.weight, float), times.shape)
+        return times, np.asarray(self.neurons).astype(np.int64), weights
+
+    def events(self, simulation: Simulation) -> Events:
+        """Return all events in order of the steps at whose ends they are due.
+
+        Parameters
+        ----------
+        simulation : Simulation
+            Its grid of time steps.
+        """
+        times, neurons, weights = self.columns
+        steps = simulation.steps_of(times)
+        order = np.argsort(steps, kind="stable")
+        return Events(steps[order], neurons[order], weights[order])
 
 
 class Recorder(Piece):
