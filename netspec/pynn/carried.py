@@ -1,0 +1,132 @@
+"""What a cell type says of itself so that a population of it can be described.
+
+`Carried` is for neurons: a model of netspec's, and what PyNN's variables and receptors are in it.
+`Source` is for cells that emit given spikes. A further cell type is a class with one of these two
+beside PyNN's own class of that name, exported by `netspec.pynn`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec.describe.neurons import NeuronModel
+
+Floats = NDArray[np.float64]
+NANO = 1000.0  # nA in pA, uS in nS, nF in pF
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A variable of PyNN's as the sum of states of netspec's.
+
+    Attributes
+    ----------
+    states : tuple of str
+    factor : float
+        From netspec's unit to PyNN's.
+    offset : str
+        A parameter of netspec's that is added, in its own unit; empty if there is none.
+    """
+
+    states: tuple[str, ...]
+    factor: float = 1.0
+    offset: str = ""
+
+    def values(self, states: Mapping[str, Floats], population: Any, cells: Any) -> Floats:
+        """Return values in PyNN's unit of samples of its states."""
+        total: Floats = np.sum([states[s] for s in self.states], axis=0) * self.factor
+        if self.offset:
+            own = population.celltype.native_to_parameters(population.native)
+            total = total + np.broadcast_to(own[self.offset], population.size)[cells]
+        return total
+
+    def first(self, population: Any) -> Floats:
+        """Return the initial value of every cell of a population, in PyNN's unit."""
+        celltype = population.celltype
+        start = celltype.initial_states(population.started)
+        known = {s: np.broadcast_to(start.get(s, 0.0), population.size) for s in self.states}
+        return self.values(known, population, np.arange(population.size))
+
+
+class Carried:
+    """A cell type whose populations are populations of a netspec model.
+
+    Attributes
+    ----------
+    model : NeuronModel
+    variables : mapping
+        Variable of PyNN's -> what it is in the model; for recording and for initial values (of
+        which only those with one state can be set).
+    receptors : mapping
+        Receptor of PyNN's -> receptor of the model.
+    weight_factor : float
+        From PyNN's unit of weights to that of the receptor's state.
+    fixed : mapping
+        Parameters of the model that PyNN's cell has no name for.
+    """
+
+    model: NeuronModel
+    variables: Mapping[str, Observed] = {}
+    receptors: Mapping[str, str] = {"excitatory": "excitatory", "inhibitory": "inhibitory"}
+    weight_factor: float = NANO
+    fixed: Mapping[str, float] = {}
+    accepts_changes = False
+
+    def check_carried(self) -> None:
+        """Raise if these parameters cannot be carried."""
+
+    def netspec_model(self) -> NeuronModel:
+        """Return the model that a population of these cells has."""
+        return self.model
+
+    def native_to_parameters(self, native: Mapping[str, Any]) -> dict[str, Any]:
+        """Return parameters of the model from what `translations` gives, one value a cell."""
+        return {**native, **self.fixed}
+
+    def initial_states(self, started: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Return state of the model -> initial values, from those of PyNN's variables."""
+        found: dict[str, Floats] = {}
+        for variable, values in started.items():
+            observed = self.variables.get(variable)
+            if observed is not None and len(observed.states) == 1 and not observed.offset:
+                found[observed.states[0]] = values / observed.factor
+        return found
+
+
+class Source:
+    """A cell type that emits given spikes.
+
+    A population of it becomes a population of relays (`netspec.pynn.describe`): each spikes in the
+    very step of an event that it is given. So what it spikes is recorded like other spikes, it has
+    any synapses, and a spike that is sent over a thousand of them is one event in the description.
+    Two spikes of a cell in one step are one.
+
+    `accepts_changes` lets scripts change its parameters while the clock runs; `spikes` then reads
+    what held from when on off `Population.course`.
+    """
+
+    accepts_changes = True
+
+    def check_carried(self) -> None:
+        """Raise if these parameters cannot be carried."""
+
+    def spikes(self, population: Any, until: float, dt: float) -> tuple[Floats, NDArray[np.int64]]:
+        """Return the times (ms, above 0, up to `until`) and cells of all spikes, in any order.
+
+        What is drawn must not depend on `until` but for where it ends: the same segment is run
+        again, from t = 0, when its clock has moved on.
+
+        Parameters
+        ----------
+        population : Population
+        until : float
+            Where the clock stands, in ms.
+        dt : float
+            Time step in ms.
+        """
+        raise NotImplementedError
