@@ -18,10 +18,10 @@ from netspec.release import __version__
 # builder makes is hashed as a network; what measures and judges results decides none.
 DECIDING = ("describe", "realise", "execute")
 UNDECIDING = (
-    "describe/checks", "describe/faults", "execute/audit", "execute/cache", "execute/child",
-    "execute/ledger", "execute/ledger_lines", "execute/machine", "execute/manifest",
-    "execute/measure", "execute/recording", "execute/results", "execute/running",
-    "realise/linearised", "realise/sonata_columns", "realise/stability",
+    "describe/chance", "describe/checks", "describe/faults", "execute/audit", "execute/cache",
+    "execute/child", "execute/ledger", "execute/ledger_lines", "execute/machine",
+    "execute/manifest", "execute/measure", "execute/recording", "execute/results",
+    "execute/running", "realise/linearised", "realise/sonata_columns", "realise/stability",
 )  # fmt: skip
 _PIECE = re.compile(
     r'"""(?:\\.|[^\\])*?"""'

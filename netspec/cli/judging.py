@@ -43,6 +43,7 @@ from netspec.cli.options import (
     print_json,
 )
 from netspec.cli.verdicts import MarginOption, StatisticOption, margins_of, tell
+from netspec.describe.chance import left_to_chance
 from netspec.describe.network import Network
 from netspec.errors import UsageError, unknown
 from netspec.execute.contract import backend_names, get_backend
@@ -54,6 +55,7 @@ if TYPE_CHECKING:  # validation brings SciPy, which `netspec list` does without
     from netspec.validation.campaign.request import BackendRequest, ValidationRequest
     from netspec.validation.judge.looks import Looks
 
+ENOUGH = 3  # seeds of a network that has nothing to draw: distributions need three runs a side
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 CUE_ANGLES = (
     f"{labels(lambda circuit: circuit.trials)}: present its one cue at each of these angles."
@@ -248,11 +250,11 @@ def validate(
         declared = _declared(said, sides=2 if self_test else 1)
     else:
         declared = _read(request, said)
-    how = {"force": force, "time_limit": time_limit, "room": _room(jobs, memory)}
+    how = {"force": force, "time_limit": time_limit, "room": room_of(jobs, memory)}
     if self_test:
         code = _self_test(declared, out, mutants, splits, as_json, rebuild=said.rebuild(), **how)
         raise typer.Exit(code)
-    _judge(declared, out, as_json, **how)
+    judge(declared, out, as_json, **how)
 
 
 def _read(request: Path, said: Said) -> ValidationRequest:
@@ -285,7 +287,7 @@ def _declared(said: Said, sides: int) -> ValidationRequest:
     return ValidationRequest(
         network=network,
         simulation=simulation,
-        backends=_backends(said, looks),
+        backends=backend_requests(said, looks),
         seeds=tuple(range(1, number + 1)),
         margins=margins,
         cue_angles=tuple(names_of([said.cue_angles or ""])),
@@ -304,7 +306,7 @@ def _looks(said: Said) -> Looks | None:
     return UntilDecided(**most, budget=said.budget).looks()
 
 
-def _backends(said: Said, looks: Looks | None) -> tuple[BackendRequest, ...]:
+def backend_requests(said: Said, looks: Looks | None) -> tuple[BackendRequest, ...]:
     """Return how each simulator runs."""
     from netspec.validation.campaign.request import BackendRequest, usual_connectivity
 
@@ -344,7 +346,8 @@ def _rebuilt(
     return adjusted(*network_of(circuit, given | options), sets, {})[0]
 
 
-def _room(jobs: int | None, memory: str | None) -> Room:
+def room_of(jobs: int | None, memory: str | None) -> Room:
+    """Return what runs may use together, from ``--jobs`` and ``--memory``."""
     from netspec.validation.campaign.ensemble import Room
 
     return Room(jobs, None if memory is None else _bytes(memory))
@@ -363,7 +366,7 @@ def _bytes(text: str) -> int:
     return int(size)
 
 
-def _judge(declared: ValidationRequest, out: Path, as_json: bool, **how: Any) -> None:
+def judge(declared: ValidationRequest, out: Path, as_json: bool, **how: Any) -> None:
     """Run what is not there yet, judge, write all files and show the verdict."""
     from netspec.cli.terminal import progress_bar
     from netspec.validation.campaign import validating
@@ -376,6 +379,12 @@ def _judge(declared: ValidationRequest, out: Path, as_json: bool, **how: Any) ->
             f"for a network with published values, {_published()}"
         )
     name = declared.network.name
+    if (number := len(declared.seeds)) > ENOUGH and not left_to_chance(declared.network):
+        print(
+            f"warning: nothing in {name} is left to chance, every seed gives the same run: "
+            f"--seeds {ENOUGH} would say as much as {number}",
+            file=sys.stderr,
+        )
     with progress_bar(name, quiet=as_json) as progress:
         done = validating.validate(declared, out, progress=progress, **how)
     summary = done.summary

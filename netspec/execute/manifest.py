@@ -7,6 +7,7 @@ import os
 import platform
 from typing import Any, NotRequired, TypedDict
 
+from netspec.describe.chance import left_to_chance
 from netspec.describe.inputs import SynapseRecorder
 from netspec.describe.network import Network
 from netspec.describe.serialization import spec_hash
@@ -61,6 +62,7 @@ class Manifest(TypedDict):
     step_currents: NotRequired[list[dict[str, Any]]]
     connectivity: str | None
     drive: NotRequired[str]
+    chance: NotRequired[list[str]]
     realisation: NotRequired[dict[str, Any] | None]
     batch: NotRequired[int]
     ranks: NotRequired[int]
@@ -116,6 +118,7 @@ def manifest_of(plan: Plan, recording: Recording) -> Manifest:
         "step_currents": [entry.model_dump(mode="json") for entry in network.step_currents],
         "connectivity": request.connectivity,
         "drive": request.drive,
+        "chance": list(left_to_chance(network)),
         "realisation": used.model_dump(mode="json", exclude={"file"}) if used else None,
         "batch": recording.runs,
         "ranks": request.ranks,

@@ -69,3 +69,7 @@ class GennTest(BackendTest):
     def single(self, options: Mapping[str, str]) -> bool:
         """Return whether states have 32 bits."""
         return options.get("precision") == "single"
+
+
+class NeuronTest(BackendTest):
+    """NEURON, by mechanisms compiled from equations."""

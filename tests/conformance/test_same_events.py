@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 import netspec
-from netspec import Simulation, circuits
+from netspec import Network, Simulation, circuits
 from netspec.backends.nest.modules import obstacle
 from netspec.describe.serialization import load
 from netspec.execute.contract import get_backend
+from netspec.validation.report import proof
 
 pytestmark = pytest.mark.skipif(
     not get_backend("brian2").status().available, reason="Brian2 is not installed"
@@ -37,12 +38,15 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     described = circuits.microcircuit(scale=0.02, drive="poisson")
 
-    def run(backend, seed=1, noise="shared", network=described, threads=1, **options):
+    def run(
+        backend, seed=1, noise="shared", network=described, threads=1, connectivity="shared",
+        **options,
+    ):  # fmt: skip
         if not get_backend(backend).status().available or (backend == "nest" and obstacle()):
             pytest.skip(f"{backend} is not installed, or no module for it can be compiled")
         return netspec.run(
             network, backend, Simulation(warmup=0.0, duration=DURATION, seed=seed),
-            threads=threads, connectivity="shared", noise=noise, options=options, out=folder,
+            threads=threads, connectivity=connectivity, noise=noise, options=options, out=folder,
         )  # fmt: skip
 
     return run
@@ -75,3 +79,22 @@ def test_another_seed_and_native_noise_have_other_spikes(runs):
     first = runs("brian2", codegen="numpy")
     for change in ({"seed": 2}, {"noise": "native"}):
         assert parted(first, runs("brian2", codegen="numpy", **change)) is not None
+
+
+def test_spikes_are_compared_one_by_one_where_nothing_is_left_to_chance(runs):
+    """Native connectivity and noise, of which there is nothing to draw: A drives B by currents."""
+    described = Network(
+        name="given",
+        populations=[{"name": n, "size": 4, "model": "iaf_psc_exp"} for n in "AB"],
+        projections=[
+            {"name": "AB", "pre": "A", "post": "B", "receptor": "excitatory",
+             "rule": "one_to_one", "weight": 2000, "delay": 1.5},
+        ],
+        current_inputs=[{"name": "I", "target": "A", "port": "I_stim", "amplitude": 700}],
+        recorders=[{"name": f"of_{n}", "target": n, "spikes": True} for n in "AB"],
+    )  # fmt: skip
+    native = {"network": described, "noise": "native", "connectivity": "native"}
+    (found,) = proof.agreements(
+        [runs("brian2", codegen="numpy", **native)], [runs("nest", **native)]
+    )
+    assert found.until is None and found.chance == set() and found.spikes > 40

@@ -180,6 +180,18 @@ def test_one_simulator_alone_needs_published_values(netspec):
     assert "microcircuit at full scale" in err
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_seeds_that_change_nothing_are_told_before_anything_runs(netspec, tmp_path, given):
+    values = {"V_m": -60.0 if given else {"kind": "uniform", "low": -65, "high": -60}}
+    one = {"name": "A", "size": 2, "model": "iaf_psc_exp", "initial": values}
+    path = tmp_path / "given.toml"
+    path.write_text(to_toml(network_from({"name": "given", "populations": [one]})))
+    wrong = ("--option", "brian2.codegen=none", "--out", tmp_path)  # an error ends it then
+    code, _, err = netspec("validate", path, "--backends", "brian2,nest", "--seeds", "4", *wrong)
+    assert code == 2 and not [*tmp_path.glob("*.h5")]
+    assert ("every seed gives the same run: --seeds 3 would say as much" in err) is given
+
+
 def test_a_description_that_looks_like_markup_is_text(netspec, tmp_path):
     path = tmp_path / "o[x].toml"
     network = network_from({**FULL, "description": "after [/ref], [red]:cat:[/red]"})

@@ -107,6 +107,42 @@ def test_spikes_are_compared_one_by_one_from_the_first_step_on(tmp_path, moved):
     assert proof.agreements(sides["brian2"], alone) == []
 
 
+@pytest.mark.parametrize("chance, connectivity, drive", [
+    ([], "native", "native"), (["values", "noise"], "native", "native"),
+    (["synapses"], "shared", "native"), (["events"], "native", "shared"),
+])  # fmt: skip
+def test_spikes_are_compared_where_nothing_was_the_simulators_to_draw(
+    tmp_path, chance, connectivity, drive
+):
+    """Given spikes and currents, netspec's values and noise; else it has to be shared."""
+    spikes = trains(np.random.default_rng(3))
+    who = {"connectivity": connectivity, "drive": drive}
+    ours = run(tmp_path, "nest", 1, spikes, chance=chance, **who)
+    theirs = run(tmp_path, "genn", 1, spikes, chance=chance, **who)
+    (found,) = proof.agreements([ours], [theirs])
+    assert found.until is None and found.chance == set(chance)
+    for what, field in (("synapses", "connectivity"), ("events", "drive")):
+        if what in chance:
+            drawn = run(tmp_path, "brian2", 1, spikes, chance=chance, **who | {field: "native"})
+            assert proof.agreements([ours], [drawn]) == []
+
+
+def test_seeds_that_change_nothing_are_told(tmp_path):
+    spikes = trains(np.random.default_rng(4))
+    sides = {
+        name: [run(tmp_path, name, seed, spikes, chance=[]) for seed in (1, 2, 3)]
+        for name in NAMES[:2]
+    }
+    found = screen(
+        judge_existing(sides, NAMES[:2], Margins()), [r for s in sides.values() for r in s]
+    )
+    same, seeds = row(found, "the same spikes?")
+    assert "nothing left to chance: the same" in same.text and "in 3 of 3 runs" in same.text
+    assert seeds.text.endswith("3 seeds are one run 3 times")
+    drawn = [run(tmp_path, "nest", seed, spikes, chance=["values"]) for seed in (1, 2)]
+    assert proof.seed_lines(drawn) == proof.seed_lines(sides["nest"][:1]) == []
+
+
 # -- what is no proof -------------------------------------------------------------------------
 
 

@@ -15,6 +15,8 @@ from netspec.validation.ladder.networks import REPLAY_MS
 from netspec.validation.ladder.report import LEVELS, broke_first
 
 UNTIL, LONELY, SPIKES = "identical until (ms)", "lonely in one step", "spikes"
+# what older files may have left to chance, which do not say; noise is never the simulator's
+DRAWN = frozenset(("synapses", "values", "events"))
 REPLAY = "L3"  # the rung where all neurons are together and are given their input
 
 
@@ -186,17 +188,21 @@ class Agreement:
         Of the runs, in ms.
     spikes : int
         Of either side until then.
+    chance : frozenset of str
+        What their seed decides (`netspec.describe.chance`), all of it drawn by netspec.
     """
 
     until: float | None
     end: float
     spikes: int
+    chance: frozenset[str] = DRAWN
 
 
 def agreements(ours: Sequence[Run], theirs: Sequence[Run]) -> list[Agreement]:
     """Compare spikes one by one wherever both sides were given the same network and events.
 
-    That is: the same description and seed, with synapses and events that netspec drew.
+    That is: the same description and seed, with synapses and events that netspec drew, or that
+    are not left to chance.
     """
     found = {_key(run): run for run in ours if _given(run)}
     pairs = [(found[_key(run)], run) for run in theirs if _given(run) and _key(run) in found]
@@ -204,10 +210,16 @@ def agreements(ours: Sequence[Run], theirs: Sequence[Run]) -> list[Agreement]:
 
 
 def _given(run: Run) -> bool:
-    manifest = run.manifest
-    return manifest["connectivity"] == manifest.get("drive") == "shared" and bool(
-        manifest["spec_hash"]
-    )
+    """Return whether nothing of a run was the simulator's to draw."""
+    manifest, drawn = run.manifest, _chance(run)
+    by = {"synapses": manifest["connectivity"], "events": manifest.get("drive")}
+    shared = all(who == "shared" for what, who in by.items() if what in drawn)
+    return shared and bool(manifest["spec_hash"])
+
+
+def _chance(run: Run) -> frozenset[str]:
+    """Return what a run's seed decides."""
+    return frozenset(run.manifest.get("chance", DRAWN))
 
 
 def _key(run: Run) -> tuple[object, ...]:
@@ -224,7 +236,8 @@ def _agreement(one: Run, other: Run) -> Agreement:
         first = min(first, _first_difference(mine, theirs, end))
         counted.append(mine)
     number = sum(len(spikes.window(0, first - 1)) for spikes in counted)
-    return Agreement(None if first > end else (first - 1) * dt, end * dt, number)
+    until = None if first > end else (first - 1) * dt
+    return Agreement(until, end * dt, number, _chance(one))
 
 
 def _first_difference(mine: SpikeData, theirs: SpikeData, end: int) -> int:
@@ -245,7 +258,7 @@ def agreement_line(one: str, other: str, found: Sequence[Agreement]) -> Line:
     """Say of two backends in how many runs their spikes are the same, and until when elsewhere."""
     whole = [a for a in found if a.until is None]
     spikes = sum(a.spikes for a in found)
-    text = f"{one} and {other}, whole network, the same synapses and Poisson events: "
+    text = f"{one} and {other}, whole network, {_alike(found[0].chance)}: "
     if len(whole) == len(found):
         longest = f"{max(a.end for a in found) / 1000:g} s"
         return Line("good", f"{text}the same {spikes:,} spikes, one by one from the first step on, "
@@ -255,3 +268,26 @@ def agreement_line(one: str, other: str, found: Sequence[Agreement]) -> Line:
     return Line(state, f"{text}identical spikes to the end in {len(whole)} of {len(found)} runs, "
                        f"in the others until {first:g} ms at least; {spikes:,} spikes until "
                        "then")  # fmt: skip
+
+
+def _alike(chance: frozenset[str]) -> str:
+    """Say what both sides were given alike."""
+    if not chance:
+        return "nothing left to chance"
+    named = {"synapses": "synapses", "events": "Poisson events", "noise": "noise"}
+    given = [name for what, name in named.items() if what in chance]
+    return f"the same {listed(given or ['values'])}"
+
+
+def all_given(runs: Sequence[Run]) -> bool:
+    """Return whether nothing is left to chance in any of the runs, which have to say so."""
+    return all("chance" in run.manifest and not _chance(run) for run in runs)
+
+
+def seed_lines(runs: Sequence[Run]) -> list[Line]:
+    """Say of several runs that no seed makes a difference, if that is so."""
+    number = len({run.manifest["seed"] for run in runs})
+    if number < 2 or not all_given(runs):
+        return []
+    return [Line("open", "no seed changes anything, as nothing is left to chance: "
+                         f"{number} seeds are one run {number} times")]  # fmt: skip

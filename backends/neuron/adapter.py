@@ -1,0 +1,60 @@
+"""The NEURON adapter's contract: memory, the way to plan and simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from netspec.backends.neuron import compiling
+from netspec.backends.neuron.mechanisms import texts
+from netspec.backends.neuron.planning import NeuronPlan, decide
+from netspec.execute.contract import Backend, Progress, Recording, RunRequest
+from netspec.realise import drawing
+
+BYTES_PER_PROCESS = 110_000_000
+BYTES_PER_NEURON = 3_000
+BYTES_PER_SYNAPSE = 290
+
+
+class NeuronBackend(Backend[NeuronPlan]):
+    """NEURON's fixed-step method and event queue, on one thread."""
+
+    name = "neuron"
+    module = "neuron"
+    distribution = "neuron"
+    how_to_get = "Install it with: pip install neuron (it compiles with make and a C++ compiler)"
+    threaded = False
+    answers = frozenset({"noise currents", "changing rates", "random neurons", "shared noise"})
+    cite: ClassVar[tuple[str, ...]] = (
+        "Hines, Carnevale (1997) The NEURON simulation environment. Neural Comput 9:1179-1209, "
+        "doi:10.1162/neco.1997.9.6.1179",
+    )
+
+    def details(self) -> dict[str, str]:
+        """Return what mechanisms are compiled with."""
+        return {"mechanisms": compiling.at_hand()}
+
+    def plan(self, request: RunRequest) -> NeuronPlan:
+        """Decide the mechanisms; everything else is as the description says."""
+        self.check_options(request)
+        entries, mechanisms = decide(request)
+        return NeuronPlan.of(self, request, entries, mechanisms=mechanisms)
+
+    def memory(self, plans: Sequence[NeuronPlan]) -> int:
+        """Estimate from neurons and synapses; runs follow each other."""
+        return max(_memory(plan.request) for plan in plans)
+
+    def execute(self, plans: Sequence[NeuronPlan], progress: Progress) -> Iterator[Recording]:
+        """Build and simulate, one run after the other, with the mechanisms of all of them."""
+        from netspec.backends.neuron.simulation import NeuronSimulation
+
+        used = texts(found for plan in plans for found in plan.mechanisms.values())
+        for plan in plans:
+            yield NeuronSimulation(plan, used, progress).recording()
+
+
+def _memory(request: RunRequest) -> int:
+    network = request.network
+    synapses = sum(drawing.expected_synapses(network, p) for p in network.projections)
+    neurons = sum(population.size for population in network.populations)
+    return int(BYTES_PER_PROCESS + neurons * BYTES_PER_NEURON + synapses * BYTES_PER_SYNAPSE)

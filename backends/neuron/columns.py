@@ -1,0 +1,43 @@
+"""A variable of many neurons as an array, which NEURON keeps elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Column:
+    """One variable of some point processes, copied to and fro.
+
+    Parameters
+    ----------
+    hoc : HocObject
+        NEURON's interpreter.
+    points : sequence of HocObject
+        At least one.
+    variable : str
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (points,)
+        What was pulled last, or will be pushed next.
+    """
+
+    def __init__(self, hoc: Any, points: Sequence[Any], variable: str) -> None:
+        self._pointers = hoc.PtrVector(len(points))
+        for k, point in enumerate(points):
+            self._pointers.pset(k, getattr(point, f"_ref_{variable}"))
+        self._vector = hoc.Vector(len(points))
+        self.values: NDArray[np.float64] = self._vector.as_numpy()
+
+    def push(self) -> None:
+        """Give every point process its value."""
+        self._pointers.scatter(self._vector)
+
+    def pull(self) -> NDArray[np.float64]:
+        """Return the values of now, which stay until the next call."""
+        self._pointers.gather(self._vector)
+        return self.values
