@@ -17,7 +17,6 @@ class Column:
     hoc : HocObject
         NEURON's interpreter.
     points : sequence of HocObject
-        At least one.
     variable : str
 
     Attributes
@@ -27,7 +26,7 @@ class Column:
     """
 
     def __init__(self, hoc: Any, points: Sequence[Any], variable: str) -> None:
-        self._pointers = hoc.PtrVector(len(points))
+        self._pointers = hoc.PtrVector(max(len(points), 1))  # NEURON has none of nothing
         for k, point in enumerate(points):
             self._pointers.pset(k, getattr(point, f"_ref_{variable}"))
         self._vector = hoc.Vector(len(points))
@@ -35,9 +34,11 @@ class Column:
 
     def push(self) -> None:
         """Give every point process its value."""
-        self._pointers.scatter(self._vector)
+        if len(self.values):
+            self._pointers.scatter(self._vector)
 
     def pull(self) -> NDArray[np.float64]:
         """Return the values of now, which stay until the next call."""
-        self._pointers.gather(self._vector)
+        if len(self.values):
+            self._pointers.gather(self._vector)
         return self.values
