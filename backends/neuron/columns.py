@@ -1,4 +1,4 @@
-"""A variable of many neurons as an array, which NEURON keeps elsewhere."""
+"""A variable of many point processes as an array, which NEURON keeps elsewhere."""
 
 from __future__ import annotations
 
@@ -42,3 +42,18 @@ class Column:
         if len(self.values):
             self._pointers.gather(self._vector)
         return self.values
+
+
+def give(points: Sequence[Any], variable: str, values: Any) -> None:
+    """Give point processes one value of a variable, or one each."""
+    column = np.broadcast_to(np.asarray(values, float), len(points))
+    for point, value in zip(points, column.tolist(), strict=True):
+        setattr(point, variable, value)
+
+
+def listed(hoc: Any, points: Sequence[Any]) -> Any:
+    """Return point processes as a List of NEURON's."""
+    found = hoc.List()
+    for point in points:
+        found.append(point)
+    return found

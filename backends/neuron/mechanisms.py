@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import hashlib
 import textwrap
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from netspec.describe import expressions as ex
 from netspec.describe.neurons import NeuronModel
+from netspec.describe.synapses import SynapseModel
 from netspec.realise.lowering import StepProgram, lower, own
 
 # names of the adapter's own, which no name of a description can meet (`lowering.own`)
@@ -80,16 +82,18 @@ ENDVERBATIM
 """
 
 
-@dataclass(frozen=True)
-class Mechanism:
-    """A neuron model as a point process of NEURON."""
-
-    program: StepProgram
+class Printed(ABC):
+    """A file in NMODL that is known by its text."""
 
     @property
-    def model(self) -> NeuronModel:
+    @abstractmethod
+    def model(self) -> NeuronModel | SynapseModel:
         """The model as described."""
-        return self.program.model
+
+    @property
+    @abstractmethod
+    def body(self) -> str:
+        """The file, with `HERE` for the name of the mechanism."""
 
     @cached_property
     def name(self) -> str:
@@ -100,6 +104,18 @@ class Mechanism:
     def text(self) -> str:
         """The file in NMODL."""
         return self.body.replace(HERE, self.name)
+
+
+@dataclass(frozen=True)
+class Mechanism(Printed):
+    """A neuron model as a point process of NEURON."""
+
+    program: StepProgram
+
+    @property
+    def model(self) -> NeuronModel:
+        """The model as described."""
+        return self.program.model
 
     @property
     def ports(self) -> dict[str, int]:
@@ -128,30 +144,27 @@ class Mechanism:
         places = {
             "MODEL": model.name,
             "NAME": HERE,
-            "RANGES": _lines([f"RANGE {name}" for name in names], 4),
-            "NAMES": _lines(names, 4),
-            "STATEMENTS": _lines(self._statements(), 4),
-            "DRAWN": _lines(self._drawn(), 4),
+            "RANGES": lines([f"RANGE {name}" for name in names], 4),
+            "NAMES": lines(names, 4),
+            "STATEMENTS": lines(self._statements(), 4),
+            "DRAWN": lines(self._drawn(), 4),
             "CLOCK": str(CLOCK),
-            "THRESHOLD": _lines([self._source(program.threshold)], 12),
-            "RESET": _lines(self._reset(), 12),
-            "ARRIVALS": _lines(self._arrivals(), 4),
+            "THRESHOLD": lines([self._source(program.threshold)], 12),
+            "RESET": lines(self._reset(), 12),
+            "ARRIVALS": lines(self._arrivals(), 4),
         }
-        text = TEXT
-        for name, value in places.items():
-            text = text.replace(f"@{name}@", value)
-        return text
+        return filled(TEXT, places)
 
     def _source(self, tree: ex.Expr) -> str:
         return ex.to_source(ex.substitute(tree, self.program.code_names), "c")
 
     def _statements(self) -> list[str]:
-        lines = []
+        found = []
         for statement in self.program.statements:
             target = f"const double {statement.target}"
             target = target if statement.local else own(statement.target)
-            lines.append(f"{target} = {self._source(statement.value)};")
-        return lines
+            found.append(f"{target} = {self._source(statement.value)};")
+        return found
 
     def _add(self, state: str, what: str) -> str:
         """Return what adds an event to a state; a held one discards what arrives."""
@@ -159,11 +172,11 @@ class Mechanism:
         return f"{own(state)} += {passed};"
 
     def _drawn(self) -> list[str]:
-        lines = []
+        found = []
         for receptor, state in self.model.receptors.items():
             drawn = self.drawn(receptor)
-            lines += [self._add(state, drawn), f"{drawn} = 0.0;"]
-        return lines
+            found += [self._add(state, drawn), f"{drawn} = 0.0;"]
+        return found
 
     def _arrivals(self) -> list[str]:
         return [
@@ -174,8 +187,8 @@ class Mechanism:
     def _reset(self) -> list[str]:
         """Return the code after a spike; all expressions see the values before it."""
         reset = self.model.dynamics.reset
-        lines = [f"const double reset_{name} = {self._source(tree)};" for name, tree in reset]
-        return [*lines, *(f"{own(name)} = reset_{name};" for name, _ in reset)]
+        found = [f"const double reset_{name} = {self._source(tree)};" for name, tree in reset]
+        return [*found, *(f"{own(name)} = reset_{name};" for name, _ in reset)]
 
 
 def mechanism(model: NeuronModel, dt: float) -> Mechanism:
@@ -183,12 +196,19 @@ def mechanism(model: NeuronModel, dt: float) -> Mechanism:
     return Mechanism(lower(model, dt))
 
 
-def texts(mechanisms: Iterable[Mechanism]) -> dict[str, str]:
+def texts(mechanisms: Iterable[Printed]) -> dict[str, str]:
     """Return name -> text of mechanisms, each once, in the order of their names."""
     return dict(sorted((found.name, found.text) for found in mechanisms))
 
 
-def _lines(lines: list[str], indent: int) -> str:
+def lines(statements: Iterable[str], indent: int) -> str:
     """Join lines; long ones go on in further lines, since NEURON's translator reads 512 signs."""
-    short = (part for line in lines for part in _wrap.wrap(line))
+    short = (part for line in statements for part in _wrap.wrap(line))
     return f"\n{' ' * indent}".join(short)
+
+
+def filled(text: str, places: dict[str, str]) -> str:
+    """Return a text with every ``@NAME@`` replaced."""
+    for name, value in places.items():
+        text = text.replace(f"@{name}@", value)
+    return text
