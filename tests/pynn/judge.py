@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -89,7 +89,12 @@ def _download(folder: Path) -> None:
 
 
 def scenarios(
-    unpacked: Path, simulator: str, folder: Path, only: Sequence[str] = (), timeout: float = 3600
+    unpacked: Path,
+    simulator: str,
+    folder: Path,
+    only: Sequence[str] = (),
+    timeout: float = 3600,
+    settings: Mapping[str, str] | None = None,
 ) -> list[Outcome]:
     """Run PyNN's scenario tests.
 
@@ -105,6 +110,8 @@ def scenarios(
         Names of tests; all if empty.
     timeout : float
         Seconds of wall time for all of them.
+    settings : mapping, optional
+        More environment.
     """
     record = folder / "scenarios.jsonl"
     record.write_text("")
@@ -116,7 +123,7 @@ def scenarios(
     ]  # fmt: skip
     given = {"SCENARIOS_SIMULATOR": simulator, "SCENARIOS_RECORD": str(record)}
     paths = [str(HERE), str(unpacked / "test"), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, **given, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    environment = {**os.environ, **(settings or {}), **given, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     done = subprocess.run(
         command, cwd=folder, env={**environment, "MPLBACKEND": "Agg"},
         capture_output=True, text=True, timeout=timeout, check=False,
@@ -134,7 +141,12 @@ def example_names(unpacked: Path) -> list[str]:
 
 
 def example(
-    unpacked: Path, name: str, simulator: str, folder: Path, timeout: float = 600
+    unpacked: Path,
+    name: str,
+    simulator: str,
+    folder: Path,
+    timeout: float = 600,
+    settings: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Run one example to its end, or until it fails.
 
@@ -143,7 +155,7 @@ def example(
 
     Parameters
     ----------
-    unpacked, simulator : as of `scenarios`
+    unpacked, simulator, settings : as of `scenarios`
     name : str
         Without ``.py``.
     folder : Path
@@ -163,7 +175,7 @@ def example(
     began = time.perf_counter()
     try:
         done = subprocess.run(
-            command, cwd=folder, env={**os.environ, "MPLBACKEND": "Agg"},
+            command, cwd=folder, env={**os.environ, **(settings or {}), "MPLBACKEND": "Agg"},
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
