@@ -12,7 +12,7 @@ Who stands where
 ----------------
 state, control   the clock, segments, settings; setup, run, reset, end, network
 carried          what a cell type says of itself: `Carried` (neurons), `Source` (given spikes)
-cells, models    the standard cells and which models they are
+cells, models    the standard cells and which models they are; `composed`: PointNeuron
 static           what a synapse type says of itself (`Synaptic`); the static synapse
 populations projections recording  PyNN's objects, with arrays in them
 describe         from a script to a `Network`; asks cells, sources, synapses and currents what
@@ -52,6 +52,18 @@ from netspec.pynn.cells import (
     IF_curr_exp,
     IF_facets_hardware1,
     Izhikevich,
+)
+from netspec.pynn.composed import (
+    LIF,
+    AdExp,
+    AlphaPSR,
+    BetaPSR,
+    CondAlphaPostSynapticResponse,
+    CondBetaPostSynapticResponse,
+    CondExpPostSynapticResponse,
+    CurrExpPostSynapticResponse,
+    ExpPSR,
+    PointNeuron,
 )
 from netspec.pynn.control import (
     end,

@@ -101,7 +101,7 @@ class Carried:
 class Source:
     """A cell type that emits given spikes.
 
-    A population of it becomes a population of relays (`netspec.pynn.describe`): each spikes in the
+    A population of it becomes one of `parrot_neuron` (`netspec.pynn.describe`): each spikes in the
     very step of an event that it is given. So what it spikes is recorded like other spikes, it has
     any synapses, and a spike that is sent over a thousand of them is one event in the description.
     Two spikes of a cell in one step are one.

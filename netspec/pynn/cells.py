@@ -36,32 +36,32 @@ _THRESHOLD = ("v_thresh", "V_th")
 _LEAK = ("tau_m", "g_L", f"cm/tau_m*{NANO}", "C_m/g_L")
 _SYNAPSES = (("tau_syn_E", "tau_syn_ex"), ("tau_syn_I", "tau_syn_in"))
 _REVERSALS = (("e_rev_E", "E_ex"), ("e_rev_I", "E_in"))
-_CURRENT_BASED = (*_REST, _CAPACITANCE, ("tau_m", "tau_m"), _THRESHOLD, _OFFSET)
+current_based = (*_REST, _CAPACITANCE, ("tau_m", "tau_m"), _THRESHOLD, _OFFSET)
 _CONDUCTANCE_BASED = (*_REST, _CAPACITANCE, _LEAK, _OFFSET, *_SYNAPSES, *_REVERSALS)
-_ADAPTIVE = (
-    *_CONDUCTANCE_BASED, _THRESHOLD, ("v_spike", "V_peak"), ("a", "a"), ("b", "b", NANO),
-    ("delta_T", "Delta_T"), ("tau_w", "tau_w"),
+adaptive = (
+    *_REST, _CAPACITANCE, _LEAK, _OFFSET, _THRESHOLD, ("v_spike", "V_peak"),
+    ("a", "a"), ("b", "b", NANO), ("delta_T", "Delta_T"), ("tau_w", "tau_w"),
 )  # fmt: skip
 
 
 class IF_curr_exp(Carried, cells.IF_curr_exp):
     __doc__ = cells.IF_curr_exp.__doc__
     model = models.iaf_psc_exp
-    translations = build_translations(*_CURRENT_BASED, *_SYNAPSES)
+    translations = build_translations(*current_based, *_SYNAPSES)
     variables = {"v": V, **CURRENTS}
 
 
 class IF_curr_alpha(Carried, cells.IF_curr_alpha):
     __doc__ = cells.IF_curr_alpha.__doc__
     model = models.iaf_psc_alpha
-    translations = build_translations(*_CURRENT_BASED, *_SYNAPSES)
+    translations = build_translations(*current_based, *_SYNAPSES)
     variables = {"v": V, **CURRENTS}
 
 
 class IF_curr_delta(Carried, cells.IF_curr_delta):
     __doc__ = cells.IF_curr_delta.__doc__
     model = models.iaf_psc_delta
-    translations = build_translations(*_CURRENT_BASED)
+    translations = build_translations(*current_based)
     variables = {"v": V}
     weight_factor = 1.0  # mV
 
@@ -107,14 +107,14 @@ class IF_facets_hardware1(Carried, cells.IF_facets_hardware1):
 class EIF_cond_exp_isfa_ista(Carried, cells.EIF_cond_exp_isfa_ista):
     __doc__ = cells.EIF_cond_exp_isfa_ista.__doc__
     model = models.aeif_cond_exp
-    translations = build_translations(*_ADAPTIVE)
+    translations = build_translations(*adaptive, *_SYNAPSES, *_REVERSALS)
     variables = {"v": V, "w": ADAPTATION, **CONDUCTANCES}
 
 
 class EIF_cond_alpha_isfa_ista(Carried, cells.EIF_cond_alpha_isfa_ista):
     __doc__ = cells.EIF_cond_alpha_isfa_ista.__doc__
     model = models.aeif_cond_alpha
-    translations = build_translations(*_ADAPTIVE)
+    translations = build_translations(*adaptive, *_SYNAPSES, *_REVERSALS)
     variables = {"v": V, "w": ADAPTATION, **CONDUCTANCES}
 
 

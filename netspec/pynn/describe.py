@@ -1,7 +1,7 @@
 """From what a script has said to a network of netspec's; needs no simulator.
 
 - A population of neurons is a population; its parameters are numbers where all cells have the same.
-- A population of spike sources is a population of relays: neurons that spike in the step of an
+- A population of spike sources is a population of `parrot_neuron`, which spikes in the step of an
   event, and a `SpikeInput` with the spikes that the front end has drawn (`carried.Source`).
 - A projection becomes one for each pair of populations that it connects (views and assemblies are
   taken apart) and each kind of synapse (`static.Synaptic.kinds`), with explicit synapses.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.describe.arrays import Array, Places
 from netspec.describe.connectivity import Columns
-from netspec.describe.models import iaf_psc_delta
+from netspec.describe.models import parrot_neuron
 from netspec.describe.network import (
     Network,
     Population,
@@ -33,7 +35,7 @@ from netspec.describe.network import (
     SynapseRecorder,
     pieces_of,
 )
-from netspec.errors import DescriptionError
+from netspec.errors import DescriptionError, NetspecWarning
 from netspec.pynn.carried import Source
 
 if TYPE_CHECKING:
@@ -41,8 +43,6 @@ if TYPE_CHECKING:
 
 Indices = NDArray[np.int64]
 LONGEST_NAME = 60
-# a relay: an event lifts V_m over the threshold, which is tested in the same step
-RELAY = {"V_th": 0.5, "V_reset": 0.0, "E_L": 0.0, "t_ref": 0.0}
 MEANT = re.compile(r"add '([^']+)' to accept")
 
 
@@ -192,24 +192,26 @@ class _Builder:
         self.recorders(population, name)
 
     def relays(self, population: Any, name: str) -> None:
-        self.add(
-            Population(
-                name=name, size=population.size, model=iaf_psc_delta, parameters=RELAY,
-                initial={"V_m": 0.0},
-            )
-        )  # fmt: skip
+        self.add(Population(name=name, size=population.size, model=parrot_neuron))
         dt = self.state.dt
         times, cells = population.celltype.spikes(population, self.state.t, dt)
-        # the same step twice is one spike: the second event would change nothing
         steps = np.floor(np.asarray(times, float) / dt + 0.5 + 1e-9).astype(np.int64)
-        steps = np.maximum(steps, 1)
-        pairs = np.unique(np.stack([steps, np.asarray(cells, np.int64)], 1), axis=0)
-        pairs = pairs[pairs[:, 0] <= self.state.steps]
+        given = np.stack([np.maximum(steps, 1), np.asarray(cells, np.int64)], 1)
+        given = given[given[:, 0] <= self.state.steps]
+        pairs = np.unique(given, axis=0)
+        if len(pairs) < len(given):
+            warnings.warn(
+                f"{len(given) - len(pairs)} of {len(given)} spikes of {population.label!r} fall "
+                f"into the time step of another of the same cell ({dt:g} ms), and are one with it",
+                NetspecWarning,
+                stacklevel=2,
+            )
         if len(pairs):
             self.add(
                 SpikeInput(
-                    name=self.names.take(f"{name}_spikes"), target=name, receptor="excitatory",
-                    times=np.round(pairs[:, 0] * dt, 9), neurons=pairs[:, 1], weight=1.0,
+                    name=self.names.take(f"{name}_spikes"), target=name, receptor="events",
+                    times=Array(values=np.round(pairs[:, 0] * dt, 9)),
+                    neurons=Places(values=pairs[:, 1]), weight=1.0,
                 )
             )  # fmt: skip
 

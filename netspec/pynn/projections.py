@@ -169,10 +169,10 @@ class Projection(common.Projection):
     def __len__(self) -> int:
         return self.columns.size
 
-    def longest_delay(self) -> float:
-        """Return the longest delay in ms; 0 without synapses."""
-        delay = self.columns.values.get("delay")
-        return 0.0 if delay is None else float(np.max(delay))
+    def delays(self) -> tuple[float, float]:
+        """Return the shortest and the longest delay in ms of its synapses."""
+        delay = self.columns.values["delay"]
+        return float(np.min(delay)), float(np.max(delay))
 
     # -- one by one ---------------------------------------------------------------------
 

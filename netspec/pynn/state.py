@@ -175,7 +175,15 @@ class State(common.control.BaseState):
 
     @property
     def min_delay(self) -> float:
-        """The smallest delay in ms: what synapses have that say none."""
+        """The smallest delay in ms: the bound of ``setup()``, or what there is."""
+        if self.shortest != "auto":
+            return float(self.shortest)
+        found = [p.delays()[0] for p in self.projections if len(p)]
+        return min(found, default=self.dt)
+
+    @property
+    def default_delay(self) -> float:
+        """The delay in ms of synapses that say none: the bound of ``setup()``, or one step."""
         return self.dt if self.shortest == "auto" else float(self.shortest)
 
     @property
@@ -183,8 +191,8 @@ class State(common.control.BaseState):
         """The largest delay in ms: the bound of ``setup()``, or what there is."""
         if self.longest != "auto":
             return float(self.longest)
-        found = [projection.longest_delay() for projection in self.projections]
-        return max(found, default=self.min_delay)
+        found = [p.delays()[1] for p in self.projections if len(p)]
+        return max(found, default=self.dt)
 
     def run_until(self, tstop: float) -> None:
         """Move the clock to the step nearest to `tstop`, by one at least if that lies ahead."""

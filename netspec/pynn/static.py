@@ -33,7 +33,7 @@ class Synaptic:
     changes = False
 
     def _get_minimum_delay(self) -> float:
-        return simulator.state.min_delay
+        return simulator.state.default_delay
 
     def kinds(self, columns: Columns, size: int, factor: float) -> Iterator[Kind]:
         """Yield the synapses that are alike, and what a netspec Projection says of them.
