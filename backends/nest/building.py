@@ -26,7 +26,7 @@ from netspec.backends.nest.planning import FIRST_POISSON_STEP, NestPlan, changes
 from netspec.backends.nest.plasticity import Plastic, end_slices
 from netspec.describe import connectivity as rules
 from netspec.describe import distributions as dist
-from netspec.describe.arrays import Array
+from netspec.describe.columns import Column
 from netspec.describe.inputs import Current
 from netspec.describe.network import PoissonInput, Projection
 from netspec.execute.execution import Execution
@@ -318,7 +318,7 @@ class NestBuilding:
             # end of the first step, no device can send: a generated model has it itself
             params = {"spike_times": (steps[keep] - 1) * self.dt}
             weight = source.weight
-            if isinstance(weight, Array):  # NEST multiplies those of spikes by the synapse's
+            if isinstance(weight, Column):  # NEST multiplies those of spikes by the synapse's
                 weight, params["spike_weights"] = 1.0, weights[keep]
             reached, starts = np.unique(neurons[keep], return_index=True)
             if not reached.size:

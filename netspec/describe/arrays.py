@@ -1,4 +1,4 @@
-"""Values one by one: of neurons, or of events."""
+"""Values of neurons one by one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from netspec.errors import Fault, shown
 
 LISTED = 64  # values up to which the text that is hashed lists them; of more, it has a digest
 LARGEST = 1e30  # as of all quantities
-WITH_ARRAYS = ("populations", "spike_inputs")  # lists of pieces in which arrays may stand
+WITH_FILES = ("populations", "spike_inputs")  # lists of pieces whose arrays may stand in files
 
 
 def _with_file(schema: dict[str, Any]) -> None:
@@ -76,7 +76,12 @@ class Array(Drawn):
 
     @model_serializer
     def _as_data(self, info: SerializationInfo) -> dict[str, Any]:
-        return _plain(self, info)
+        data: dict[str, Any] = {"kind": self.kind}
+        if (info.context or {}).get("digest") and len(self.values) > LISTED:
+            data |= {"size": len(self.values), "sha256": self.digest}
+        else:
+            data["values"] = self.values.tolist()
+        return data if self.unit is None else data | {"unit": self.unit}
 
     def __eq__(self, other: object) -> bool:
         """Return whether units and all values are the same."""
@@ -87,11 +92,6 @@ class Array(Drawn):
     def __hash__(self) -> int:
         """Return a hash of unit and values."""
         return hash((self.unit, self.digest))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return the values for NumPy."""
-        found = np.asarray(self.values, dtype)
-        return found.copy() if copy else found
 
     def __len__(self) -> int:
         """Return the number of values."""
@@ -145,44 +145,6 @@ class Array(Drawn):
         if size != len(self.values):
             raise ValueError(f"{len(self.values)} values, {size} asked for")
         return self.values.astype(dtype)
-
-
-class Places(Array):
-    """Indices of neurons one by one, as an array.
-
-    Attributes
-    ----------
-    values : ndarray of float64, shape (n,)
-        Whole numbers from 0 on.
-    """
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        inside = (self.values >= 0) & (self.values < 2**32)
-        wrong = np.flatnonzero((self.values % 1 != 0) | ~inside)
-        if self.unit is not None or wrong.size:
-            given = f"values in {self.unit}"
-            if wrong.size:
-                given = f"value {wrong[0]} is {self.values[wrong[0]]:g}"
-            raise ValueError(f"{given}; expected indices of neurons: whole numbers from 0 on")
-        return self
-
-    @model_serializer
-    def _as_data(self, info: SerializationInfo) -> dict[str, Any]:
-        data = _plain(self, info)
-        if "values" in data:
-            data["values"] = self.values.astype(np.int64).tolist()
-        return data
-
-
-def _plain(array: Array, info: SerializationInfo) -> dict[str, Any]:
-    """Return an array as plain data; of a long one, where a digest will do, its digest."""
-    data: dict[str, Any] = {"kind": array.kind}
-    if (info.context or {}).get("digest") and len(array.values) > LISTED:
-        data |= {"size": len(array.values), "sha256": array.digest}
-    else:
-        data["values"] = array.values.tolist()
-    return data if array.unit is None else data | {"unit": array.unit}
 
 
 def numbers_of(values: Any, each: str = "neuron") -> tuple[NDArray[np.float64], str | None]:
@@ -256,7 +218,7 @@ _UNREAD = object()
 
 
 def with_files(data: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[Fault]]:
-    """Put the values of files in place of their names, in all that may have arrays.
+    """Put the values of files in place of their names, in all pieces that may have arrays.
 
     Parameters
     ----------
@@ -295,7 +257,7 @@ def with_files(data: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list
             read(piece, f"{key}[{index}]") if isinstance(piece, dict) else piece
             for index, piece in enumerate(data[key])
         ]
-        for key in WITH_ARRAYS
+        for key in WITH_FILES
         if isinstance(data.get(key), list)
     }
     return data | found, faults

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from netspec.describe import units
 from netspec.describe.columns import Column
 from netspec.describe.drawn import Drawn
@@ -140,10 +142,8 @@ class _Check:
             )
         elif isinstance(mark, NeuronsOf):
             population = self.place.population(piece, mark.of)
-            if value is None or population is None or not len(value):
-                return
-            last = int(value.extremes()[1]) if isinstance(value, Drawn) else max(value)
-            if last >= population.size:
+            last = np.max(np.asarray(value or [0]), initial=0)
+            if population is not None and last >= population.size:
                 self.fault(path, last, f"neurons 0 to {population.size - 1}")
         elif isinstance(mark, PartOf) and (model := self.place.model(piece, mark.of)) is not None:
             known_parts = _parts(model, mark.kind)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from netspec.describe.arrays import Array
+from netspec.describe.columns import Column
 from netspec.describe.connectivity import Explicit
 from netspec.describe.distributions import Distribution
 from netspec.describe.inputs import NoiseCurrent, PoissonInput, Recorder, StepCurrent
@@ -63,7 +63,7 @@ def misfits(network: Network, simulation: Simulation) -> list[Misfit]:
             continue  # spikes have no sampling interval
         for slot in slots_of(piece, place, f"{key}.{piece.name}"):
             if slot.steps is not None:
-                times = slot.value if isinstance(slot.value, Array) else slot.values
+                times = slot.value if isinstance(slot.value, Column) else slot.values
                 found += _moved(slot.path, times, simulation, minimum=slot.steps)
         if isinstance(piece, StepCurrent):
             path, values = f"{key}.{piece.name}.times", piece.amplitudes

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from netspec.describe import plausible
-from netspec.describe.arrays import Array, Places
+from netspec.describe import columns, plausible
+from netspec.describe.arrays import Array
+from netspec.describe.columns import Column
 from netspec.describe.fields import (
     MAX_TIME,
     Count,
@@ -37,7 +38,9 @@ from netspec.describe.slots import Piece, Place
 from netspec.errors import Fault
 
 MAX_RATE = 1e7  # Hz of all Poisson inputs of a neuron
-LISTED = "given[]"  # what is no array, in the paths of pydantic's errors, where it is left out
+# in the paths of pydantic's errors, where what has a bracket is left out
+LISTED, COLUMN = "listed[]", "column[]"
+LONGEST_QUANTITY = 200  # characters; the text of a column has more
 
 Receptor = Annotated[Identifier, PartOf("receptors", "target", "a receptor")]
 Port = Annotated[Identifier, PartOf("inputs", "target", "an input")]
@@ -57,18 +60,34 @@ def _ends(start: float, stop: float | None) -> Iterator[Fault]:
         yield Fault("stop", f"{stop:g} ms", f"a time after start, which is {start:g} ms")
 
 
-def _kind(value: Any) -> str:
-    """Tell an array, or a table that describes one, from a list."""
-    return "array" if isinstance(value, (dict, Array)) else LISTED
+def _many(value: Any) -> str:
+    """Tell an array, or what stands for one in files, from a list."""
+    return COLUMN if isinstance(value, (dict, Array, Column, str)) else LISTED
 
 
-def _kind_of_weight(value: Any) -> str:
-    """Tell one weight for each event from one for all."""
-    return "array" if isinstance(value, (dict, Array, list, tuple, np.ndarray)) else LISTED
+def _each(value: Any) -> str:
+    """Tell a weight of each event from one for all, which may be short text with a unit."""
+    if isinstance(value, str):
+        return COLUMN if len(value) > LONGEST_QUANTITY else LISTED
+    return COLUMN if isinstance(value, (list, tuple, np.ndarray)) else _many(value)
 
 
-def _as_array(value: Any) -> Any:
-    return {"values": value} if isinstance(value, (list, tuple, np.ndarray)) else value
+def _quantities(value: Any) -> Any:
+    """Return an array, or a table that says what it holds, as a column."""
+    array = Array(**value) if isinstance(value, dict) else value
+    return Column(array.values, array.unit) if isinstance(array, Array) else array
+
+
+def _indices(value: Any) -> Any:
+    """Return an array of indices, or a table that says what it holds, as whole numbers."""
+    array = Array(**value) if isinstance(value, dict) else value
+    if not isinstance(array, Array):
+        return array
+    wrong = np.flatnonzero(array.values % 1)
+    if array.unit is not None or wrong.size:
+        given = f"value {wrong[0]} is {array.values[wrong[0]]:g}" if wrong.size else array.unit
+        raise ValueError(f"{given}; expected indices of neurons: whole numbers from 0 on")
+    return array.values.astype(np.int64)
 
 
 def _range(value: Any) -> Any:
@@ -276,28 +295,31 @@ class SpikeInput(Piece):
 
     Attributes
     ----------
-    times, neurons : tuple or Array
+    times, neurons : tuple or Column
         As long as each other. Many events are given as arrays, which are read, hashed and handed
         on as a whole: ``Array(values=times)`` in Python, ``{kind = "array", file = "times.npy"}``
-        in a file.
-    weight : float or Array
+        in a file; lists are kept one by one.
+    weight : float or Column
         Unit of the receptor's variable; of all events, or of each.
     """
 
     target: Reference
     receptor: Receptor
     times: Annotated[
-        Annotated[Times, Tag(LISTED)] | Annotated[Array, Tag("array")], Discriminator(_kind)
+        Annotated[Times, Tag(LISTED)]
+        | Annotated[columns.Quantities, BeforeValidator(_quantities), Tag(COLUMN)],
+        Discriminator(_many),
     ]
     neurons: Annotated[
-        Annotated[Indices, Tag(LISTED)] | Annotated[Places, Tag("array")],
-        Discriminator(_kind),
+        Annotated[Indices, Tag(LISTED)]
+        | Annotated[columns.Indices, BeforeValidator(_indices), Tag(COLUMN)],
+        Discriminator(_many),
         NeuronsOf("target"),
     ]
     weight: Annotated[
         Annotated[Quantity, Tag(LISTED)]
-        | Annotated[Array, BeforeValidator(_as_array), Tag("array")],
-        Discriminator(_kind_of_weight),
+        | Annotated[columns.Quantities, BeforeValidator(_quantities), Tag(COLUMN)],
+        Discriminator(_each),
         Weight,
     ]
 
@@ -305,26 +327,26 @@ class SpikeInput(Piece):
     def _matching(self) -> SpikeInput:
         if len(self.times) != len(self.neurons):
             raise ValueError(f"{len(self.times)} times but {len(self.neurons)} neurons")
-        if isinstance(self.weight, Array) and len(self.weight) != len(self.times):
+        if isinstance(self.weight, Column) and len(self.weight) != len(self.times):
             raise ValueError(f"{len(self.times)} times but {len(self.weight)} weights")
         return self
 
     def check(self, place: Place) -> Iterator[Fault]:
         """Yield a fault of times beyond their bounds."""
-        if isinstance(self.times, Array):
-            low, high = self.times.extremes()
-            if low < 0 or high > MAX_TIME:
-                yield Fault("times", f"{low:g} to {high:g} ms", f"0 to {MAX_TIME:g} ms")
+        ends = self.times.ends() if isinstance(self.times, Column) else ()
+        if ends and not 0 <= ends[0] <= ends[-1] <= MAX_TIME:
+            yield Fault("times", f"{ends[0]:g} to {ends[-1]:g} ms", f"0 to {MAX_TIME:g} ms")
 
     @property
     def weights(self) -> tuple[float, float]:
         """The smallest and the largest weight."""
-        if isinstance(self.weight, Array):
-            return self.weight.extremes()
+        if isinstance(self.weight, Column):
+            ends = self.weight.ends() or (0.0,)
+            return ends[0], ends[-1]
         return self.weight, self.weight
 
     @property
-    def columns(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    def given(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
         """Times, neurons and weights of all events, as they are given, each of shape (events,)."""
         times = np.asarray(self.times, float)
         weights = np.broadcast_to(np.asarray(self.weight, float), times.shape)
@@ -338,7 +360,7 @@ class SpikeInput(Piece):
         simulation : Simulation
             Its grid of time steps.
         """
-        times, neurons, weights = self.columns
+        times, neurons, weights = self.given
         steps = simulation.steps_of(times)
         order = np.argsort(steps, kind="stable")
         return Events(steps[order], neurons[order], weights[order])

@@ -248,7 +248,7 @@ class _System:
     def given_events(self) -> None:
         for source in self.network.spike_inputs:
             state = self.kind_of(source.target).model.receptors[source.receptor]
-            columns = (column.tolist() for column in source.columns)
+            columns = (column.tolist() for column in source.given)
             for time, neuron, weight in zip(*columns, strict=True):
                 who = self.offsets[source.target] + neuron
                 self.events.append((on_grid(time, self.dt), who, state, weight))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from netspec import PoissonInput, Population, Projection, SpikeInput
-from netspec.describe.arrays import Array
 from netspec.describe.synapse_models import SYNAPSES
+from netspec.distributions import Array
 from netspec.realise.counters import PoissonCounter
 from netspec.testing.parts import network, neuron, trains
 from netspec.validation.ladder.synapses import sent
