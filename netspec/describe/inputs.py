@@ -90,6 +90,12 @@ def _indices(value: Any) -> Any:
     return array.values.astype(np.int64)
 
 
+# the text is that of a column
+FROM_ARRAY = BeforeValidator(_quantities, json_schema_input_type=str | Array)
+INDICES_OF_ARRAY = BeforeValidator(_indices, json_schema_input_type=str | Array)
+FOR_EACH = BeforeValidator(_quantities, json_schema_input_type=list[float | str] | Array)
+
+
 def _range(value: Any) -> Any:
     return tuple(value) if isinstance(value, range) else value
 
@@ -306,19 +312,16 @@ class SpikeInput(Piece):
     target: Reference
     receptor: Receptor
     times: Annotated[
-        Annotated[Times, Tag(LISTED)]
-        | Annotated[columns.Quantities, BeforeValidator(_quantities), Tag(COLUMN)],
+        Annotated[Times, Tag(LISTED)] | Annotated[columns.Quantities, FROM_ARRAY, Tag(COLUMN)],
         Discriminator(_many),
     ]
     neurons: Annotated[
-        Annotated[Indices, Tag(LISTED)]
-        | Annotated[columns.Indices, BeforeValidator(_indices), Tag(COLUMN)],
+        Annotated[Indices, Tag(LISTED)] | Annotated[columns.Indices, INDICES_OF_ARRAY, Tag(COLUMN)],
         Discriminator(_many),
         NeuronsOf("target"),
     ]
     weight: Annotated[
-        Annotated[Quantity, Tag(LISTED)]
-        | Annotated[columns.Quantities, BeforeValidator(_quantities), Tag(COLUMN)],
+        Annotated[Quantity, Tag(LISTED)] | Annotated[columns.Quantities, FOR_EACH, Tag(COLUMN)],
         Discriminator(_each),
         Weight,
     ]
