@@ -92,8 +92,7 @@ def main() -> None:
         folder = Path(name)
         source = judge.source(folder)
         found = {
-            side: measure(side, options, source, folder / side)
-            for side in options.sides.split(",")
+            side: measure(side, options, source, folder / side) for side in options.sides.split(",")
         }
     point = {
         "benchmark": "pynn_judge",

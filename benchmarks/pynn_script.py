@@ -119,9 +119,7 @@ def connect(settings: common.Result) -> common.Result:
     began = cpu()
     cells = sim.Population(CELLS, sim.IF_curr_exp())
     created = cpu()
-    connector = sim.FixedProbabilityConnector(
-        settings["synapses"] / CELLS**2, rng=NumpyRNG(seed=1)
-    )
+    connector = sim.FixedProbabilityConnector(settings["synapses"] / CELLS**2, rng=NumpyRNG(seed=1))
     synapses = sim.Projection(cells, cells, connector, sim.StaticSynapse(weight=0.01, delay=1.5))
     connected = cpu()
     cells.record("spikes")

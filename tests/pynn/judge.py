@@ -123,7 +123,12 @@ def scenarios(
     ]  # fmt: skip
     given = {"SCENARIOS_SIMULATOR": simulator, "SCENARIOS_RECORD": str(record)}
     paths = [str(HERE), str(unpacked / "test"), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, **(settings or {}), **given, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    environment = {
+        **os.environ,
+        **(settings or {}),
+        **given,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+    }
     done = subprocess.run(
         command, cwd=folder, env={**environment, "MPLBACKEND": "Agg"},
         capture_output=True, text=True, timeout=timeout, check=False,

@@ -47,7 +47,10 @@ def source(tmp_path_factory):
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory):
     """Return the environment of scripts: which simulator, and where its results go."""
-    return {"NETSPEC_PYNN_BACKEND": BACKEND, "NETSPEC_PYNN_OUT": str(tmp_path_factory.mktemp("out"))}
+    return {
+        "NETSPEC_PYNN_BACKEND": BACKEND,
+        "NETSPEC_PYNN_OUT": str(tmp_path_factory.mktemp("out")),
+    }
 
 
 @pytest.fixture(scope="session")
