@@ -118,19 +118,15 @@ def scenarios(
     (folder / "pytest.ini").write_text("[pytest]\n")
     command = [
         sys.executable, "-m", "pytest", "-q", "-p", "scenarios_plugin", "-p", "no:cacheprovider",
-        "--rootdir", str(unpacked), "-c", str(folder / "pytest.ini"), str(unpacked / "test/system/scenarios"),
+        "--rootdir", str(unpacked), "-c", str(folder / "pytest.ini"),
+        str(unpacked / "test/system/scenarios"),
         *(["-k", " or ".join(only)] if only else []),
     ]  # fmt: skip
     given = {"SCENARIOS_SIMULATOR": simulator, "SCENARIOS_RECORD": str(record)}
     paths = [str(HERE), str(unpacked / "test"), os.environ.get("PYTHONPATH", "")]
-    environment = {
-        **os.environ,
-        **(settings or {}),
-        **given,
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-    }
+    given["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     done = subprocess.run(
-        command, cwd=folder, env={**environment, "MPLBACKEND": "Agg"},
+        command, cwd=folder, env={**os.environ, **(settings or {}), **given, "MPLBACKEND": "Agg"},
         capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
     (folder / "scenarios.log").write_text(done.stdout + done.stderr)
