@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.describe.arrays import Array
+from netspec.describe.columns import Column
 from netspec.describe.connectivity import Columns
 from netspec.describe.models import parrot_neuron
 from netspec.describe.network import (
@@ -210,8 +210,8 @@ class _Builder:
             self.add(
                 SpikeInput(
                     name=self.names.take(f"{name}_spikes"), target=name, receptor="events",
-                    times=Array(values=np.round(pairs[:, 0] * dt, 9)),
-                    neurons=Array(values=pairs[:, 1]), weight=1.0,
+                    times=Column(np.round(pairs[:, 0] * dt, 9)),
+                    neurons=Column(pairs[:, 1].astype(np.uint32)), weight=1.0,
                 )
             )  # fmt: skip
 
