@@ -83,6 +83,13 @@ from netspec.pynn.control import (
 )
 from netspec.pynn.populations import Assembly, Population, PopulationView
 from netspec.pynn.projections import Projection
+from netspec.pynn.sources import (
+    SpikeSourceArray,
+    SpikeSourceGamma,
+    SpikeSourceInhGamma,
+    SpikeSourcePoisson,
+    SpikeSourcePoissonRefractory,
+)
 from netspec.pynn.static import StaticSynapse
 
 create = common.build_create(Population)

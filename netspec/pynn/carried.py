@@ -1,20 +1,24 @@
 """What a cell type says of itself so that a population of it can be described.
 
 `Carried` is for neurons: a model of netspec's, and what PyNN's variables and receptors are in it.
-`Source` is for cells that emit given spikes. A further cell type is a class with one of these two
-beside PyNN's own class of that name, exported by `netspec.pynn`.
+`Source` is for cells that emit spikes by themselves. A further cell type is a class with one of
+these two beside PyNN's own class of that name, exported by `netspec.pynn`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.describe.columns import Column
+from netspec.describe.inputs import SpikeInput
 from netspec.describe.neurons import NeuronModel
+from netspec.errors import NetspecWarning
 
 Floats = NDArray[np.float64]
 NANO = 1000.0  # nA in pA, uS in nS, nF in pF
@@ -99,34 +103,67 @@ class Carried:
 
 
 class Source:
-    """A cell type that emits given spikes.
+    """A cell type that emits spikes, given or random, whatever reaches it.
 
     A population of it becomes one of `parrot_neuron` (`netspec.pynn.describe`): each spikes in the
-    very step of an event that it is given. So what it spikes is recorded like other spikes, it has
+    very step of an event that it is sent. So what it spikes is recorded like other spikes, it has
     any synapses, and a spike that is sent over a thousand of them is one event in the description.
     Two spikes of a cell in one step are one.
 
-    `accepts_changes` lets scripts change its parameters while the clock runs; `spikes` then reads
-    what held from when on off `Population.course`.
+    `accepts_changes` lets scripts change its parameters while the clock runs; what held from when
+    on stands in `Population.course`.
     """
 
     accepts_changes = True
 
     def check_carried(self) -> None:
-        """Raise if these parameters cannot be carried."""
+        """Raise if these cells cannot be carried."""
 
-    def spikes(self, population: Any, until: float, dt: float) -> tuple[Floats, NDArray[np.int64]]:
-        """Return the times (ms, above 0, up to `until`) and cells of all spikes, in any order.
+    def check_native(self, native: Mapping[str, NDArray[Any]]) -> None:
+        """Raise if these parameters, one value a cell, are none that cells can have."""
+
+    def pieces(self, population: Any, name: str, place: Any) -> Iterator[Any]:
+        """Yield what sends the population its events: here, a `SpikeInput` with its `spikes`.
+
+        Parameters
+        ----------
+        population : Population
+        name : str
+            Of the population in the network.
+        place : describe.Place
+        """
+        times, cells = self.spikes(population, name, place)
+        dt, last = place.dt, round(place.until / place.dt)
+        steps = np.floor(np.asarray(times, float) / dt + 0.5 + 1e-9).astype(np.int64)
+        given = np.stack([np.maximum(steps, 1), np.asarray(cells, np.int64)], 1)
+        given = given[given[:, 0] <= last]
+        pairs = np.unique(given, axis=0)
+        lost = len(given) - len(pairs)
+        if lost:
+            tell(
+                f"{lost} of {len(given)} spikes of {population.label!r} fall into the time step "
+                f"of another of the same cell ({dt:g} ms), and are one with it"
+            )
+        if len(pairs):
+            yield SpikeInput(
+                name=place.names.take(f"{name}_spikes"), target=name, receptor="events",
+                times=Column(np.round(pairs[:, 0] * dt, 9)),
+                neurons=Column(pairs[:, 1].astype(np.uint32)), weight=1.0,
+            )  # fmt: skip
+
+    def spikes(self, population: Any, name: str, place: Any) -> tuple[Floats, NDArray[np.int64]]:
+        """Return the times (ms, above 0) and cells of all spikes up to ``place.until``.
 
         What is drawn must not depend on `until` but for where it ends: the same segment is run
         again, from t = 0, when its clock has moved on.
 
         Parameters
         ----------
-        population : Population
-        until : float
-            Where the clock stands, in ms.
-        dt : float
-            Time step in ms.
+        population, name, place : as of `pieces`
         """
         raise NotImplementedError
+
+
+def tell(text: str) -> None:
+    """Warn a script of something that is not as it says."""
+    warnings.warn(text, NetspecWarning, stacklevel=2)

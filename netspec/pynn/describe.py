@@ -2,7 +2,7 @@
 
 - A population of neurons is a population; its parameters are numbers where all cells have the same.
 - A population of spike sources is a population of `parrot_neuron`, which spikes in the step of an
-  event, and a `SpikeInput` with the spikes that the front end has drawn (`carried.Source`).
+  event, and what its cell type has it sent (`carried.Source.pieces`).
 - A projection becomes one for each pair of populations that it connects (views and assemblies are
   taken apart) and each kind of synapse (`static.Synaptic.kinds`), with explicit synapses.
 - A current source says itself what it is, in ``pieces(place)``.
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.describe.columns import Column
 from netspec.describe.connectivity import Columns
 from netspec.describe.models import parrot_neuron
 from netspec.describe.network import (
@@ -31,11 +29,10 @@ from netspec.describe.network import (
     Population,
     Projection,
     Recorder,
-    SpikeInput,
     SynapseRecorder,
     pieces_of,
 )
-from netspec.errors import DescriptionError, NetspecWarning
+from netspec.errors import DescriptionError
 from netspec.pynn.carried import Source
 
 if TYPE_CHECKING:
@@ -66,7 +63,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Place:
-    """What current sources are told of the network that they become part of.
+    """What spike and current sources are told of the network that they become part of.
 
     Attributes
     ----------
@@ -160,6 +157,12 @@ class _Builder:
     samplers: dict[tuple[Any, str], tuple[str, Indices]] = field(default_factory=dict)
     parts: dict[Any, list[Part]] = field(default_factory=dict)
 
+    @property
+    def place(self) -> Place:
+        """What sources are told."""
+        state = self.state
+        return Place(self.names, self.populations, state.dt, state.t, state.settings.seed)
+
     def add(self, piece: Any) -> None:
         """Add a piece to the list of the network that holds its kind."""
         kind = next(key for key, of in pieces_of(Network).items() if isinstance(piece, of))
@@ -193,27 +196,8 @@ class _Builder:
 
     def relays(self, population: Any, name: str) -> None:
         self.add(Population(name=name, size=population.size, model=parrot_neuron))
-        dt = self.state.dt
-        times, cells = population.celltype.spikes(population, self.state.t, dt)
-        steps = np.floor(np.asarray(times, float) / dt + 0.5 + 1e-9).astype(np.int64)
-        given = np.stack([np.maximum(steps, 1), np.asarray(cells, np.int64)], 1)
-        given = given[given[:, 0] <= self.state.steps]
-        pairs = np.unique(given, axis=0)
-        if len(pairs) < len(given):
-            warnings.warn(
-                f"{len(given) - len(pairs)} of {len(given)} spikes of {population.label!r} fall "
-                f"into the time step of another of the same cell ({dt:g} ms), and are one with it",
-                NetspecWarning,
-                stacklevel=2,
-            )
-        if len(pairs):
-            self.add(
-                SpikeInput(
-                    name=self.names.take(f"{name}_spikes"), target=name, receptor="events",
-                    times=Column(np.round(pairs[:, 0] * dt, 9)),
-                    neurons=Column(pairs[:, 1].astype(np.uint32)), weight=1.0,
-                )
-            )  # fmt: skip
+        for piece in population.celltype.pieces(population, name, self.place):
+            self.add(piece)
 
     def recorders(self, population: Any, name: str) -> None:
         recorder = population.recorder
@@ -331,9 +315,8 @@ def describe(state: State) -> Description:
         builder.population(population)
     for projection in state.projections:
         builder.projection(projection)
-    place = Place(builder.names, builder.populations, state.dt, state.t, state.settings.seed)
     for source in state.current_sources:
-        for piece in source.pieces(place):
+        for piece in source.pieces(builder.place):
             builder.add(piece)
     network = meant(name=_network_name(state), **builder.pieces)
     return Description(network, builder.populations, builder.samplers, builder.parts)

@@ -158,10 +158,16 @@ class Population(_Cells, common.Population):
         space.evaluate(simplify=False)
         # native parameter -> one value a cell; variable of PyNN's -> initial value of each
         self.native: dict[str, Values] = _flat(space)
+        self._check_native(self.native)
         self.started: dict[str, Values] = {}
         self.history: list[tuple[float, str, Values]] = []
         self.begin_segment()
         state.populations.append(self)
+
+    def _check_native(self, native: dict[str, Values]) -> None:
+        check = getattr(self.celltype, "check_native", None)
+        if check is not None:
+            check(native)
 
     def _own(self) -> tuple[Population, NDArray[np.int64]]:
         return self, np.arange(self.size)
@@ -199,12 +205,14 @@ class Population(_Cells, common.Population):
             ]
             what = f"parameter {', '.join(ours or changed)} of {self.label!r}"
             state.refuse_later(what, "reset() first, or describe a current as a StepCurrentSource")
+        after = dict(self.native)
         for name, values in changed.items():
-            now = self.native[name].copy()
-            now[cells] = values
-            self.native[name] = now
-            if state.steps:
-                self.history.append((state.t, name, now))
+            after[name] = self.native[name].copy()
+            after[name][cells] = values
+        self._check_native(after)
+        self.native = after
+        if state.steps:
+            self.history += [(state.t, name, after[name]) for name in changed]
         if not state.steps:
             self.begin_segment()
         state.changed()
