@@ -100,7 +100,7 @@ class IF_facets_hardware1(Carried, cells.IF_facets_hardware1):
         ("v_reset", "V_reset"), ("v_rest", "E_L"), _THRESHOLD, ("g_leak", "g_L"), *_SYNAPSES,
         ("e_rev_I", "E_in"),
     )  # fmt: skip
-    fixed = {"C_m": 200.0, "t_ref": 1.0, "E_ex": 0.0}
+    fixed = {"C_m": 200.0, "t_ref": 1.0, "E_ex": 0.0, "I_e": 0.0}
     variables = {"v": V, **CONDUCTANCES}
 
 
@@ -121,6 +121,7 @@ class EIF_cond_alpha_isfa_ista(Carried, cells.EIF_cond_alpha_isfa_ista):
 class HH_cond_exp(Carried, cells.HH_cond_exp):
     __doc__ = cells.HH_cond_exp.__doc__
     model = models.hh_cond_exp_traub
+    fixed = {"t_ref": 2.0}  # spikes of which less lies between are one
     receptor_types = ("excitatory", "inhibitory")  # the third, of gap junctions, is not carried
     translations = build_translations(
         ("gbar_Na", "g_Na", NANO), ("gbar_K", "g_K", NANO), ("g_leak", "g_L", NANO),
@@ -138,6 +139,7 @@ class HH_cond_exp(Carried, cells.HH_cond_exp):
 class Izhikevich(Carried, cells.Izhikevich):
     __doc__ = cells.Izhikevich.__doc__
     model = models.izhikevich
+    fixed = {"V_th": 30.0}
     # published without a capacitance: with 1 pF, pA are mV/ms, and nS are 1/ms
     translations = build_translations(("a", "a"), ("b", "b"), ("c", "c"), ("d", "d"), _OFFSET)
     variables = {"v": V, "u": Observed(("U_m",))}

@@ -65,6 +65,13 @@ class Assembly(common.Assembly):
     __doc__ = common.Assembly.__doc__
     _simulator = simulator
 
+    @property
+    def receptor_types(self) -> list[str]:
+        """Receptors that all populations have, in the order of the first."""
+        # PyNN's own order is that of a set, so which one a projection takes by default is chance
+        first, *others = (p.celltype.receptor_types for p in self.populations)
+        return [receptor for receptor in first if all(receptor in other for other in others)]
+
 
 class _InitialValues(MutableMapping[str, LazyArray]):
     """The initial values of a view: those of its population, as far as they are the view's."""
@@ -111,16 +118,29 @@ class Population(_Cells, common.Population):
     _recorder_class = Recorder
     _assembly_class = Assembly
 
+    def __init__(
+        self,
+        size: Any,
+        cellclass: Any,
+        cellparams: Any = None,
+        structure: Any = None,
+        initial_values: Any = None,
+        label: str | None = None,
+    ) -> None:
+        # before PyNN notes that there is a recorder of it
+        simulator.state.refuse_later(f"population {label!r} is new")
+        check = getattr(cellclass, "check_carried", None)
+        if check is None:
+            kind = cellclass if isinstance(cellclass, type) else type(cellclass)
+            raise UsageError(
+                f"population {label!r}: cells of type {kind.__name__}; allowed: the cell types of "
+                "netspec.pynn (list_standard_models())"
+            )
+        super().__init__(size, cellclass, cellparams, structure, initial_values or {}, label)
+
     def _create_cells(self) -> None:
         state = simulator.state
-        state.refuse_later(f"population {self.label!r} is new")
-        check = getattr(self.celltype, "check_carried", None)
-        if check is None:
-            raise UsageError(
-                f"population {self.label!r}: cells of type {type(self.celltype).__name__}; "
-                "allowed: the cell types of netspec.pynn (list_standard_models())"
-            )
-        check()
+        self.celltype.check_carried()
         first = state.id_counter
         self.all_cells = np.array(
             [simulator.ID(number) for number in range(first, first + self.size)], simulator.ID

@@ -6,9 +6,11 @@ are taken at the ends of steps; the first one, at t = 0, is the initial value.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import quantities as pq
 from numpy.typing import NDArray
 from pyNN import recording
 from pyNN.recording import Variable
@@ -18,12 +20,60 @@ from netspec.pynn import state as simulator
 
 Floats = NDArray[np.float64]
 SPIKES = "spikes"
+# what a recorder knows that belongs to a segment
+PER_SEGMENT = ("recorded", "sampling_interval", "_recording_start_time")
+
+
+class _Past:
+    """A segment that has ended, and what held in it, until somebody asks for its data."""
+
+    def __init__(self, recorder: Recorder, annotations: dict[str, Any]) -> None:
+        self.recorder, self.annotations = recorder, annotations
+        self.moment = simulator.state.moment()
+        population = recorder.population
+        self.held: list[tuple[Any, dict[str, Any]]] = [
+            (population, {"native": dict(population.native), "started": dict(population.started)}),
+            (recorder, {name: getattr(recorder, name) for name in PER_SEGMENT}),
+        ]
+
+    def segment(self) -> Any:
+        """Return it as PyNN makes it: the run of that time, with what was recorded then."""
+        now = [(owner, {name: getattr(owner, name) for name in was}) for owner, was in self.held]
+        with simulator.state.back_at(self.moment):
+            try:
+                for owner, was in self.held:
+                    owner.__dict__.update(was)
+                found = self.recorder._get_current_segment()
+            finally:
+                for owner, names in now:
+                    owner.__dict__.update(names)
+        found.annotate(**self.annotations)
+        return found
+
+
+class _Cache(recording.DataCache):
+    """The segments that have ended, each run when it is first looked at."""
+
+    def __iter__(self) -> Iterator[Any]:
+        self._data = [s.segment() if isinstance(s, _Past) else s for s in self._data]
+        return iter(self._data)
 
 
 class Recorder(recording.Recorder):
     """What is recorded of one population."""
 
     _simulator = simulator
+
+    def __init__(self, population: Any, file: Any = None) -> None:
+        super().__init__(population, file)
+        self.cache = _Cache()
+
+    def store_to_cache(self, annotations: dict[str, Any] | None = None) -> None:
+        """Keep the segment that ends, unless its data were cleared."""
+        if simulator.state.steps and not self.clear_flag:
+            self.cache.store(_Past(self, dict(annotations or {})))
+        self.clear_flag = False
+        self._recording_start_time = 0.0 * pq.ms
 
     def _record(self, variable: Variable, new_ids: Any, sampling_interval: Any = None) -> None:
         state = simulator.state
@@ -40,6 +90,7 @@ class Recorder(recording.Recorder):
             self.sampling_interval = sampling_interval
 
     def _reset(self) -> None:
+        """Record nothing from now on; PyNN replaces `recorded` by an empty one."""
         simulator.state.refuse_later(f"record(None) of {self.population.label!r}")
 
     def _clear_simulator(self) -> None:

@@ -32,6 +32,8 @@ name = "netspec"
 BACKEND = "NETSPEC_PYNN_BACKEND"  # environment: the simulator, where a script names none
 FOLDER = "NETSPEC_PYNN_OUT"  # environment: where results go, likewise
 FIRST_ID = 1
+# what the state knows that belongs to a segment
+PER_SEGMENT = ("steps", "segment_counter", "running", "_segment", "_run")
 
 
 class ID(int, common.IDMixin):
@@ -280,6 +282,22 @@ class State(common.control.BaseState):
                 out=how.out,
             )
         return segment.description, self._run
+
+    def moment(self) -> dict[str, Any]:
+        """Return where the clock stands and what is known of the current segment."""
+        self.segment()
+        return {name: getattr(self, name) for name in PER_SEGMENT}
+
+    @contextmanager
+    def back_at(self, moment: dict[str, Any]) -> Iterator[None]:
+        """Be at a moment of a segment that has ended; what is run meanwhile is kept with it."""
+        now = {name: getattr(self, name) for name in PER_SEGMENT}
+        self.__dict__.update(moment)
+        try:
+            yield
+        finally:
+            moment.update({name: getattr(self, name) for name in PER_SEGMENT})
+            self.__dict__.update(now)
 
     def final_weights(self, projection: Any) -> Any:
         """Return the weights of a projection's synapses now, in PyNN's unit and order.
