@@ -1,9 +1,9 @@
-"""PyNN's own script of Vogels and Abbott's network on netspec.pynn, beside pyNN.nest and pyNN.neuron.
+"""PyNN's own script of Vogels and Abbott's network on netspec.pynn, pyNN.nest and pyNN.neuron.
 
-The script is VAbenchmarks.py of PyNN's source distribution, brought by pip and not changed; pyNN.nest
-is told to keep its spikes on the grid, as netspec's are. Every run is a process of its own, all of
-them one after the other. Spikes are read from the files that the script writes and compared one by
-one. Beside that, a million synapses connected by each (--synapses).
+The script is VAbenchmarks.py of PyNN's source distribution, brought by pip and not changed;
+pyNN.nest is told to keep its spikes on the grid, as netspec's are. Every run is a process of its
+own, all of them one after the other. Spikes are read from the files that the script writes and
+compared one by one. Beside that, a million synapses connected by each (--synapses).
 
     pip install 'netspec-snn[all]'
     python benchmarks/pynn_script.py --benchmarks CUBA,COBA --sides netspec.nest,pyNN.nest
@@ -99,15 +99,13 @@ def script(settings: common.Result) -> common.Result:
             if t <= left["tstop"] + 1e-6
         )
         rates[label] = len(spikes[label]) / len(trains) / left["tstop"] * 1000
-    synapses = sum(projection.size() for projection in projections(left))
-    return {"seconds": seconds, "phases": phases(), "rates": rates, "spikes": spikes,
-            "synapses": synapses}  # fmt: skip
-
-
-def projections(left: common.Result) -> list[Any]:
-    """Return the script's projections, whose dict it replaces by a text in the end."""
-    return [value for value in left["sim"].simulator.state.projections] if hasattr(
-        left["sim"].simulator.state, "projections") else []  # fmt: skip
+    return {
+        "seconds": seconds,
+        "phases": phases(),
+        "rates": rates,
+        "spikes": spikes,
+        "synapses": left["connections"],  # a text by then
+    }
 
 
 def connect(settings: common.Result) -> common.Result:
@@ -119,9 +117,7 @@ def connect(settings: common.Result) -> common.Result:
     began = cpu()
     cells = sim.Population(CELLS, sim.IF_curr_exp())
     created = cpu()
-    connector = sim.FixedProbabilityConnector(
-        settings["synapses"] / CELLS**2, rng=NumpyRNG(seed=1)
-    )
+    connector = sim.FixedProbabilityConnector(settings["synapses"] / CELLS**2, rng=NumpyRNG(seed=1))
     synapses = sim.Projection(cells, cells, connector, sim.StaticSynapse(weight=0.01, delay=1.5))
     connected = cpu()
     cells.record("spikes")
@@ -188,7 +184,7 @@ def table(point: common.Result) -> str:
     for label, results in point["results"].items():
         if label == "connect":
             lines += [
-                "| | synapses | create (s CPU) | connect (s CPU) | rest, to the end of the run (s CPU) |",
+                "| s CPU | synapses | create | connect | rest, to the end of the run |",
                 "|---|---|---|---|---|",
             ]
         else:

@@ -19,9 +19,10 @@ from netspec.release import __version__
 DECIDING = ("describe", "realise", "execute")
 UNDECIDING = (
     "describe/chance", "describe/checks", "describe/faults", "execute/audit", "execute/cache",
-    "execute/child", "execute/ledger", "execute/ledger_lines", "execute/machine",
-    "execute/manifest", "execute/measure", "execute/recording", "execute/results",
-    "execute/running", "realise/linearised", "realise/sonata_columns", "realise/stability",
+    "execute/child", "execute/importing", "execute/ledger", "execute/ledger_lines",
+    "execute/machine", "execute/manifest", "execute/measure", "execute/recording",
+    "execute/results", "execute/running", "realise/linearised", "realise/sonata_columns",
+    "realise/stability",
 )  # fmt: skip
 _PIECE = re.compile(
     r'"""(?:\\.|[^\\])*?"""'

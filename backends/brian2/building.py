@@ -17,6 +17,7 @@ from netspec.backends.brian2.plasticity import Plastic
 from netspec.describe import connectivity as rules
 from netspec.describe.network import Projection
 from netspec.execute.execution import Execution
+from netspec.execute.importing import import_sparing
 from netspec.realise import drawing
 from netspec.realise.lowering import own
 from netspec.realise.streams import simulator_seed
@@ -41,8 +42,7 @@ class Brian2Building:
     """
 
     def __init__(self, plan: Brian2Plan, execution: Execution) -> None:
-        import brian2
-
+        brian2: Any = import_sparing("brian2", "pylab", "pytest")
         self.b2, self.plan, self.execution = brian2, plan, execution
         self.request, self.result = plan.request, execution.recording
         self.network, self.simulation = plan.request.network, plan.request.simulation

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import poisson
 
 from netspec.backends.genn import sampling
 from netspec.backends.genn.blueprint import Code, Connections
@@ -42,10 +41,24 @@ def expected_row(network: Network, projection: Projection, post: Part) -> int:
     mean = expected_synapses(network, projection) / n_pre * post.size / n_post
     counted = isinstance(projection.rule, rules.FixedTotalNumber)
     # numbers of synapses are binomial, of which a Poisson distribution has the longer tail
-    longest = int(poisson.isf(1e-9 if counted else 1e-15, mean))
+    longest = poisson_quantile(1 - (1e-9 if counted else 1e-15), mean)
     if isinstance(projection.rule, rules.PairwiseBernoulli):
         longest = min(longest, post.size)
     return row_that_fits(longest)
+
+
+def poisson_quantile(share: float, mean: float) -> int:
+    """Return the least number that a Poisson number does not exceed with a probability of `share`.
+
+    As ``scipy.stats.poisson.ppf`` computes it; `scipy.stats` takes half a second to import.
+    """
+    from scipy.special import pdtr, pdtrik
+
+    if mean == 0:
+        return 0
+    found = math.ceil(pdtrik(share, mean))
+    fewer = max(found - 1, 0)
+    return fewer if pdtr(fewer, mean) >= share else found
 
 
 def _delivery(

@@ -30,6 +30,7 @@ from netspec.describe.columns import Column
 from netspec.describe.inputs import Current
 from netspec.describe.network import PoissonInput, Projection
 from netspec.execute.execution import Execution
+from netspec.execute.importing import import_sparing
 from netspec.realise.streams import simulator_seed
 
 COUPLING_BLOCK = 500_000  # pairs handed to NEST at once
@@ -48,8 +49,7 @@ class NestBuilding:
 
     def __init__(self, plan: NestPlan, execution: Execution) -> None:
         os.environ.setdefault("PYNEST_QUIET", "1")
-        import nest
-
+        nest: Any = import_sparing("nest", "pandas", "matplotlib")
         self.nest, self.plan, self.execution = nest, plan, execution
         self.request, self.recording = plan.request, execution.recording
         self.network, self.simulation = plan.request.network, plan.request.simulation

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netspec.backends.nest.building import NestBuilding
 
 Numbers = Mapping[str, float]
-AT_ONCE = 10_000  # synapses whose dictionaries NEST hands over together
+AT_ONCE = 1000  # synapses whose dictionaries NEST hands over together: they stay in the cache
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ class NeuronBackend(Backend[NeuronPlan]):
     distribution = "neuron"
     how_to_get = "Install it with: pip install neuron (it compiles with make and a C++ compiler)"
     threaded = False
-    answers = frozenset({"noise currents", "changing rates", "random neurons", "shared noise"})
+    answers = frozenset({
+        "noise currents", "changing rates", "random neurons", "changing synapses", "shared noise",
+    })  # fmt: skip
     cite: ClassVar[tuple[str, ...]] = (
         "Hines, Carnevale (1997) The NEURON simulation environment. Neural Comput 9:1179-1209, "
         "doi:10.1162/neco.1997.9.6.1179",
@@ -37,8 +39,8 @@ class NeuronBackend(Backend[NeuronPlan]):
     def plan(self, request: RunRequest) -> NeuronPlan:
         """Decide the mechanisms; everything else is as the description says."""
         self.check_options(request)
-        entries, mechanisms = decide(request)
-        return NeuronPlan.of(self, request, entries, mechanisms=mechanisms)
+        entries, mechanisms, changing = decide(request)
+        return NeuronPlan.of(self, request, entries, mechanisms=mechanisms, changing=changing)
 
     def memory(self, plans: Sequence[NeuronPlan]) -> int:
         """Estimate from neurons and synapses; runs follow each other."""
@@ -48,7 +50,7 @@ class NeuronBackend(Backend[NeuronPlan]):
         """Build and simulate, one run after the other, with the mechanisms of all of them."""
         from netspec.backends.neuron.simulation import NeuronSimulation
 
-        used = texts(found for plan in plans for found in plan.mechanisms.values())
+        used = texts(found for plan in plans for found in plan.printed())
         for plan in plans:
             yield NeuronSimulation(plan, used, progress).recording()
 

@@ -7,33 +7,15 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from netspec.backends.neuron import compiling
-from netspec.backends.neuron.columns import Column
+from netspec.backends.neuron.columns import Column, give, listed
 from netspec.backends.neuron.mechanisms import CLOCK, LEFT, REST, Mechanism
 from netspec.backends.neuron.planning import NeuronPlan
+from netspec.backends.neuron.plasticity import Plastic
+from netspec.backends.neuron.wiring import CLOCK_AT, CONNECT, Wires
 from netspec.describe.network import Population, Projection
 from netspec.execute.execution import Execution
-from netspec.realise.drawing import Synapses
 from netspec.realise.lowering import own
-
-CLOCK_AT, EVENTS_AT = 1 / 8, 1 / 4  # steps before the end of a step
-# NEURON's own language makes a million NetCons in a third of the time that Python takes
-CONNECT = """
-objref netspec_sources, netspec_targets, netspec_made, netspec_synapse
-objref netspec_pre, netspec_post, netspec_weight, netspec_delay
-proc netspec_connect() { local k
-    for k = 0, netspec_pre.size - 1 {
-        netspec_synapse = new NetCon(netspec_sources.o(netspec_pre.x[k]), \\
-            netspec_targets.o(netspec_post.x[k]), 0, netspec_delay.x[k], netspec_weight.x[k])
-        netspec_synapse.weight[1] = $1
-        netspec_made.append(netspec_synapse)
-    }
-    objref netspec_synapse
-}
-"""
-NAMES = ("sources", "targets", "made", "pre", "post", "weight", "delay")
 
 
 def interpreter(texts: Mapping[str, str]) -> tuple[Any, bool]:
@@ -79,16 +61,8 @@ class Cells:
         self.hoc, self.population, self.mechanism = hoc, population, mechanism
         make = getattr(hoc, mechanism.name)
         self.points = [make(place) for _ in range(population.size)]
-        self.listed = hoc.List()
-        for point in self.points:
-            self.listed.append(point)
+        self.listed = listed(hoc, self.points)
         self._columns: dict[str, Column] = {}
-
-    def give(self, variable: str, values: Any) -> None:
-        """Give all neurons one value of a variable, or one each."""
-        column = np.broadcast_to(np.asarray(values, float), len(self.points))
-        for point, value in zip(self.points, column.tolist(), strict=True):
-            setattr(point, variable, value)
 
     def column(self, variable: str) -> Column:
         """Return a variable of all neurons as an array."""
@@ -111,26 +85,36 @@ class NeuronBuilding:
         Name -> text of all mechanisms that this process uses.
     execution : Execution
         Of the plan's request; its recording receives what is known of the network made.
+
+    Attributes
+    ----------
+    cells : dict
+        Population -> its neurons.
+    wires : dict
+        Projection -> its NetCons, where synapses stay as they are.
+    plastic : list of Plastic
+        Those that change.
+    kept : list
+        What NEURON would delete if nobody had it.
     """
 
     def __init__(self, plan: NeuronPlan, texts: Mapping[str, str], execution: Execution) -> None:
-        self.plan, self.texts, self.execution = plan, texts, execution
+        self.plan, self.execution = plan, execution
         self.network, self.dt = execution.network, execution.dt
         self.result = execution.recording
+        self.hoc, compiled = interpreter(texts)
+        self.result.info = {"mechanisms": "compiled now" if compiled else "from the cache"}
+        self.section = self.hoc.Section(name="netspec")
         self.cells: dict[str, Cells] = {}
-        self.synapses: dict[str, Any] = {}  # projection -> List of NEURON's
-        self.kept: list[Any] = []  # what NEURON would delete if nobody had it
-        self.hoc: Any = None
+        self.wires: dict[str, Wires] = {}
+        self.plastic: list[Plastic] = []
+        self.kept: list[Any] = []
 
     def create(self) -> None:
-        """Load the mechanisms; make the neurons, with parameters and initial values."""
-        self.hoc, compiled = interpreter(self.texts)
-        self.result.info = {"mechanisms": "compiled now" if compiled else "from the cache"}
-        section = self.hoc.Section(name="netspec")
-        self.kept.append(section)
+        """Make the neurons, with parameters and initial values."""
         for population in self.network.populations:
             mechanism = self.plan.mechanisms[str(population.model)]
-            cells = Cells(self.hoc, population, mechanism, section(0.5))
+            cells = Cells(self.hoc, population, mechanism, self.section(0.5))
             self.cells[population.name] = cells
             self._give_values(cells)
         self._wind_clock()
@@ -141,9 +125,9 @@ class NeuronBuilding:
         values = {n: given[n] for n in program.parameter_names} | program.constants(given)
         values |= self.execution.initial_values(name)
         for variable, value in values.items():
-            cells.give(own(variable), value)
-        cells.give(REST, program.refractory_steps(given))
-        cells.give(LEFT, 0)
+            give(cells.points, own(variable), value)
+        give(cells.points, REST, program.refractory_steps(given))
+        give(cells.points, LEFT, 0)
 
     def _wind_clock(self) -> None:
         """Make what tells every neuron, near the end of each step, to test its threshold."""
@@ -157,31 +141,21 @@ class NeuronBuilding:
                 tick.weight[1] = CLOCK
                 self.kept.append(tick)
 
-    # -- synapses -----------------------------------------------------------------------
-
     def connect(self) -> None:
         """Connect all projections."""
         for index, projection in enumerate(self.network.projections):
             self.execution.progress("connect", index / len(self.network.projections))
-            made = self.synapses[projection.name] = self.hoc.List()
-            for block in self.execution.synapse_blocks(projection):
-                self._connect(projection, block, made)
-            self.result.synapses[projection.name] = int(made.count())
+            if projection.name in self.plan.changing:
+                self.plastic.append(Plastic(self, projection))
+                self.plastic[-1].connect()
+            else:
+                self._connect(projection)
 
-    def _connect(self, projection: Projection, block: Synapses, made: Any) -> None:
-        hoc, vector = self.hoc, self.hoc.Vector
-        target = self.cells[projection.post]
-        values = {
-            "sources": self.cells[projection.pre].listed,
-            "targets": target.listed,
-            "made": made,
-            "pre": vector(block.pre),
-            "post": vector(block.post),
-            "weight": vector(block.weights()),
-            "delay": vector((block.delays() - (EVENTS_AT - CLOCK_AT)) * self.dt),
-        }
-        for name, value in values.items():
-            setattr(hoc, f"netspec_{name}", value)
-        hoc.netspec_connect(target.mechanism.ports[projection.receptor])
-        for name in values:
-            setattr(hoc, f"netspec_{name}", None)
+    def _connect(self, projection: Projection) -> None:
+        wires = self.wires[projection.name] = Wires(self.hoc, self.dt)
+        source, target = (self.cells[name] for name in (projection.pre, projection.post))
+        port = target.mechanism.ports[projection.receptor]
+        for block in self.execution.synapse_blocks(projection):
+            ends = (source.listed, block.pre), (target.listed, block.post)
+            wires.join(*ends, block.weights(), block.delays(), port)
+        self.result.synapses[projection.name] = len(wires)

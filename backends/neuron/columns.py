@@ -1,4 +1,4 @@
-"""A variable of many neurons as an array, which NEURON keeps elsewhere."""
+"""A variable of many point processes as an array, which NEURON keeps elsewhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ class Column:
     hoc : HocObject
         NEURON's interpreter.
     points : sequence of HocObject
-        At least one.
     variable : str
 
     Attributes
@@ -27,7 +26,7 @@ class Column:
     """
 
     def __init__(self, hoc: Any, points: Sequence[Any], variable: str) -> None:
-        self._pointers = hoc.PtrVector(len(points))
+        self._pointers = hoc.PtrVector(max(len(points), 1))  # NEURON has none of nothing
         for k, point in enumerate(points):
             self._pointers.pset(k, getattr(point, f"_ref_{variable}"))
         self._vector = hoc.Vector(len(points))
@@ -35,9 +34,26 @@ class Column:
 
     def push(self) -> None:
         """Give every point process its value."""
-        self._pointers.scatter(self._vector)
+        if len(self.values):
+            self._pointers.scatter(self._vector)
 
     def pull(self) -> NDArray[np.float64]:
         """Return the values of now, which stay until the next call."""
-        self._pointers.gather(self._vector)
+        if len(self.values):
+            self._pointers.gather(self._vector)
         return self.values
+
+
+def give(points: Sequence[Any], variable: str, values: Any) -> None:
+    """Give point processes one value of a variable, or one each."""
+    column = np.broadcast_to(np.asarray(values, float), len(points))
+    for point, value in zip(points, column.tolist(), strict=True):
+        setattr(point, variable, value)
+
+
+def listed(hoc: Any, points: Sequence[Any]) -> Any:
+    """Return point processes as a List of NEURON's."""
+    found = hoc.List()
+    for point in points:
+        found.append(point)
+    return found

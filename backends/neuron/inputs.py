@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.backends.neuron.building import EVENTS_AT, Cells, NeuronBuilding
+from netspec.backends.neuron.building import Cells, NeuronBuilding
 from netspec.backends.neuron.columns import Column
+from netspec.backends.neuron.wiring import EVENTS_AT
 from netspec.describe.network import ContinuousProjection, NoiseCurrent, PoissonInput
 from netspec.realise.counters import AT_ONCE
 from netspec.realise.drawing import CurrentChange

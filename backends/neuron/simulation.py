@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.backends.neuron.building import CLOCK_AT, EVENTS_AT, NeuronBuilding
+from netspec.backends.neuron.building import NeuronBuilding
 from netspec.backends.neuron.columns import Column
 from netspec.backends.neuron.inputs import NeuronInputs
 from netspec.backends.neuron.planning import NeuronPlan
+from netspec.backends.neuron.wiring import CLOCK_AT, EVENTS_AT
 from netspec.describe.network import Projection, Recorder
 from netspec.execute.execution import Execution, Progress
-from netspec.execute.recording import Recording
+from netspec.execute.recording import Recording, Spikes
 from netspec.realise.lowering import own
 
 REPORTS = 100  # of progress in a run
@@ -48,8 +49,7 @@ class NeuronSimulation:
 
     def __init__(self, plan: NeuronPlan, texts: Mapping[str, str], progress: Progress) -> None:
         gc.collect()  # of a run before: what is left of it would be simulated too
-        self.execution = Execution(plan.request, progress)
-        self.built = NeuronBuilding(plan, texts, self.execution)
+        self.execution, self.plan, self.texts = Execution(plan.request, progress), plan, texts
         self.request, self.result = plan.request, self.execution.recording
         self.network, self.simulation = self.execution.network, self.execution.simulation
         self.samplers: dict[tuple[str, str], Sampler] = {}
@@ -59,6 +59,7 @@ class NeuronSimulation:
         """Run all phases."""
         phase, simulation = self.execution.phase, self.simulation
         with phase("create"):
+            self.built = NeuronBuilding(self.plan, self.texts, self.execution)
             self.built.create()
         with phase("connect"):
             self.built.connect()
@@ -76,7 +77,9 @@ class NeuronSimulation:
 
     def _record(self) -> None:
         hoc = self.built.hoc
-        for name in self.network.recorded():
+        ends = (p for p, _ in self.network.plastic())
+        needed = [name for p in ends for name in (p.pre, p.post)]
+        for name in dict.fromkeys([*self.network.recorded(), *needed]):
             times, neurons = self.spikes[name] = hoc.Vector(), hoc.Vector()
             for number, point in enumerate(self.built.cells[name].points):
                 source = hoc.NetCon(point, None)
@@ -110,7 +113,8 @@ class NeuronSimulation:
     def _advance(self, phase: str, begin: int, end: int) -> None:
         """Make the steps from `begin` to `end`."""
         advance, before = self.built.hoc.fadvance, self.before
-        looking = [sampler.look for sampler in self.samplers.values()]
+        looking: list[Callable[[int], None]] = [s.look for s in self.samplers.values()]
+        looking += [plastic.look for plastic in self.built.plastic if plastic.plastic.recorded]
         often = max((end - begin) // REPORTS, 1)
         for step in range(begin, end):
             for prepare in before:
@@ -134,13 +138,27 @@ class NeuronSimulation:
                 self.execution.check_finite(name, state.name, cells.state(state.name).pull())
 
     def _read(self) -> None:
-        for name, (times, neurons) in self.spikes.items():
-            steps = np.rint(times.as_numpy() / self.execution.dt + CLOCK_AT).astype(np.int64)
-            self.result.spikes[name] = steps, neurons.as_numpy().astype(np.uint32)
+        for name in self.network.recorded():
+            self.result.spikes[name] = self._spikes(name)
         for place, sampler in self.samplers.items():
             self.result.samples[place] = sampler.steps, sampler.values
+        for plastic in self.built.plastic:
+            projection = plastic.projection
+            plastic.read(*map(self._by_step, (projection.pre, projection.post)))
         if self.request.readback:
             self._read_back()
+
+    def _spikes(self, population: str) -> Spikes:
+        times, neurons = (vector.as_numpy() for vector in self.spikes[population])
+        steps = np.rint(times / self.execution.dt + CLOCK_AT).astype(np.int64)
+        return steps, neurons.astype(np.uint32)
+
+    def _by_step(self, population: str) -> dict[int, NDArray[np.integer]]:
+        """Return step -> neurons that spiked."""
+        steps, neurons = self._spikes(population)  # NEURON records them in the order of time
+        found, first = np.unique(steps, return_index=True)
+        parts = np.split(neurons, first[1:]) if len(steps) else []
+        return dict(zip(found.tolist(), parts, strict=True))
 
     def _read_back(self) -> None:
         found = self.result.readback
@@ -158,7 +176,7 @@ class NeuronSimulation:
             {point: number for number, point in enumerate(self.built.cells[name].points)}
             for name in (projection.pre, projection.post)
         )
-        made = self.built.synapses[projection.name]
+        made = self.built.wires[projection.name].made
         rows = [(pre[s.pre()], post[s.syn()], s.weight[0], s.delay) for s in made]
         columns = np.array(rows, float).reshape(-1, 4).T
         steps = np.rint(columns[3] / self.execution.dt + EVENTS_AT - CLOCK_AT)

@@ -239,7 +239,7 @@ def _tell(error: Exception, script: Path) -> None:
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename != str(script):
         trace = trace.tb_next
-    traceback.print_exception(type(error), error, trace or error.__traceback__)
+    traceback.print_exception(type(error), error, trace)  # None: it could not be read
 
 
 def _segment(found: Sequence[Segment], number: int | None, script: Path) -> Segment:

@@ -63,8 +63,8 @@ def misfits(network: Network, simulation: Simulation) -> list[Misfit]:
             continue  # spikes have no sampling interval
         for slot in slots_of(piece, place, f"{key}.{piece.name}"):
             if slot.steps is not None:
-                times = slot.value if isinstance(slot.value, Column) else slot.values
-                found += _moved(slot.path, times, simulation, minimum=slot.steps)
+                moving = slot.value if isinstance(slot.value, Column) else slot.values
+                found += _moved(slot.path, moving, simulation, minimum=slot.steps)
         if isinstance(piece, StepCurrent):
             path, values = f"{key}.{piece.name}.times", piece.amplitudes
             found += _swallowed(path, piece.times, values, "amplitude", simulation)

@@ -81,6 +81,7 @@ from netspec.pynn.control import (
     run_until,
     setup,
 )
+from netspec.pynn.electrodes import ACSource, DCSource, NoisyCurrentSource, StepCurrentSource
 from netspec.pynn.populations import Assembly, Population, PopulationView
 from netspec.pynn.projections import Projection
 from netspec.pynn.sources import (

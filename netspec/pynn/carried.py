@@ -22,6 +22,7 @@ from netspec.errors import NetspecWarning
 
 Floats = NDArray[np.float64]
 NANO = 1000.0  # nA in pA, uS in nS, nF in pF
+FOREVER = 2**40  # steps
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,7 @@ class Source:
         """
         times, cells = self.spikes(population, name, place)
         dt, last = place.dt, round(place.until / place.dt)
-        steps = np.floor(np.asarray(times, float) / dt + 0.5 + 1e-9).astype(np.int64)
-        given = np.stack([np.maximum(steps, 1), np.asarray(cells, np.int64)], 1)
+        given = np.stack([np.maximum(steps_of(times, dt), 1), np.asarray(cells, np.int64)], 1)
         given = given[given[:, 0] <= last]
         pairs = np.unique(given, axis=0)
         lost = len(given) - len(pairs)
@@ -162,6 +162,12 @@ class Source:
         population, name, place : as of `pieces`
         """
         raise NotImplementedError
+
+
+def steps_of(times: Any, dt: float) -> NDArray[np.int64]:
+    """Return times in ms as whole steps, halves up; what lies beyond all runs as `FOREVER`."""
+    steps = np.floor(np.asarray(times, float) / dt + 0.5 + 1e-9)
+    return np.clip(steps, 0, FOREVER).astype(np.int64)
 
 
 def tell(text: str) -> None:

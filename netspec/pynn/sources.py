@@ -25,7 +25,7 @@ from pyNN.standardmodels import build_translations, cells
 
 from netspec.describe.network import PoissonInput
 from netspec.errors import UsageError
-from netspec.pynn.carried import Floats, Source, tell
+from netspec.pynn.carried import FOREVER, Floats, Source, steps_of, tell
 from netspec.realise.counters import AT_ONCE, bits_at, input_key, neuron_states, uniform_numbers
 from netspec.realise.streams import stream
 
@@ -51,12 +51,6 @@ def snapshots(population: Any) -> list[Snapshot]:
     ]
 
 
-def _steps(times: Any, dt: float) -> Indices:
-    """Return times as whole steps, halves up; what lies beyond all runs ends at a bound."""
-    steps = np.floor(np.asarray(times, float) / dt + 0.5 + 1e-9)
-    return np.clip(steps, 0, 2**40).astype(np.int64)
-
-
 class SpikeSourceArray(Source, cells.SpikeSourceArray):
     __doc__ = cells.SpikeSourceArray.__doc__
     translations = build_translations(("spike_times", "spike_times"))
@@ -80,7 +74,7 @@ class SpikeSourceArray(Source, cells.SpikeSourceArray):
     def spikes(self, population: Any, name: str, place: Any) -> tuple[Floats, Indices]:
         """Return the spikes that were given, as far as they lay ahead when they were."""
         course = population.course("spike_times")
-        ends = [*_steps([begin for begin, _ in course[1:]], place.dt).tolist(), 2**40]
+        ends = [*steps_of([begin for begin, _ in course[1:]], place.dt).tolist(), FOREVER]
         parts: list[tuple[Floats, Indices]] = []
         before: Any = [None] * population.size
         begin = -1  # what is due at the end of step `begin` or before has passed
@@ -89,7 +83,7 @@ class SpikeSourceArray(Source, cells.SpikeSourceArray):
             lengths = [len(listed.value) for listed in lists]
             times = np.concatenate([np.asarray(listed.value, float) for listed in lists])
             which = np.repeat(np.arange(population.size), lengths)
-            steps = _steps(times, place.dt)
+            steps = steps_of(times, place.dt)
             ahead = steps > begin
             new = np.array([a is not b for a, b in zip(lists, before, strict=True)])
             late += int(np.sum(new[which] & ~ahead))
@@ -156,13 +150,13 @@ class SpikeSourcePoisson(Source, cells.SpikeSourcePoisson):
             If a rate leaves no step without a spike.
         """
         taken = snapshots(population)
-        begins = [*_steps([begin for begin, _ in taken], place.dt).tolist()]
+        begins = [*steps_of([begin for begin, _ in taken], place.dt).tolist()]
         last = round(place.until / place.dt)
         parts: list[tuple[Indices, Floats]] = []
         for k, (_, values) in enumerate(taken):
             begin, end = begins[k], begins[k + 1] if k + 1 < len(taken) else last
-            start = _steps(values["start"], place.dt)
-            stop = _steps(values["start"] + values["duration"], place.dt)
+            start = steps_of(values["start"], place.dt)
+            stop = steps_of(values["start"] + values["duration"], place.dt)
             chance = np.asarray(values["rate"], float) * place.dt / 1000
             _check_chance(population, values["rate"], place.dt)
             edges = np.unique(np.clip([begin, *start, *stop], begin, end))
@@ -376,4 +370,5 @@ class SpikeSourceInhGamma(Renewal, cells.SpikeSourceInhGamma):
                 hazard = np.exp((shape - 1) * np.log(age) - age - gammaln(shape)) / left
             if chance * most < hazard / scale:
                 kept[k], last = True, time
-        return times[kept]
+        found: Floats = times[kept]
+        return found

@@ -213,8 +213,8 @@ class State(common.control.BaseState):
         self.seal()
         self.steps, self.running, self.t_start = 0, False, 0
         self.segment_counter += 1
-        for population in self.populations:
-            population.begin_segment()
+        for piece in (*self.populations, *self.current_sources):
+            piece.begin_segment()
         self.changed()
 
     def changed(self) -> None:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -89,7 +89,12 @@ def _download(folder: Path) -> None:
 
 
 def scenarios(
-    unpacked: Path, simulator: str, folder: Path, only: Sequence[str] = (), timeout: float = 3600
+    unpacked: Path,
+    simulator: str,
+    folder: Path,
+    only: Sequence[str] = (),
+    timeout: float = 3600,
+    settings: Mapping[str, str] | None = None,
 ) -> list[Outcome]:
     """Run PyNN's scenario tests.
 
@@ -105,20 +110,23 @@ def scenarios(
         Names of tests; all if empty.
     timeout : float
         Seconds of wall time for all of them.
+    settings : mapping, optional
+        More environment.
     """
     record = folder / "scenarios.jsonl"
     record.write_text("")
     (folder / "pytest.ini").write_text("[pytest]\n")
     command = [
         sys.executable, "-m", "pytest", "-q", "-p", "scenarios_plugin", "-p", "no:cacheprovider",
-        "--rootdir", str(unpacked), "-c", str(folder / "pytest.ini"), str(unpacked / "test/system/scenarios"),
+        "--rootdir", str(unpacked), "-c", str(folder / "pytest.ini"),
+        str(unpacked / "test/system/scenarios"),
         *(["-k", " or ".join(only)] if only else []),
     ]  # fmt: skip
     given = {"SCENARIOS_SIMULATOR": simulator, "SCENARIOS_RECORD": str(record)}
     paths = [str(HERE), str(unpacked / "test"), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, **given, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    given["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     done = subprocess.run(
-        command, cwd=folder, env={**environment, "MPLBACKEND": "Agg"},
+        command, cwd=folder, env={**os.environ, **(settings or {}), **given, "MPLBACKEND": "Agg"},
         capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
     (folder / "scenarios.log").write_text(done.stdout + done.stderr)
@@ -134,7 +142,12 @@ def example_names(unpacked: Path) -> list[str]:
 
 
 def example(
-    unpacked: Path, name: str, simulator: str, folder: Path, timeout: float = 600
+    unpacked: Path,
+    name: str,
+    simulator: str,
+    folder: Path,
+    timeout: float = 600,
+    settings: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Run one example to its end, or until it fails.
 
@@ -143,7 +156,7 @@ def example(
 
     Parameters
     ----------
-    unpacked, simulator : as of `scenarios`
+    unpacked, simulator, settings : as of `scenarios`
     name : str
         Without ``.py``.
     folder : Path
@@ -163,7 +176,7 @@ def example(
     began = time.perf_counter()
     try:
         done = subprocess.run(
-            command, cwd=folder, env={**os.environ, "MPLBACKEND": "Agg"},
+            command, cwd=folder, env={**os.environ, **(settings or {}), "MPLBACKEND": "Agg"},
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

@@ -1,9 +1,11 @@
 """The random numbers that generated code draws, without a simulator."""
 
 import numpy as np
-from scipy.stats import kstest
+import pytest
+from scipy.stats import kstest, poisson
 
 from netspec.backends.genn import sampling
+from netspec.backends.genn.synapses import poisson_quantile
 from netspec.realise import counters
 
 
@@ -35,3 +37,10 @@ def test_neighbouring_states_make_unrelated_uniform_numbers():
     assert kstest(first, "uniform").pvalue > 1e-3
     for a, b in ((first, second), (first[1:], first[:-1]), (first[1:], second[:-1])):
         assert abs(np.corrcoef(a, b)[0, 1]) < 4 / np.sqrt(len(a))
+
+
+@pytest.mark.parametrize("tail", [1e-9, 1e-15])
+def test_rows_are_as_long_as_scipys_poisson_distribution_says(tail):
+    means = [0.0, 1e-9, *np.geomspace(1e-3, 1e4, 500), *np.arange(1.0, 300.0)]
+    found = [poisson_quantile(1 - tail, mean) for mean in means]
+    np.testing.assert_array_equal(found, poisson.isf(tail, means))

@@ -100,6 +100,7 @@ def test_a_network_from_a_file_makes_the_same_spikes(simulate, expected, toleran
     assert_spikes(run, expected, tolerance)
 
 
+@pytest.mark.long
 def test_compiled_code_makes_the_same_spikes(simulate, backend, expected, tolerance):
     compiled = [c for c in choices(backend, "codegen") if c.get("codegen") == "cython"] or [{}]
     run = simulate(recurrent(), STEPS * 0.1, seed=SEED, connectivity="shared", options=compiled[0])
