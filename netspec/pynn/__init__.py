@@ -73,6 +73,7 @@ from netspec.pynn.control import (
     get_min_delay,
     get_time_step,
     initialize,
+    ledger,
     network,
     num_processes,
     rank,
@@ -97,9 +98,7 @@ from netspec.pynn.static import StaticSynapse
 
 # what other modules of PyNN have, and why it is not here
 _POINTS = "neurons are points here"
-_NATIVE = (
-    "it names a model of one simulator; allowed: the standard types"
-)
+_NATIVE = "it names a model of one simulator; allowed: the standard types"
 NOT_CARRIED = {
     "MultiCompartmentNeuron": _POINTS,
     "NeuriteDistribution": _POINTS,
