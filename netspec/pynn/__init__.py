@@ -92,6 +92,20 @@ from netspec.pynn.sources import (
     SpikeSourcePoissonRefractory,
 )
 from netspec.pynn.static import StaticSynapse
+from netspec.pynn.synapses import (
+    AdditivePotentiationMultiplicativeDepression,
+    AdditiveWeightDependence,
+    ElectricalSynapse,
+    GutigWeightDependence,
+    MultiplicativeWeightDependence,
+    MultiQuantalSynapse,
+    SimpleStochasticSynapse,
+    SpikePairRule,
+    STDPMechanism,
+    StochasticTsodyksMarkramSynapse,
+    TsodyksMarkramSynapse,
+    Vogels2011Rule,
+)
 
 create = common.build_create(Population)
 connect = common.build_connect(Projection, FixedProbabilityConnector, StaticSynapse)
