@@ -95,6 +95,20 @@ from netspec.pynn.sources import (
     SpikeSourcePoissonRefractory,
 )
 from netspec.pynn.static import StaticSynapse
+from netspec.pynn.synapses import (
+    AdditivePotentiationMultiplicativeDepression,
+    AdditiveWeightDependence,
+    ElectricalSynapse,
+    GutigWeightDependence,
+    MultiplicativeWeightDependence,
+    MultiQuantalSynapse,
+    SimpleStochasticSynapse,
+    SpikePairRule,
+    STDPMechanism,
+    StochasticTsodyksMarkramSynapse,
+    TsodyksMarkramSynapse,
+    Vogels2011Rule,
+)
 
 # what other modules of PyNN have, and why it is not here
 _POINTS = "neurons are points here"
