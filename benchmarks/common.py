@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "benchmarks" / "records"
 Result = dict[str, Any]
 PACKAGES = ("numpy", "scipy", "cython", "nest-simulator", "brian2", "microcircuit", "neurodynex",
-            "elephant", "pygenn", "neo", "nixio", "pynwb", "h5py", "nvidia-ml-py",
+            "elephant", "pygenn", "neuron", "pynn", "neo", "nixio", "pynwb", "h5py", "nvidia-ml-py",
             "netspec-snn")  # fmt: skip
 
 

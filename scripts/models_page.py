@@ -50,9 +50,12 @@ def section(model: NeuronModel) -> Iterator[str]:
     initial = ", ".join(f"{s} = {v}" for s, v in model.initial.items())
     spikes = f"Threshold: `{model.threshold}`" if model.threshold else "Threshold: none"
     spikes += f"; escape rate: `{model.escape}`" if model.escape else ""
-    yield f"- {spikes}; reset: {reset}; refractory: {model.refractory}"
+    yield f"- {spikes}; reset: {reset}; refractory: {model.refractory or 'none'}"
     yield f"- Receptors: {receptors}"
-    yield f"- Initial values: {initial}, all others 0; integrator: {model.integrator}\n"
+    start = f"{initial}, all others 0" if initial else "all 0"
+    yield f"- Initial values: {start}; integrator: {model.integrator}\n"
+    if not model.parameters:
+        return
     yield "| parameter | default | unit | plausible |"
     yield "|---|---|---|---|"
     for name, parameter in model.parameters.items():

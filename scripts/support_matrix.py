@@ -20,7 +20,7 @@ from netspec.describe.synapse_models import SYNAPSES
 from netspec.execute.contract import Entry, Plan, RunRequest, get_backend
 
 FILE = Path(__file__).parents[1] / "docs" / "support.md"
-BACKENDS = {"nest": "NEST", "brian2": "Brian2", "genn": "GeNN"}
+BACKENDS = {"nest": "NEST", "brian2": "Brian2", "genn": "GeNN", "neuron": "NEURON"}
 STATUS = ("exact", "approximate", "unsupported")  # from best to worst
 DT = 0.1
 HEAD = """\
@@ -204,6 +204,8 @@ def inputs() -> Iterator[Row]:
         ("given spikes, one due at the end of the first step", "spike_inputs",
          {**given, "times": [0.1, 9.0]}),
         ("given spikes, one at time 0", "spike_inputs", {**given, "times": [0.0, 9.0]}),
+        ("given spikes, each with a weight of its own", "spike_inputs",
+         {**given, "times": [5.0, 9.0], "weight": [80.0, 40.0]}),
     ):  # fmt: skip
         yield Row(label, f"{kind}.i", with_input(kind, **values))
     shared = {"drive": "shared"}
@@ -357,7 +359,11 @@ def matrix() -> str:
     """Return the whole page."""
     notes, lines = Notes(), [HEAD]
     for title, rows in SECTIONS.items():
-        lines += [f"## {title}\n", f"| | {' | '.join(BACKENDS.values())} |", "|---" * 4 + "|"]
+        lines += [
+            f"## {title}\n",
+            f"| | {' | '.join(BACKENDS.values())} |",
+            "|---" * (len(BACKENDS) + 1) + "|",
+        ]
         for row in rows():
             answered = " | ".join(cell(row, backend, notes) for backend in BACKENDS)
             lines.append(f"| {row.label} | {answered} |")

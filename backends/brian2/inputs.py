@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from netspec.backends.brian2.building import Brian2Building
 from netspec.backends.brian2.groups import ACTIVE, Receiving
 from netspec.backends.brian2.planning import RARE
+from netspec.describe.inputs import Events
 from netspec.describe.network import NoiseCurrent, PoissonInput
 from netspec.realise.counters import PoissonCounter
 from netspec.realise.drawing import CurrentChange
@@ -291,20 +292,22 @@ class Brian2Inputs:
 
     def _given_spikes(self) -> None:
         """Add the events of `SpikeInput` at the end of the step that they are due in."""
-        due: dict[int, list[tuple[Receiving, int, float]]] = {}
         for source in self.network.spike_inputs:
             group, where = self.built.group(source.target)
             target = group.receiving(group.model.receptors[source.receptor], where)
-            for t, neuron in zip(source.times, source.neurons, strict=True):
-                step = self.simulation.steps(t)
-                due.setdefault(step - 1, []).append((target, neuron, source.weight))
-        if due:
+            self.built.deliveries.append(self._given(target, source.events(self.simulation)))
 
-            def deliver(step: int) -> None:
-                for target, neuron, weight in due.get(step, ()):
-                    target.add_at(neuron, weight)
+    def _given(self, target: Receiving, events: Events) -> Callable[[int], None]:
+        """Return a function that adds the events due at the end of a step."""
+        ends = np.arange(1, self.simulation.total_steps + 2)
+        bounds = np.searchsorted(events.steps, ends).tolist()
 
-            self.built.deliveries.append(deliver)
+        def deliver(step: int) -> None:
+            here = slice(bounds[step], bounds[step + 1])
+            if here.start < here.stop:
+                target.add_at(events.neurons[here], events.weights[here])
+
+        return deliver
 
     def _deliver(self) -> None:
         if not self.built.deliveries:

@@ -174,6 +174,8 @@ class Plastic:
         return bool((delay == delay[0]).all())
 
     def _memory(self, variable: str) -> NDArray[np.float64]:
+        if self.synapses is None:  # there is no synapse
+            return np.empty(0)
         values: NDArray[np.float64] = self.synapses.variables[variable].get_value()
         return values
 
@@ -221,21 +223,16 @@ class Plastic:
         """Give the recording what was recorded."""
         if not (self.plastic.recorded or self.plastic.final):
             return
-        if self.synapses is not None:
-            self._step_traces()
-        drawn, delays = self.plastic.synapses, self.plastic.synapses.delays()
-        events: list[Any] = [(0, np.empty(0, np.int64), np.empty(0))]
-        weights = drawn.weights().copy()
-        if self.synapses is not None:
-            # its clock is late by the delay
-            events += [(s - delays[found], found, value) for s, found, value in self.events]
-            weights = np.array(self._memory(SENT_WEIGHT if self.plastic.final else own("w")))
-            events += self._finish(weights)
-        synapses = np.concatenate([found for _, found, _ in events])
-        steps = [np.broadcast_to(step, found.shape) for step, found, _ in events]
-        values = np.concatenate([carried for _, _, carried in events])
-        self.plastic.keep(self.built.result, synapses, np.concatenate(steps), values)
-        self.plastic.keep_weights(self.built.result, weights)
+        self._step_traces()
+        delays = self.plastic.synapses.delays()
+        # its clock is late by the delay
+        events = [(step - delays[found], found, value) for step, found, value in self.events]
+        weights = np.array(self._memory(SENT_WEIGHT if self.plastic.final else own("w")))
+        values = {c.name: np.array(self._memory(own(c.name))) for c in self.program.courses}
+        remaining = Remaining(self.plastic, values, self._memory(LAST) - delays, self.built.dt)
+        ends = (self._last_spikes(name) for name in (self.projection.pre, self.projection.post))
+        total = self.built.simulation.total_steps
+        remaining.keep(self.built.result, events, weights, total, *ends)
 
     def _step_traces(self) -> None:
         """Let the traces of targets step that have not been looked at since."""
@@ -245,15 +242,3 @@ class Plastic:
         for name, tree in self.program.after_post:
             self._memory(own(name))[due] = ex.evaluate(tree, before)
         np.abs(last, out=last)
-
-    def _finish(self, weights: NDArray[np.float64]) -> list[Any]:
-        """Return the events that are under way; bring the weights up to them."""
-        values = {c.name: np.array(self._memory(own(c.name))) for c in self.program.courses}
-        last = self._memory(LAST) - self.plastic.synapses.delays()
-        remaining = Remaining(self.plastic, values, last, self.built.dt)
-        ends = (self._last_spikes(name) for name in (self.projection.pre, self.projection.post))
-        found = []
-        for event in remaining.finish(self.built.simulation.total_steps, *ends):
-            weights[event[1]] = values["w"][event[1]]
-            found.append(event)
-        return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from netspec.backends.genn import sampling
 from netspec.backends.genn.blueprint import Code, Source
 from netspec.backends.genn.neurons import arriving, coupled
+from netspec.describe.inputs import Events
 from netspec.describe.network import Network, NoiseCurrent, PoissonInput, SpikeInput
 from netspec.describe.simulation import Simulation
 from netspec.realise.counters import PoissonCounter, tables_by_step
@@ -123,15 +125,21 @@ def given_code(network: Network, target: str, state: str) -> Source:
 
 def given_events(
     network: Network, simulation: Simulation
-) -> dict[int, dict[tuple[str, str], list[tuple[int, float]]]]:
-    """Return step -> (population, state) -> neurons and weights of events due at its end."""
-    due: dict[int, dict[tuple[str, str], list[tuple[int, float]]]] = {}
+) -> Iterator[tuple[int, tuple[str, str], NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield (step, (population, state), neurons, weights) of the events due at the step's end.
+
+    A place occurs at most once a step.
+    """
+    places: dict[tuple[str, str], list[Events]] = {}
     for source in network.spike_inputs:
         place = source.target, state_of(network, source)
-        for time, neuron in zip(source.times, source.neurons, strict=True):
-            at = due.setdefault(simulation.steps(time) - 1, {})
-            at.setdefault(place, []).append((neuron, source.weight))
-    return due
+        places.setdefault(place, []).append(source.events(simulation))
+    for place, parts in places.items():
+        steps, neurons, weights = map(np.concatenate, zip(*parts, strict=True))
+        order = np.argsort(steps, kind="stable")
+        found, starts = np.unique(steps[order], return_index=True)
+        for step, here in zip(found.tolist(), np.split(order, starts[1:]), strict=True):
+            yield step - 1, place, neurons[here], weights[here]
 
 
 def state_of(network: Network, source: SpikeInput | Any) -> str:

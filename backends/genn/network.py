@@ -199,9 +199,8 @@ class GennNetwork:
         for change in self.execution.current_changes:
             if change.step > 0:
                 self.before.setdefault(change.step, []).append(self._change(change))
-        for step, places in inputs.given_events(self.network, self.simulation).items():
-            for where, events in places.items():
-                self.before.setdefault(step, []).append(self._given(where, events))
+        for step, where, *events in inputs.given_events(self.network, self.simulation):
+            self.before.setdefault(step, []).append(self._given(where, *events))
         for poisson in self.built.poisson:
             for step, table, guide in self.courses.get(poisson.name, [])[1:]:
                 exchange = self._exchange(poisson, [table, guide])
@@ -289,9 +288,9 @@ class GennNetwork:
 
         return apply
 
-    def _given(self, place: tuple[str, str], events: list[tuple[int, float]]) -> Callable[[], None]:
-        neurons, weights = (np.array(column) for column in zip(*events, strict=True))
-
+    def _given(
+        self, place: tuple[str, str], neurons: NDArray[np.int64], weights: NDArray[np.float64]
+    ) -> Callable[[], None]:
         source = inputs.given_code(self.network, *place)
         pending = Spread(
             [
@@ -299,12 +298,10 @@ class GennNetwork:
                 for part in self.parts[source.population]
             ]
         )
-        sums = np.bincount(
-            neurons, weights, minlength=self.network.population(source.population).size
-        )
+        size = self.network.population(source.population).size
 
         def apply() -> None:
-            pending.write(sums)
+            pending.write(np.bincount(neurons, weights, minlength=size))
 
         return apply
 

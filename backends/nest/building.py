@@ -26,6 +26,7 @@ from netspec.backends.nest.planning import FIRST_POISSON_STEP, NestPlan, changes
 from netspec.backends.nest.plasticity import Plastic, end_slices
 from netspec.describe import connectivity as rules
 from netspec.describe import distributions as dist
+from netspec.describe.columns import Column
 from netspec.describe.inputs import Current
 from netspec.describe.network import PoissonInput, Projection
 from netspec.execute.execution import Execution
@@ -310,17 +311,26 @@ class NestBuilding:
 
     def _inject_spikes(self) -> None:
         for source in self.network.spike_inputs:
-            steps = np.array([self.simulation.steps(t) for t in source.times])
-            neurons = np.array(source.neurons)
-            keep = (steps > 1) & (steps <= self.simulation.total_steps)
-            for neuron in np.unique(neurons[keep]):
-                # a generator's spike of t - dt arrives, one step later, at t; what is due at the
-                # end of the first step, no device can send: a generated model has it itself
-                times = (np.sort(steps[keep & (neurons == neuron)]) - 1) * self.dt
-                generator = self.nest.Create("spike_generator", params={"spike_times": times})
-                node = self.nodes[source.target][int(neuron)]
-                spec = self.synapse(source.target, source.receptor, source.weight, self.dt)
-                self.nest.Connect(generator, node, syn_spec=spec)
+            steps, neurons, weights = source.events(self.simulation)
+            keep = np.flatnonzero((steps > 1) & (steps <= self.simulation.total_steps))
+            keep = keep[np.argsort(neurons[keep], kind="stable")]
+            # a generator's spike of t - dt arrives, one step later, at t; what is due at the
+            # end of the first step, no device can send: a generated model has it itself
+            params = {"spike_times": (steps[keep] - 1) * self.dt}
+            weight = source.weight
+            if isinstance(weight, Column):  # NEST multiplies those of spikes by the synapse's
+                weight, params["spike_weights"] = 1.0, weights[keep]
+            reached, starts = np.unique(neurons[keep], return_index=True)
+            if not reached.size:
+                continue
+            trains = [
+                {name: values[here] for name, values in params.items()}
+                for here in np.split(np.arange(keep.size), starts[1:])
+            ]
+            generators = self.nest.Create("spike_generator", len(trains), params=trains)
+            nodes = self.nodes.chosen(source.target, reached)
+            spec = self.synapse(source.target, source.receptor, weight, self.dt)
+            self.nest.Connect(generators, nodes, "one_to_one", spec)
 
     # -- currents -----------------------------------------------------------------------
 

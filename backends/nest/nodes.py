@@ -175,11 +175,11 @@ class Nodes:
         for source in self.network.spike_inputs:
             if source.target != population:
                 continue
-            steps = np.array([self.plan.request.simulation.steps(t) for t in source.times], int)
-            neurons = np.array(source.neurons, int)[steps == 1]
-            if neurons.size:
+            steps, neurons, weights = source.events(self.plan.request.simulation)
+            first = steps == 1
+            if first.any():
                 due = found.setdefault(model.first(source.receptor), np.zeros(size))
-                np.add.at(due, neurons, source.weight)
+                np.add.at(due, neurons[first], weights[first])
         return found
 
     def model(self, population: str) -> Any:

@@ -6,11 +6,11 @@ import sys
 import traceback
 from typing import NoReturn
 
-from netspec.cli import describing, judging, reporting, runs  # their commands enter `app`
+from netspec.cli import describing, judging, pynn, reporting, runs  # their commands enter `app`
 from netspec.cli.options import app, print_json
 from netspec.errors import NetspecError
 
-__all__ = ["app", "describing", "judging", "main", "reporting", "runs"]
+__all__ = ["app", "describing", "judging", "main", "pynn", "reporting", "runs"]
 
 
 FAULT = 70  # exit code of a fault of netspec's own (EX_SOFTWARE of sysexits.h)

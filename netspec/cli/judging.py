@@ -250,11 +250,11 @@ def validate(
         declared = _declared(said, sides=2 if self_test else 1)
     else:
         declared = _read(request, said)
-    how = {"force": force, "time_limit": time_limit, "room": _room(jobs, memory)}
+    how = {"force": force, "time_limit": time_limit, "room": room_of(jobs, memory)}
     if self_test:
         code = _self_test(declared, out, mutants, splits, as_json, rebuild=said.rebuild(), **how)
         raise typer.Exit(code)
-    _judge(declared, out, as_json, **how)
+    judge(declared, out, as_json, **how)
 
 
 def _read(request: Path, said: Said) -> ValidationRequest:
@@ -287,7 +287,7 @@ def _declared(said: Said, sides: int) -> ValidationRequest:
     return ValidationRequest(
         network=network,
         simulation=simulation,
-        backends=_backends(said, looks),
+        backends=backend_requests(said, looks),
         seeds=tuple(range(1, number + 1)),
         margins=margins,
         cue_angles=tuple(names_of([said.cue_angles or ""])),
@@ -306,7 +306,7 @@ def _looks(said: Said) -> Looks | None:
     return UntilDecided(**most, budget=said.budget).looks()
 
 
-def _backends(said: Said, looks: Looks | None) -> tuple[BackendRequest, ...]:
+def backend_requests(said: Said, looks: Looks | None) -> tuple[BackendRequest, ...]:
     """Return how each simulator runs."""
     from netspec.validation.campaign.request import BackendRequest, usual_connectivity
 
@@ -346,7 +346,8 @@ def _rebuilt(
     return adjusted(*network_of(circuit, given | options), sets, {})[0]
 
 
-def _room(jobs: int | None, memory: str | None) -> Room:
+def room_of(jobs: int | None, memory: str | None) -> Room:
+    """Return what runs may use together, from ``--jobs`` and ``--memory``."""
     from netspec.validation.campaign.ensemble import Room
 
     return Room(jobs, None if memory is None else _bytes(memory))
@@ -365,7 +366,7 @@ def _bytes(text: str) -> int:
     return int(size)
 
 
-def _judge(declared: ValidationRequest, out: Path, as_json: bool, **how: Any) -> None:
+def judge(declared: ValidationRequest, out: Path, as_json: bool, **how: Any) -> None:
     """Run what is not there yet, judge, write all files and show the verdict."""
     from netspec.cli.terminal import progress_bar
     from netspec.validation.campaign import validating

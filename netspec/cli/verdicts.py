@@ -37,7 +37,10 @@ def margins_of(given: list[str] | None, statistics: str | None) -> Margins:
 def tell(
     summary: Summary, runs: Sequence[Run], data: Path | None, page: Path | None, as_json: bool
 ) -> NoReturn:
-    """Print the verdict and where its files lie, and end with its exit code."""
+    """Print the verdict and where its files lie, and end with its exit code.
+
+    That is 0 as well where one run a side is all that there is, and it is the same on all.
+    """
     files = {"verdict": data, "report": page}
     if as_json:
         found = {name: str(path) for name, path in files.items() if path is not None}
@@ -46,7 +49,14 @@ def tell(
     else:
         _show(summary)
         show_known(summary, runs, files)
-    raise typer.Exit(summary.exit_code)
+    raise typer.Exit(0 if _settled(summary, runs) else summary.exit_code)
+
+
+def _settled(summary: Summary, runs: Sequence[Run]) -> bool:
+    from netspec.validation.report import known, pictures
+
+    sides, _ = pictures.sides(summary.model_dump(mode="json"), runs)
+    return known.settled(summary, sides)
 
 
 def known_of(summary: Summary, runs: Sequence[Run]) -> Screen:

@@ -25,6 +25,7 @@ from netspec.errors import Fault, shown
 
 LISTED = 64  # values up to which the text that is hashed lists them; of more, it has a digest
 LARGEST = 1e30  # as of all quantities
+WITH_FILES = ("populations", "spike_inputs")  # lists of pieces whose arrays may stand in files
 
 
 def _with_file(schema: dict[str, Any]) -> None:
@@ -64,7 +65,7 @@ class Array(Drawn):
                 "the file of an array is looked for beside a description that is a file; elsewhere "
                 "its values are given, for example values=numpy.load(...)"
             )
-        values, unit = _numbers(data["values"])
+        values, unit = numbers_of(data["values"])
         if unit is None:
             unit = data.get("unit")
         elif data.get("unit") is not None:
@@ -146,13 +147,25 @@ class Array(Drawn):
         return self.values.astype(dtype)
 
 
-def _numbers(values: Any) -> tuple[NDArray[np.float64], str | None]:
-    """Return values in coherent units, and the unit that they were given in, if any."""
+def numbers_of(values: Any, each: str = "neuron") -> tuple[NDArray[np.float64], str | None]:
+    """Return values in coherent units, and the unit that they were given in, if any.
+
+    Parameters
+    ----------
+    values : list, tuple or ndarray
+    each : str
+        What has one of them, for errors.
+
+    Raises
+    ------
+    ValueError
+        If they are no finite numbers, or of several dimensions.
+    """
     unit = None
     if isinstance(values, np.ndarray):
         if values.ndim != 1 or values.dtype.kind not in "fiu":
             what = f"shape {values.shape} of {values.dtype}"
-            raise ValueError(f"{what}; expected real numbers, one for each neuron: shape (size,)")
+            raise ValueError(f"{what}; expected real numbers, one for each {each}: shape (size,)")
     elif isinstance(values, (list, tuple)):
         if not set(map(type, values)) <= {float, int}:
             read = [units.measured(value) for value in values]
@@ -169,7 +182,7 @@ def _numbers(values: Any) -> tuple[NDArray[np.float64], str | None]:
     except OverflowError:
         raise ValueError("a number is too large") from None
     if not array.size:
-        raise ValueError("no value; expected one for each neuron")
+        raise ValueError(f"no value; expected one for each {each}")
     wrong = np.flatnonzero(~(np.abs(array) <= LARGEST))
     if wrong.size:
         k = int(wrong[0])
@@ -205,7 +218,7 @@ _UNREAD = object()
 
 
 def with_files(data: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[Fault]]:
-    """Put the values of files in place of their names, in the tables of all populations.
+    """Put the values of files in place of their names, in all pieces that may have arrays.
 
     Parameters
     ----------
@@ -221,9 +234,6 @@ def with_files(data: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list
     faults : list of Fault
     """
     faults: list[Fault] = []
-    populations = data.get("populations")
-    if not isinstance(populations, list):
-        return data, faults
 
     def read(value: Any, path: str) -> Any:
         if not isinstance(value, dict):
@@ -242,8 +252,12 @@ def with_files(data: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list
             faults.append(Fault(f"{path}.file", shown(value["file"]), str(error)))
             return _UNREAD
 
-    found = [
-        read(p, f"populations[{index}]") if isinstance(p, dict) else p
-        for index, p in enumerate(populations)
-    ]
-    return data | {"populations": found}, faults
+    found = {
+        key: [
+            read(piece, f"{key}[{index}]") if isinstance(piece, dict) else piece
+            for index, piece in enumerate(data[key])
+        ]
+        for key in WITH_FILES
+        if isinstance(data.get(key), list)
+    }
+    return data | found, faults

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from netspec.describe import units
+from netspec.describe.columns import Column
 from netspec.describe.drawn import Drawn
 from netspec.describe.faults import below
 from netspec.describe.fields import (
@@ -29,7 +32,7 @@ from netspec.describe.slots import Piece, Place, Slot, marks, replaced, slots_of
 from netspec.describe.synapses import SynapseModel
 from netspec.errors import Fault, UnitError, nearest
 
-Value = float | tuple[float, ...] | Drawn
+Value = float | tuple[float, ...] | Drawn | Column
 
 
 def check_pieces(
@@ -139,8 +142,9 @@ class _Check:
             )
         elif isinstance(mark, NeuronsOf):
             population = self.place.population(piece, mark.of)
-            if value and population is not None and max(value) >= population.size:
-                self.fault(path, max(value), f"neurons 0 to {population.size - 1}")
+            last = np.max(np.asarray(value or [0]), initial=0)
+            if population is not None and last >= population.size:
+                self.fault(path, last, f"neurons 0 to {population.size - 1}")
         elif isinstance(mark, PartOf) and (model := self.place.model(piece, mark.of)) is not None:
             known_parts = _parts(model, mark.kind)
             for name in (value,) if isinstance(value, str) else value:
@@ -176,7 +180,7 @@ class _Check:
             return None
         path = f"{path}.{slot.field}"
         convert, value = self.converter(path, slot.unit), slot.value
-        if isinstance(value, Drawn):
+        if isinstance(value, (Drawn, Column)):
             value = value.converted(convert)
         else:
             value = tuple(map(convert, value)) if isinstance(value, tuple) else convert(value)

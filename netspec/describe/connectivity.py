@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
-from netspec.describe import plausible
+from netspec.describe import columns, plausible
 from netspec.describe.fields import (
     Always,
     Count,
@@ -177,13 +177,40 @@ class Explicit(Connector):
             yield Fault("delay", "a delay out of bounds", "0 to 6e6 ms")
 
 
+ColumnOfWeights = Annotated[columns.Quantities, UnitOf("receptor", plausible=plausible.WEIGHT)]
+
+
+class Columns(Explicit):
+    """The synapses themselves, in arrays: what `Explicit` says, for millions of them.
+
+    Attributes
+    ----------
+    pre, post : Column
+        Indices within the populations, of 32 bits.
+    weight, delay : Column or None
+        As of `Explicit`, of 64 bits.
+    """
+
+    kind: Literal["columns"] = "columns"  # type: ignore[assignment]
+    pre: Annotated[columns.Indices, NeuronsOf("pre")]  # type: ignore[assignment]
+    post: Annotated[columns.Indices, NeuronsOf("post")]  # type: ignore[assignment]
+    weight: ColumnOfWeights | None = None  # type: ignore[assignment]
+    delay: Annotated[columns.Quantities, Always("ms")] | None = None  # type: ignore[assignment]
+
+    def check(self, n_pre: int, n_post: int, same: bool) -> Iterator[Fault]:
+        """Yield a fault if a delay is negative or beyond all bounds."""
+        ends = () if self.delay is None else self.delay.ends()
+        if ends and not 0 <= ends[0] <= ends[-1] <= MAX_DELAY:
+            yield Fault("delay", "a delay out of bounds", "0 to 6e6 ms")
+
+
 def _shorthand(value: Any) -> Any:
     """Let a bare name stand for a rule of that kind."""
     return {"kind": value} if isinstance(value, str) else value
 
 
 Kinds = Annotated[
-    FixedTotalNumber | FixedIndegree | PairwiseBernoulli | AllToAll | OneToOne | Explicit,
+    FixedTotalNumber | FixedIndegree | PairwiseBernoulli | AllToAll | OneToOne | Explicit | Columns,
     Field(discriminator="kind"),
 ]
 Rule = Annotated[Kinds, BeforeValidator(_shorthand, json_schema_input_type=str | Kinds)]

@@ -246,5 +246,6 @@ Index = Annotated[StrictInt, BeforeValidator(_integer), Field(ge=0, lt=2**32)]
 Indices = Annotated[tuple[Index, ...], BeforeValidator(_sequence)]
 Quantities = Annotated[tuple[Quantity, ...], BeforeValidator(_sequence)]
 Frequencies = Annotated[tuple[Hertz, ...], BeforeValidator(_sequence)]
-Time = Annotated[float, in_unit("ms", 0, 1e9, steps=0)]
+MAX_TIME = 1e9  # ms
+Time = Annotated[float, in_unit("ms", 0, MAX_TIME, steps=0)]
 Times = Annotated[tuple[Time, ...], BeforeValidator(_sequence)]

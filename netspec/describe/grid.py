@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from netspec.describe.columns import Column
 from netspec.describe.connectivity import Explicit
 from netspec.describe.distributions import Distribution
 from netspec.describe.inputs import NoiseCurrent, PoissonInput, Recorder, StepCurrent
@@ -62,7 +63,8 @@ def misfits(network: Network, simulation: Simulation) -> list[Misfit]:
             continue  # spikes have no sampling interval
         for slot in slots_of(piece, place, f"{key}.{piece.name}"):
             if slot.steps is not None:
-                found += _moved(slot.path, slot.values, simulation, minimum=slot.steps)
+                moving = slot.value if isinstance(slot.value, Column) else slot.values
+                found += _moved(slot.path, moving, simulation, minimum=slot.steps)
         if isinstance(piece, StepCurrent):
             path, values = f"{key}.{piece.name}.times", piece.amplitudes
             found += _swallowed(path, piece.times, values, "amplitude", simulation)
@@ -75,7 +77,7 @@ def misfits(network: Network, simulation: Simulation) -> list[Misfit]:
     return found
 
 
-def _off(times: Sequence[float], dt: float, minimum: int) -> NDArray[np.float64]:
+def _off(times: ArrayLike, dt: float, minimum: int) -> NDArray[np.float64]:
     """Return the times that lie off the grid, or before the first step that is allowed."""
     given = np.asarray(times, float)
     steps = given / dt
@@ -86,7 +88,7 @@ def _off(times: Sequence[float], dt: float, minimum: int) -> NDArray[np.float64]
 
 
 def _moved(
-    path: str, times: Sequence[float], simulation: Simulation, minimum: int = 0
+    path: str, times: ArrayLike, simulation: Simulation, minimum: int = 0
 ) -> Iterator[Misfit]:
     off = _off(times, simulation.dt, minimum)
     if off.size:

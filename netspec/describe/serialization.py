@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from netspec.describe.arrays import with_files
+from netspec.describe.columns import Column
 from netspec.describe.drawn import Drawn, with_unit
 from netspec.describe.faults import as_description_error
 from netspec.describe.fields import ByName, Described
@@ -232,6 +233,9 @@ def _text(value: Any, unit: str) -> Any:
     """Return a value of a slot as plain data, its numbers as text with the unit."""
     if isinstance(value, Drawn):
         return value.written(unit)
+    if isinstance(value, Column):
+        plain = value.written()
+        return plain if isinstance(plain, str) else [with_unit(v, unit) for v in plain]
     if isinstance(value, tuple):
         return [with_unit(v, unit) for v in value]
     return with_unit(value, unit)

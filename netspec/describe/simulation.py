@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, StrictInt, model_validator
 
 from netspec.describe.fields import Described, Milliseconds, in_unit
@@ -54,7 +55,11 @@ class Simulation(Described):
 
     def steps(self, time: float, minimum: int = 0) -> int:
         """Return a time in ms as the nearest whole number of steps (halves round up)."""
-        return max(minimum, int(np.floor(time / self.dt + 0.5 + 1e-9)))
+        return max(minimum, int(self.steps_of(time)))
+
+    def steps_of(self, times: ArrayLike) -> NDArray[np.int64]:
+        """Return times in ms as the nearest whole numbers of steps, of the same shape."""
+        return np.floor(np.asarray(times, float) / self.dt + 0.5 + 1e-9).astype(np.int64)
 
     def at_seed(self, seed: int) -> Simulation:
         """Return a copy with another seed."""

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, Protocol, get_args
 
 from netspec.describe import units
+from netspec.describe.columns import Column
 from netspec.describe.drawn import Drawn
 from netspec.describe.fields import (
     Always,
@@ -136,7 +137,7 @@ class Slot:
         Of the piece: ``delay``, ``rule.weight``, ``parameters.tau_m``.
     unit : str
         Canonical, if there is a canonical unit of this dimension.
-    value : float or tuple of float or Drawn
+    value : float or tuple of float or Drawn or Column
     mark : Mark
         What the annotation says.
     plausible : Plausible or None
@@ -145,7 +146,7 @@ class Slot:
     owner: str
     field: str
     unit: str
-    value: float | tuple[float, ...] | Drawn
+    value: float | tuple[float, ...] | Drawn | Column
     mark: Mark
     plausible: Plausible | None = None
 
@@ -154,13 +155,15 @@ class Slot:
         """As in ``--set`` and ``accept``."""
         return f"{self.owner}.{self.field}"
 
-    def holding(self, value: float | tuple[float, ...] | Drawn) -> Slot:
+    def holding(self, value: float | tuple[float, ...] | Drawn | Column) -> Slot:
         """Return the slot with another value."""
         return replace(self, value=value)
 
     @property
     def values(self) -> tuple[float, ...]:
         """The numbers that stand for it: of a distribution the middle, of an array both ends."""
+        if isinstance(self.value, Column):
+            return self.value.ends()
         if isinstance(self.value, Drawn):
             return self.value.shown()
         return self.value if isinstance(self.value, tuple) else (self.value,)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from netspec.describe.connectivity import Explicit
 from netspec.describe.distributions import Normal
 from netspec.describe.fields import UnitOf
@@ -207,7 +209,7 @@ def _late_findings(network: Network, simulation: Simulation) -> list[Finding]:
         if times := getattr(piece, "times", ()):
             # an event may come with the end; a current is felt by the step that begins then
             last = end - simulation.dt * isinstance(piece, Current)
-            late = sum(time > last for time in times)
+            late = np.count_nonzero(np.asarray(times, float) > last)
             if late:
                 text = f"{late} of {len(times)} come after the end of the run ({end:g} ms)"
                 found.append(Finding("note", f"{path}.times", text))

@@ -71,7 +71,7 @@ def of_given_inputs(request: RunRequest) -> list[Entry]:
             reason = f"added to {piece.port}"
             entries.append(Entry(thing=f"{kind}.{piece.name}", reason=reason))
     for spikes in request.network.spike_inputs:
-        early = any(request.simulation.steps(t) < 1 for t in spikes.times)
+        early = (spikes.events(request.simulation).steps[:1] < 1).any()
         entries.append(
             Entry(
                 thing=f"spike_inputs.{spikes.name}",

@@ -7,7 +7,8 @@ known when they are sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from netspec.realise.plasticity import Change, PlasticSynapses
 
 Values = dict[str, NDArray[np.float64]]
 Fired = Mapping[int, NDArray[np.integer]]  # step -> neurons
+Event = tuple[int | NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
 class Remaining:
@@ -69,6 +71,37 @@ class Remaining:
                     told |= waiting & (delays == delay) & np.isin(drawn.post, fired)
             if sending.any() or told.any():
                 yield self._step(step, np.flatnonzero(sending), np.flatnonzero(told))
+
+    def keep(
+        self,
+        recording: Any,
+        events: Iterable[Event],
+        weights: NDArray[np.float64],
+        total: int,
+        pre: Fired,
+        post: Fired,
+    ) -> None:
+        """Finish, and give the recording what was sent in all the run, and the weights at the end.
+
+        Parameters
+        ----------
+        recording : Recording
+        events : iterable of (steps, synapses, values)
+            What was sent before; one step, or one for each synapse.
+        weights : ndarray of float64, shape (n,)
+            That the last event before has carried; changed in place.
+        total, pre, post
+            As `finish` takes them.
+        """
+        found: list[Event] = [(0, np.empty(0, np.int64), np.empty(0)), *events]
+        for event in self.finish(total, pre, post):
+            weights[event[1]] = self.values["w"][event[1]]
+            found.append(event)
+        synapses = np.concatenate([which for _, which, _ in found])
+        steps = [np.broadcast_to(step, which.shape) for step, which, _ in found]
+        carried = np.concatenate([values for _, _, values in found])
+        self.plastic.keep(recording, synapses, np.concatenate(steps), carried)
+        self.plastic.keep_weights(recording, weights)
 
     def _step(
         self, step: int, sending: NDArray[np.int64], told: NDArray[np.int64]

@@ -69,3 +69,9 @@ class GennTest(BackendTest):
     def single(self, options: Mapping[str, str]) -> bool:
         """Return whether states have 32 bits."""
         return options.get("precision") == "single"
+
+
+class NeuronTest(BackendTest):
+    """NEURON, by mechanisms compiled from equations, which takes some seconds a model."""
+
+    memory_within = 0.1

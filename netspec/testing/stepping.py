@@ -61,9 +61,9 @@ def follow(
         c for c in drawing.current_changes(network, simulation) if c.population == population
     ]
     events = [
-        (simulation.steps(time), neuron, model.receptors[source.receptor], source.weight)
+        (step, neuron, model.receptors[source.receptor], weight)
         for source in network.spike_inputs if source.target == population
-        for time, neuron in zip(source.times, source.neurons, strict=True)
+        for step, neuron, weight in zip(*source.events(simulation), strict=True)
     ]  # fmt: skip
     course = {name: np.empty((simulation.total_steps, size)) for name in start}
     spikes: list[list[int]] = [[] for _ in range(size)]

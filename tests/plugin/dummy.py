@@ -118,11 +118,10 @@ class Neurons:
         changes = execution.current_changes if plan.currents else []
         self.changes = [change for change in changes if change.population == name]
         self.events = [
-            (execution.simulation.steps(time), neuron, self.model.receptors[given.receptor],
-             given.weight)
+            (step, neuron, self.model.receptors[given.receptor], weight)
             for given in network.spike_inputs
             if given.target == name
-            for time, neuron in zip(given.times, given.neurons, strict=True)
+            for step, neuron, weight in zip(*given.events(execution.simulation), strict=True)
         ]  # fmt: skip
         self.recorders = [r for r in network.recorders if r.target == name]
         self.samples = {(r.name, variable): [] for r in self.recorders for variable in r.variables}

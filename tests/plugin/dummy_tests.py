@@ -34,6 +34,7 @@ class DummyTest(BackendTest):
         "test_silence::test_the_first_poisson_event_comes_when_the_input_begins": RANDOM,
         "test_silence::test_weights_of_which_most_draws_are_rejected_*": SYNAPSES,
         "test_silence::test_what_is_off_the_grid_stands_in_the_ledger_*": SYNAPSES,
+        "test_spike_sources": SYNAPSES,
         "test_together::test_only_what_is_missing_is_run": SYNAPSES,
         "test_together::test_runs_in_one_process_are_those_alone": SYNAPSES,
         "test_together::test_samples_given_spikes_and_read_back_values_*": SYNAPSES,

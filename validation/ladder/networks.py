@@ -19,7 +19,6 @@ from netspec.describe.network import (
     PIECES,
     ContinuousProjection,
     Network,
-    PoissonInput,
     Population,
     Projection,
     Recorder,
@@ -164,10 +163,12 @@ def _weights(network: Network, kind: str, kind_of: dict[str, str]) -> dict[str, 
     for projection in network.projections:
         if kind_of[projection.post] == kind:
             found.setdefault(projection.receptor, _weight(projection))
-    sources: list[PoissonInput | SpikeInput] = list(network.poisson_inputs)
-    for source in [*sources, *network.spike_inputs]:
+    for source in network.poisson_inputs:
         if kind_of[source.target] == kind:
             found.setdefault(source.receptor, source.weight)
+    for given in network.spike_inputs:
+        if kind_of[given.target] == kind:
+            found.setdefault(given.receptor, max(given.weights, key=abs))
     return {receptor: weight for receptor, weight in found.items() if weight}
 
 

@@ -248,9 +248,10 @@ class _System:
     def given_events(self) -> None:
         for source in self.network.spike_inputs:
             state = self.kind_of(source.target).model.receptors[source.receptor]
-            for time, neuron in zip(source.times, source.neurons, strict=True):
+            columns = (column.tolist() for column in source.given)
+            for time, neuron, weight in zip(*columns, strict=True):
                 who = self.offsets[source.target] + neuron
-                self.events.append((on_grid(time, self.dt), who, state, source.weight))
+                self.events.append((on_grid(time, self.dt), who, state, weight))
         heapq.heapify(self.events)
 
     def synapses(self) -> dict[int, list[tuple[int, str, float | Synapse, int]]]:

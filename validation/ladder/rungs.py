@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.describe.models import parrot_neuron
 from netspec.describe.network import Network
 from netspec.describe.simulation import Simulation
 from netspec.execute.results import Run
@@ -132,9 +133,13 @@ def synapse(bench: Bench, network: Network, simulation: Simulation) -> tuple[Fig
 
 
 def _models(network: Network) -> list[tuple[str, str]]:
-    """Return the models in use, each with what tells its figures apart."""
-    used = dict.fromkeys(str(p.model) for p in network.populations)
-    return [(model, f"{model}: " if len(used) > 1 else "") for model in used]
+    """Return the models in use, each with what tells its figures apart.
+
+    Without neurons that only pass events on, if there are others: the replay sees their spikes.
+    """
+    used = list(dict.fromkeys(str(p.model) for p in network.populations))
+    cells = [model for model in used if not parrot_neuron.same_as(network.models[model])]
+    return [(model, f"{model}: " if len(cells) > 1 else "") for model in cells or used]
 
 
 def _deflections(

@@ -20,6 +20,7 @@ from netspec.validation.report.cost import Cost, cost_of, spoken
 from netspec.validation.report.proof import Line, listed
 
 OPEN_LINES = 5  # tests that are named
+SETTLED = "the same activity: nothing is left to chance, so that one run is all there is"
 COLOURS = {
     "equivalent": "good", "different": "bad", "inconsistent": "bad", "impossible": "bad",
 }  # fmt: skip
@@ -77,9 +78,33 @@ def first_screen(summary: Summary, runs: Mapping[str, Sequence[Run]]) -> Screen:
         lines = [proof.agreement_line(*names, found) for names, found in pairs.items()]
         lines += proof.seed_lines(_every(runs))
         rows.append(Row("the same spikes?", tuple(lines)))
+    if settled(summary, runs):
+        rows.append(Row("the same activity?", (Line("good", SETTLED),)))
+        first = Line("good", f"{SETTLED[0].upper()}{SETTLED[1:]}.")
+        return Screen(
+            (*_proof_words(summary, pairs), first), tuple(row for row in rows if row.lines)
+        )
     rows.append(Row("the same activity?", tuple(_activity(summary, e) for e in entries)))
     rows += [row for row in (_open(summary), _to_close(summary, runs)) if row.lines]
     return Screen(_first(summary, pairs), tuple(row for row in rows if row.lines))
+
+
+def settled(summary: Summary, runs: Mapping[str, Sequence[Run]]) -> bool:
+    """Return whether one run is all that there is, and it is the same on all simulators.
+
+    That is: nothing is left to chance, so that every seed gives the same run, and spikes agree one
+    by one to the end, of which there are some. More runs would add nothing to that.
+    """
+    found = _agreements(summary, runs)
+    pairs = len(summary.backends) * (len(summary.backends) - 1) // 2
+    return (
+        pairs > 0
+        and COLOURS.get(summary.outcome) != "bad"
+        and len(found) == pairs
+        and proof.all_given(_every(runs))
+        and not proof.broken(summary.ladder)
+        and all(a.until is None and a.spikes > 0 for agreed in found.values() for a in agreed)
+    )
 
 
 # -- proof ------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """The library of neuron models: equations, published parameters and what is plausible of them.
 
 The standard cells, under the names, parameters, defaults and units of NEST's models. Each stands
-with its equations and source in `current_based`, `conductance_based`, `adaptive`, `escape` or
-`hodgkin_huxley`; docs/models.md shows all of them.
+with its equations and source in `current_based`, `conductance_based`, `adaptive`, `escape`,
+`hodgkin_huxley` or `sources`; docs/models.md shows all of them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from netspec.describe.models.conductance_based import (
 from netspec.describe.models.current_based import iaf_psc_alpha, iaf_psc_delta, iaf_psc_exp
 from netspec.describe.models.escape import gif_cond_exp, gif_psc_exp
 from netspec.describe.models.hodgkin_huxley import hh_cond_exp_traub
+from netspec.describe.models.sources import parrot_neuron
 from netspec.describe.neurons import NeuronModel
 
 LIBRARY: dict[str, NeuronModel] = {
@@ -26,6 +27,7 @@ LIBRARY: dict[str, NeuronModel] = {
         *(iaf_cond_nmda, iaf_cond_exp, iaf_cond_alpha, iaf_cond_beta),
         *(aeif_cond_exp, aeif_cond_alpha, izhikevich, hh_cond_exp_traub),
         *(gif_psc_exp, gif_cond_exp),
+        parrot_neuron,
     )
 }
 
@@ -44,4 +46,5 @@ __all__ = [
     "iaf_psc_delta",
     "iaf_psc_exp",
     "izhikevich",
+    "parrot_neuron",
 ]
