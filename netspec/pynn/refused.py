@@ -1,4 +1,4 @@
-"""What PyNN's simulators have and netspec.pynn has not: said in words where a script asks for it."""
+"""What PyNN's simulators have and netspec.pynn has not: said in words where it is asked for."""
 
 from __future__ import annotations
 
