@@ -19,7 +19,7 @@ from netspec.backends.nest.models import (
     nmda_entries,
 )
 from netspec.backends.nest.modules import obstacle
-from netspec.backends.nest.plasticity import Changing, changing, traces
+from netspec.backends.nest.plasticity import NATIVE, Changing, changing, traces
 from netspec.describe import connectivity as rules
 from netspec.describe import distributions as dist
 from netspec.describe.inputs import Current
@@ -344,7 +344,10 @@ class NestPlanning:
         """Answer for synapses that change, by NEST's models of the same equations."""
         thing, how = f"projections.{projection.name}", changing(projection, model)
         if how is None:
-            reason = f"no synapse model built into NEST has the equations of {model.name!r}"
+            reason = (
+                f"no synapse model built into NEST has the equations of {model.name!r}, only those "
+                f"of {', '.join(native.ours.name for native in NATIVE)}"
+            )
             self._refuse(f"{thing}.synapse", reason)
             return
         self.changing[projection.name] = how

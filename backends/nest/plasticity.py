@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.describe.network import Network, Projection
-from netspec.describe.synapse_models import stdp, stdp_triplet, tsodyks_markram, vogels2011
+from netspec.describe.synapse_models import (
+    stdp,
+    stdp_triplet,
+    tsodyks_markram,
+    tsodyks_uziel_markram,
+    vogels2011,
+)
 from netspec.describe.synapses import SynapseModel
 from netspec.realise.plasticity import PlasticSynapses
 
@@ -76,8 +82,15 @@ def _tsodyks(own: Numbers) -> dict[str, float]:
     }
 
 
+def _uziel(own: Numbers) -> dict[str, float]:
+    # the u, x and y of NEST are those after the last spike
+    names = ("U", "tau_rec", "tau_fac", "tau_psc")
+    return {name: own[name] for name in names} | {"u": 0.0, "x": 1.0, "y": 0.0}
+
+
 NATIVE = (
     NativeSynapse(tsodyks_markram, "tsodyks2_synapse", _tsodyks),
+    NativeSynapse(tsodyks_uziel_markram, "tsodyks_synapse", _uziel),
     NativeSynapse(stdp, "stdp_synapse_hom", _stdp, {"tau_minus": "tau_minus"}),
     NativeSynapse(
         *(stdp_triplet, "stdp_triplet_synapse", _triplet),

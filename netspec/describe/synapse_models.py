@@ -49,6 +49,34 @@ tsodyks_markram = SynapseModel(
     initial={"x": 1.0},
 )
 
+# As published, with resources that are recovered (x), active (y) and inactive (z): an event makes a
+# share of x active, which becomes inactive with tau_psc, and that recovers with tau_rec:
+#   dx/dt = z/tau_rec,  dy/dt = -y/tau_psc,  dz/dt = y/tau_psc - z/tau_rec,  x + y + z = 1
+# q = z + c*y obeys dq/dt = -q/tau_rec, so every state is linear in itself.
+tsodyks_uziel_markram = SynapseModel(
+    name="tsodyks_uziel_markram",
+    description="Short-term plasticity in which what was used is active for tau_psc, the time "
+    "constant of the synaptic current, before it recovers (Tsodyks, Uziel, Markram 2000, J "
+    "Neurosci 20:RC50; NEST's tsodyks_synapse). For a short tau_psc it is tsodyks_markram. "
+    "tau_psc and tau_rec must differ.",
+    equations="""
+        dy/dt = -y/tau_psc : 1 (pre)
+        dq/dt = -q/tau_rec : 1 (pre)
+        du/dt = -u/tau_fac : 1 (pre)
+        c = tau_rec/(tau_rec - tau_psc) : 1
+        used = u + U*(1 - u) : 1
+        x = 1 - q + (c - 1)*y : 1
+    """,
+    on_pre={"y": "y + used*x", "q": "q + c*used*x", "u": "used"},
+    send="used*x*w",
+    parameters={
+        "U": _number(0.5, 0.0, 1.0),
+        "tau_rec": _time(800.0),
+        "tau_fac": _time(0.001),
+        "tau_psc": _time(3.0),
+    },
+)
+
 stdp = SynapseModel(
     name="stdp",
     description="Spike-timing-dependent plasticity, all pairs, additive (mu = 0), multiplicative "
@@ -131,5 +159,9 @@ vogels2011 = SynapseModel(
 )
 
 SYNAPSES: dict[str, SynapseModel] = {
-    model.name: model for model in (static, tsodyks_markram, stdp, stdp_triplet, vogels2011)
+    model.name: model
+    for model in (
+        *(static, tsodyks_markram, tsodyks_uziel_markram),
+        *(stdp, stdp_triplet, vogels2011),
+    )
 }

@@ -164,6 +164,47 @@ class Source:
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
+class Target:
+    """Where synapses of a projection end.
+
+    Attributes
+    ----------
+    population : Population
+        Of the script.
+    cells : ndarray of int64
+        The target of every synapse of the projection, as far as it is of this population.
+    receptor : str
+        Of the population's model.
+    """
+
+    population: Any
+    cells: NDArray[np.int64]
+    receptor: str
+
+    @property
+    def factor(self) -> float:
+        """From PyNN's unit of weights to netspec's."""
+        return float(self.population.celltype.weight_factor)
+
+    @property
+    def tau_syn(self) -> float | NDArray[np.float64] | None:
+        """The time constant of what events make, in ms: a number if all targets have the same.
+
+        None if they make V_m jump, or if there are two, of rise and decay.
+        """
+        given = self.population.celltype.native_to_parameters(self.population.native)
+        name = {"excitatory": "ex", "inhibitory": "in"}.get(self.receptor, self.receptor)
+        values = given.get(f"tau_syn_{name}")
+        if values is None:
+            return None
+        every = np.broadcast_to(np.asarray(values, float), self.population.size)
+        if (every == every[0]).all():
+            return float(every[0])
+        found: Floats = every[self.cells]
+        return found
+
+
 def steps_of(times: Any, dt: float) -> NDArray[np.int64]:
     """Return times in ms as whole steps, halves up; what lies beyond all runs as `FOREVER`."""
     steps = np.floor(np.asarray(times, float) / dt + 0.5 + 1e-9)

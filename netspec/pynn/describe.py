@@ -33,7 +33,7 @@ from netspec.describe.network import (
     pieces_of,
 )
 from netspec.errors import DescriptionError
-from netspec.pynn.carried import Source
+from netspec.pynn.carried import Source, Target
 
 if TYPE_CHECKING:
     from netspec.pynn.state import State
@@ -227,9 +227,11 @@ class _Builder:
         sources, targets = members(projection.pre), members(projection.post)
         pre_part, post_part = sources[0][columns.pre], targets[0][columns.post]
         for b, (post, _) in enumerate(targets[2]):
-            celltype = post.celltype
-            factor = celltype.weight_factor
-            kinds = list(projection.synapse_type.kinds(columns.values, size, factor))
+            factor = post.celltype.weight_factor
+            # the targets in other populations stand for none here
+            cells = np.where(post_part == b, targets[1][columns.post], 0)
+            target = Target(post, cells, post.celltype.receptors[projection.receptor_type])
+            kinds = list(projection.synapse_type.kinds(columns.values, size, target))
             for a, (pre, _) in enumerate(sources[2]):
                 here = (pre_part == a) & (post_part == b)
                 for which, said in kinds:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pyNN.standardmodels import build_translations, synapses
 
 from netspec.pynn import state as simulator
+from netspec.pynn.carried import Target
 
 Columns = Mapping[str, float | NDArray[Any]]
 # which synapses (of those it is asked about; None for all), and fields of a netspec Projection
@@ -35,7 +36,7 @@ class Synaptic:
     def _get_minimum_delay(self) -> float:
         return simulator.state.default_delay
 
-    def kinds(self, columns: Columns, size: int, factor: float) -> Iterator[Kind]:
+    def kinds(self, columns: Columns, size: int, target: Target) -> Iterator[Kind]:
         """Yield the synapses that are alike, and what a netspec Projection says of them.
 
         Weights and delays are said by who asks. Parameters of a netspec projection are one number
@@ -47,8 +48,7 @@ class Synaptic:
             Native parameter -> a number, or one a synapse.
         size : int
             Number of synapses.
-        factor : float
-            From PyNN's unit of weights to netspec's.
+        target : Target
         """
         yield None, {}
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from scipy import stats
 import netspec
 from netspec.errors import DescriptionError, UsageError
 from netspec.execute.measure import Measure, Statistic, margin
+from netspec.validation.campaign import deciding
+from netspec.validation.campaign.advising import Adviser
 from netspec.validation.campaign.deciding import decide
 from netspec.validation.campaign.request import BackendRequest, UntilDecided, ValidationRequest
 from netspec.validation.campaign.summary import load_summary
@@ -262,6 +265,20 @@ def test_seeds_are_added_until_it_is_decided_and_no_run_is_repeated(tmp_path):
     # another request does not take that plan over
     other = decide(request(budget=500.0), tmp_path)
     assert len(other.comparisons[0].looks["plan"]) == 3
+
+
+def test_seeds_that_the_reference_ran_for_another_are_not_said_to_have_failed(tmp_path):
+    asked = request()
+    found = decide(asked, tmp_path, measures=[Late()])
+    sides = {name: [m for m in found.measured if m.backend == name] for name in asked.names}
+    reference = sides["brian2"]
+    later = [replace(reference[0], seed=seed) for seed in (4, 5)]
+    course = deciding._looked(asked, Course(asked.looks.plan()), sides)
+    adviser = Adviser(found.measured, [e.run for e in found.done], asked.margins, [Late()])
+    more = deciding._entry(asked, course, sides | {"brian2": reference + later}, adviser)
+    assert not [note for note in more.notes if "left out" in note]
+    fewer = deciding._entry(asked, course, sides | {"brian2": reference[:2] + later}, adviser)
+    assert [note for note in fewer.notes if note.startswith("1 of 3 seeds are left out")]
 
 
 def test_a_request_to_decide_needs_two_sides_and_its_seeds():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 import netspec
 from netspec import Network, Simulation, SynapseModel, SynapseRecorder, spec_hash
@@ -233,7 +234,9 @@ def test_a_course_between_events_is_the_solution_of_its_equation():
     assert not courses["w"].moves
 
 
-@pytest.mark.parametrize("model", ["stdp", "stdp_triplet", "vogels2011", "tsodyks_markram"])
+@pytest.mark.parametrize(
+    "model", ["stdp", "stdp_triplet", "vogels2011", "tsodyks_markram", "tsodyks_uziel_markram"]
+)
 def test_what_is_under_way_is_finished_as_the_oracle_says(model):
     """All spikes lie in the last steps, so that NumPy makes every one of them."""
     draw = np.random.default_rng(3)
@@ -267,7 +270,7 @@ def test_what_is_under_way_is_finished_as_the_oracle_says(model):
         events = [(s, v[w == number]) for s, w, v in found if number in w]
         assert [s - shift for s, _ in events] == [s for s, _ in expected]
         np.testing.assert_allclose([v[0] for _, v in events], [v for _, v in expected], rtol=1e-12)
-        assert not expected or last == expected[-1][1] or model == "tsodyks_markram"
+        assert not expected or last == expected[-1][1] or model.startswith("tsodyks")
 
 
 def test_synapses_that_are_not_there_cannot_be_recorded():
@@ -353,3 +356,24 @@ def test_a_recording_without_its_weights_is_refused():
         recording.check(request)
     text = str(caught.value)
     assert "8, expected 9" in text and "nobody asked for" in text and "beyond 1 to 100" in text
+
+
+@pytest.mark.parametrize(("tau_psc", "tau_fac"), [(3.0, 60.0), (20.0, 0.001)])
+def test_resources_that_were_used_are_active_before_they_recover(tau_psc, tau_fac):
+    """The three equations of Tsodyks, Uziel & Markram (2000), solved by SciPy between spikes."""
+    U, tau_rec, x, y, z, u, before = 0.3, 90.0, 1.0, 0.0, 0.0, 0.0, 0.0
+    expected = []
+    for step in PRE:
+        h = 0.1 * step - before
+
+        def slope(_, v):
+            return v[2] / tau_rec, -v[1] / tau_psc, v[1] / tau_psc - v[2] / tau_rec
+
+        x, y, z = solve_ivp(slope, (0, h), (x, y, z), rtol=1e-11, atol=1e-13).y[:, -1]
+        u *= np.exp(-h / tau_fac)
+        u += U * (1 - u)
+        expected.append(50.0 * u * x)
+        x, y, before = x - u * x, y + u * x, 0.1 * step
+    parameters = {"U": U, "tau_rec": tau_rec, "tau_fac": tau_fac, "tau_psc": tau_psc}
+    found, _ = sent(SYNAPSES["tsodyks_uziel_markram"], parameters, PRE, POST, 10, 50.0)
+    np.testing.assert_allclose([w for _, w in found], expected, rtol=1e-8)

@@ -204,9 +204,14 @@ def _entry(
         empty = [name for name, side in sides.items() if not side]
         why = NO_RUN.format(" and ".join(empty)) if empty else "no seed has both runs"
         return ComparisonEntry(reference=reference, other=other, verdict=None, error=why)
-    last, (pair, lost) = course.taken[-1].judged, _both(request, sides)
+    last, seeds = course.taken[-1].judged, course.taken[-1].look.seeds
+    # the reference may have run on for another, which was undecided
+    looked = set(request.seeds[:seeds])
+    pair, lost = _both(
+        request, {name: [m for m in side if m.seed in looked] for name, side in sides.items()}
+    )
     verdict, level = course.verdict(), course.plan[-1].alpha
-    notes = (*last.notes, *([LOST.format(lost, course.taken[-1].look.seeds)] if lost else []))
+    notes = (*last.notes, *([LOST.format(lost, seeds)] if lost else []))
     return ComparisonEntry(
         reference=reference,
         other=other,

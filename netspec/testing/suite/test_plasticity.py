@@ -44,6 +44,7 @@ RANDOM = {
                      "A3_minus": 0.02},
     "vogels2011": {"w_max": 0.1, "eta": 0.02, "alpha": 1.5, "tau": 30.0},
     "tsodyks_markram": {"U": 0.2, "tau_rec": 130.0, "tau_fac": 530.0},
+    "tsodyks_uziel_markram": {"U": 0.3, "tau_rec": 90.0, "tau_fac": 60.0, "tau_psc": 8.0},
 }  # fmt: skip
 RELAY = {"t_ref": 0.0, "E_L": -70.0, "V_reset": -70.0, "V_th": -55.0}
 # a rule of one's own: a tag that every synapse has, set by its target, is spent by its source
