@@ -87,6 +87,7 @@ from netspec.pynn.drawing import NativeRNG, OneToOneConnector
 from netspec.pynn.electrodes import ACSource, DCSource, NoisyCurrentSource, StepCurrentSource
 from netspec.pynn.populations import Assembly, Population, PopulationView
 from netspec.pynn.projections import Projection
+from netspec.pynn.refused import absent as __getattr__
 from netspec.pynn.sources import (
     SpikeSourceArray,
     SpikeSourceGamma,
@@ -116,7 +117,6 @@ _NATIVE = "it names a model of one simulator; allowed: the standard types"
 NOT_CARRIED = {
     "MultiCompartmentNeuron": _POINTS,
     "NeuriteDistribution": _POINTS,
-    "ElectricalSynapse": "gap junctions are no synapses that send events",
     "native_cell_type": _NATIVE,
     "native_synapse_type": _NATIVE,
     "native_electrode_type": _NATIVE,
