@@ -56,6 +56,22 @@ def judged(summary: Summary) -> common.Result:
     }
 
 
+def agreement(sides: dict[str, list[Run]]) -> common.Result | None:
+    """Return in how many runs the spikes are the same, one by one; None if nobody may ask."""
+    from netspec.validation.report import proof
+
+    found = proof.agreements(*sides.values())
+    if not found:
+        return None
+    return {
+        "runs": len(found),
+        "the same to the end": sum(a.until is None for a in found),
+        "spikes": sum(a.spikes for a in found),
+        "until (ms)": [a.until for a in found],
+        "length (ms)": [a.end for a in found],
+    }
+
+
 def counts(verdict: common.Result) -> str:
     """Return a verdict in one line."""
     outcomes = [test["outcome"] for test in verdict["tests"]]
@@ -104,7 +120,9 @@ def main() -> None:
     reference, *others = given.folders
     margins = Margins().declare_text(",".join(given.margin))
     pairs = [load_sides(reference, other) for other in others]
-    verdicts = [judged(judge_sides(sides, margins)) for sides in pairs]
+    verdicts = [
+        judged(judge_sides(sides, margins)) | {"agreement": agreement(sides)} for sides in pairs
+    ]
     sides = [side for pair in pairs for side in pair.values()]
     if not others:
         sides = [load_runs(reference)]
@@ -115,6 +133,9 @@ def main() -> None:
         ]
     for verdict in verdicts:
         print(counts(verdict))
+        if same := verdict.get("agreement"):
+            print(f"  the same spikes to the end in {same['the same to the end']} of "
+                  f"{same['runs']} runs, {same['spikes']:,} in all")  # fmt: skip
         for test in verdict["tests"]:
             if test["outcome"] != "equivalent":
                 print("  " + test["text"])

@@ -20,7 +20,7 @@ from netspec.describe.synapse_models import SYNAPSES
 from netspec.execute.contract import Entry, Plan, RunRequest, get_backend
 
 FILE = Path(__file__).parents[1] / "docs" / "support.md"
-BACKENDS = {"nest": "NEST", "brian2": "Brian2", "genn": "GeNN"}
+BACKENDS = {"nest": "NEST", "brian2": "Brian2", "genn": "GeNN", "neuron": "NEURON"}
 STATUS = ("exact", "approximate", "unsupported")  # from best to worst
 DT = 0.1
 HEAD = """\
@@ -359,7 +359,11 @@ def matrix() -> str:
     """Return the whole page."""
     notes, lines = Notes(), [HEAD]
     for title, rows in SECTIONS.items():
-        lines += [f"## {title}\n", f"| | {' | '.join(BACKENDS.values())} |", "|---" * 4 + "|"]
+        lines += [
+            f"## {title}\n",
+            f"| | {' | '.join(BACKENDS.values())} |",
+            "|---" * (len(BACKENDS) + 1) + "|",
+        ]
         for row in rows():
             answered = " | ".join(cell(row, backend, notes) for backend in BACKENDS)
             lines.append(f"| {row.label} | {answered} |")

@@ -61,9 +61,48 @@ static inline double netspec_exprel(double x) { return x == 0.0 ? 1.0 : expm1(x)
 OWN = {"exp": "netspec_exp", "exprel": "netspec_exprel"}  # in place of Brian2's
 QUOTIENT = "static inline double netspec_quotient(double a, double b) { return a / b; }"
 
+# The clock of a synapse, in steps: negative if something is to be done once it has gone on.
+SINCE = """
+#include <math.h>
+static inline double netspec_since(double last, double now) { return now - fabs(last); }
+"""
+DUE = """
+static inline double netspec_due(double last, double now) {
+    return last < 0.0 && last != -now ? 1.0 : 0.0;
+}
+"""
+CLOCK = """
+static inline double netspec_clock(double last, double now) { return last == -now ? last : now; }
+"""
+CHOICE = """
+static inline double netspec_choice(double due, double then, double other) {
+    return due != 0.0 ? then : other;
+}
+"""
+
+
+def since(last: Any, now: Any) -> Any:
+    """Return the steps from a clock until now."""
+    return now - np.abs(last)
+
+
+def due(last: Any, now: Any) -> Any:
+    """Return 1 where a clock that has gone on since then was negative, else 0."""
+    return np.where((last < 0) & (last != -now), 1.0, 0.0)
+
+
+def clock(last: Any, now: Any) -> Any:
+    """Return the clock now, which stays negative in the step that made it so."""
+    return np.where(last == -now, last, now)
+
+
+def choice(due: Any, then: Any, other: Any) -> Any:
+    """Return one value where something is due, else the other."""
+    return np.where(due != 0, then, other)
+
 
 def namespace() -> dict[str, Any]:
-    """Return the functions that `vectorisable` puts in, name -> Brian2's Function.
+    """Return the functions that `vectorisable` puts in, and those of clocks, by their names.
 
     Without a compiler they are NumPy's.
     """
@@ -71,14 +110,19 @@ def namespace() -> dict[str, Any]:
 
     found = {}
     for name, plain, source, arguments in (
-        ("netspec_exp", np.exp, EXP, ["double x"]),
-        ("netspec_exprel", ex.exprel, EXPREL, ["double x"]),
-        ("netspec_quotient", np.divide, QUOTIENT, ["double a", "double b"]),
+        ("exp", np.exp, EXP, ["x"]),
+        ("exprel", ex.exprel, EXPREL, ["x"]),
+        ("quotient", np.divide, QUOTIENT, ["a", "b"]),
+        ("since", since, SINCE, ["last", "now"]),
+        ("due", due, DUE, ["last", "now"]),
+        ("clock", clock, CLOCK, ["last", "now"]),
+        ("choice", choice, CHOICE, ["due", "then", "other"]),
     ):
-        function = found[name] = Function(plain, arg_units=[1] * len(arguments), return_unit=1)
-        declaration = f"double {name}({', '.join(arguments)})"
+        ours = f"netspec_{name}"
+        function = found[ours] = Function(plain, arg_units=[1] * len(arguments), return_unit=1)
+        declaration = f"double {ours}({', '.join(f'double {x}' for x in arguments)})"
         code = f"cdef extern from *:\n    '''{source}'''\n    {declaration}\n"
-        function.implementations.add_implementation("cython", code, name=name)
+        function.implementations.add_implementation("cython", code, name=ours)
     return found
 
 

@@ -1,9 +1,10 @@
-"""Synapses that change, in Brian2: three pathways, whose clock is late by the synapse's delay.
+"""Synapses that change, in Brian2: two pathways, whose clock is late by the synapse's delay.
 
 A synapse of delay d sees a spike of its source at once and one of its target after d, and sends to
 d later. Brian2 changes it when the event arrives: so spikes of the source take d, those of the
 target 2 d, and what is carried is the weight at that moment, however many spikes are under way. At
-one time spikes of the target come first, then those of the source, then the target's traces step.
+one time spikes of the target come first, then those of the source, then the target's traces step:
+when the synapse is met next, since nobody looks at them before. The sign of its clock says so.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 LAST, HERE, SPAN = "last_step", "this_step", "elapsed"
 SENT, SENT_AT, CARRIED = "sent", "sent_at", "carried"  # what was sent last, and when
 SENT_WEIGHT = "sent_weight"  # the weight then
+DUE = "due"  # whether the target's traces are still to step, from the synapse's clock on
 
 
 class Plastic:
@@ -97,14 +99,28 @@ class Plastic:
         names: dict[str, ex.Expr] = {c.name: ex.Name(own(c.name)) for c in self.program.courses}
         return ex.to_source(vectorisable(ex.substitute(tree, names)))
 
-    def _go_on(self) -> list[str]:
-        """Return code that brings all states to the synapse's time now."""
-        dt = self.built.dt
-        lines = [f"{HERE} = 1.0*int(t/dt + 0.5) + 1.0", f"{SPAN} = ({HERE} - {LAST})*{dt!r}"]
+    def _go_on(self, of_target: bool) -> list[str]:
+        """Return code that brings all states to the synapse's time now.
+
+        Its clock is negative where a spike of the target was the last thing but traces to come.
+        """
+        dt, steps = self.built.dt, self.program.after_post
+        lines = [f"{HERE} = 1.0*int(t/dt + 0.5) + 1.0"]
+        if steps:
+            lines.append(f"{SPAN} = netspec_since({LAST}, {HERE})*{dt!r}")
+            lines.append(f"{DUE} = netspec_due({LAST}, {HERE})")
+            lines += [f"after_{own(name)} = {self._source(tree)}" for name, tree in steps]
+            lines += [
+                f"{own(name)} = netspec_choice({DUE}, after_{own(name)}, {own(name)})"
+                for name, _ in steps
+            ]
+        else:
+            lines.append(f"{SPAN} = ({HERE} - {LAST})*{dt!r}")
         for course in self.program.courses:
             if course.moves:
                 lines.append(f"{own(course.name)} = {self._source(course.after(ex.Name(SPAN)))}")
-        return [*lines, f"{LAST} = {HERE}"]
+        clock = f"-{HERE}" if of_target else f"netspec_clock({LAST}, {HERE})"
+        return [*lines, f"{LAST} = {clock if steps else HERE}"]
 
     def _change(self, changes: tuple[Change, ...]) -> list[str]:
         """Return code that changes states, all from the values before."""
@@ -114,21 +130,17 @@ class Plastic:
     def _arrive(self, add: str) -> str:
         """Return the code of a spike of the source."""
         program = self.program
-        lines = [*self._go_on(), *self._change(program.at_pre)]
+        lines = [*self._go_on(of_target=False), *self._change(program.at_pre)]
         lines += [f"{CARRIED} = {self._source(program.send)}", add]
         lines += [f"{note} = {value}" for note, value in self._notes().items()]
         return "\n".join([*lines, *self._change(program.after_pre)])
 
     def _after_target(self) -> dict[str, str] | None:
-        """Return the code of a spike of the target, before and after one of the source."""
+        """Return the code of a spike of the target, but for what its traces do."""
         if not self.program.looks_back:
             return None
-        # the second meets the same synapses at the same time: all states have gone on already
-        codes = {
-            "potentiate": [*self._go_on(), *self._change(self.program.at_post)],
-            "trace": self._change(self.program.after_post),
-        }
-        return {name: "\n".join(lines) for name, lines in codes.items() if lines}
+        lines = [*self._go_on(of_target=True), *self._change(self.program.at_post)]
+        return {"potentiate": "\n".join(lines)}
 
     # -- values ---------------------------------------------------------------------------
 
@@ -154,7 +166,7 @@ class Plastic:
         """Return the pathways in the order of one time, and how many steps late they are."""
         targets = self._after_target() or {}
         late = {name: 2 * delay - 1 for name in targets} | {"arrive": delay - 1}
-        return {name: late[name] for name in ("potentiate", "arrive", "trace") if name in late}
+        return {name: late[name] for name in ("potentiate", "arrive") if name in late}
 
     @staticmethod
     def _alike(delay: NDArray[Any]) -> bool:
@@ -211,6 +223,7 @@ class Plastic:
         """Give the recording what was recorded."""
         if not (self.plastic.recorded or self.plastic.final):
             return
+        self._step_traces()
         delays = self.plastic.synapses.delays()
         # its clock is late by the delay
         events = [(step - delays[found], found, value) for step, found, value in self.events]
@@ -220,3 +233,12 @@ class Plastic:
         ends = (self._last_spikes(name) for name in (self.projection.pre, self.projection.post))
         total = self.built.simulation.total_steps
         remaining.keep(self.built.result, events, weights, total, *ends)
+
+    def _step_traces(self) -> None:
+        """Let the traces of targets step that have not been looked at since."""
+        last = self._memory(LAST)
+        due = np.flatnonzero(last < 0)
+        before = {c.name: self._memory(own(c.name))[due] for c in self.program.courses}
+        for name, tree in self.program.after_post:
+            self._memory(own(name))[due] = ex.evaluate(tree, before)
+        np.abs(last, out=last)

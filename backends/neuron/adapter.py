@@ -11,9 +11,12 @@ from netspec.backends.neuron.planning import NeuronPlan, decide
 from netspec.execute.contract import Backend, Progress, Recording, RunRequest
 from netspec.realise import drawing
 
-BYTES_PER_PROCESS = 110_000_000
-BYTES_PER_NEURON = 3_000
-BYTES_PER_SYNAPSE = 290
+# At the peak: straight lines through networks of up to 60,000 neurons, 3 million synapses, and
+# 100,000 synapses that change (benchmarks/neuron_costs.py, docs/performance.md)
+BYTES_PER_PROCESS = 97_000_000
+BYTES_PER_NEURON = 1_500
+BYTES_PER_NETCON = 270
+BYTES_PER_CHANGING = 900  # beside its NetCons
 
 
 class NeuronBackend(Backend[NeuronPlan]):
@@ -44,7 +47,7 @@ class NeuronBackend(Backend[NeuronPlan]):
 
     def memory(self, plans: Sequence[NeuronPlan]) -> int:
         """Estimate from neurons and synapses; runs follow each other."""
-        return max(_memory(plan.request) for plan in plans)
+        return max(map(_memory, plans))
 
     def execute(self, plans: Sequence[NeuronPlan], progress: Progress) -> Iterator[Recording]:
         """Build and simulate, one run after the other, with the mechanisms of all of them."""
@@ -55,8 +58,12 @@ class NeuronBackend(Backend[NeuronPlan]):
             yield NeuronSimulation(plan, used, progress).recording()
 
 
-def _memory(request: RunRequest) -> int:
-    network = request.network
-    synapses = sum(drawing.expected_synapses(network, p) for p in network.projections)
+def _memory(plan: NeuronPlan) -> int:
+    network, synapses = plan.request.network, 0.0
+    for projection in network.projections:
+        size, changing = BYTES_PER_NETCON, plan.changing.get(projection.name)
+        if changing is not None:
+            size = BYTES_PER_CHANGING + len(changing.ports) * BYTES_PER_NETCON
+        synapses += drawing.expected_synapses(network, projection) * size
     neurons = sum(population.size for population in network.populations)
-    return int(BYTES_PER_PROCESS + neurons * BYTES_PER_NEURON + synapses * BYTES_PER_SYNAPSE)
+    return int(BYTES_PER_PROCESS + neurons * BYTES_PER_NEURON + synapses)

@@ -13,6 +13,9 @@ from pyNN.recording import get_io
 from netspec.describe.network import Network
 from netspec.describe.serialization import to_toml
 from netspec.errors import UsageError
+from netspec.execute.contract import get_backend
+from netspec.execute.ledger import Ledger
+from netspec.execute.request import RunRequest
 from netspec.pynn import state as simulator
 from netspec.whole_files import write_text
 
@@ -115,6 +118,30 @@ initialize = common.initialize
     num_processes,
     rank,
 ) = common.build_state_queries(simulator)
+
+
+def ledger() -> Ledger:
+    """Return what the adapter answers for all that the current segment needs; nothing is run.
+
+    Raises
+    ------
+    UsageError
+        If nothing was run yet.
+    """
+    segment, how = state.segment(), state.settings
+    backend = get_backend(how.backend)
+    request = RunRequest(
+        network=segment.network,
+        simulation=segment.simulation,
+        backend=how.backend,
+        connectivity="shared",
+        drive="shared",
+        threads=backend.default_threads(1) if how.threads is None else how.threads,
+        approximations=how.approximations,
+        options=dict(how.options),
+    )
+    found: Ledger = backend.plan(request).ledger
+    return found
 
 
 def network(file: str | None = None) -> Network:

@@ -157,7 +157,7 @@ class Population(_Cells, common.Population):
         space.shape = (self.size,)
         space.evaluate(simplify=False)
         # native parameter -> one value a cell; variable of PyNN's -> initial value of each
-        self.native: dict[str, Values] = _flat(space)
+        self.native: dict[str, Values] = _flat(space, self.size)
         self._check_native(self.native)
         self.started: dict[str, Values] = {}
         self.history: list[tuple[float, str, Values]] = []
@@ -229,14 +229,15 @@ class Population(_Cells, common.Population):
         self.started[variable] = now
 
 
-def _flat(space: ParameterSpace) -> dict[str, Values]:
+def _flat(space: ParameterSpace, size: int) -> dict[str, Values]:
     """Return evaluated parameters as name -> values, those of components by dots."""
     found: dict[str, Values] = {}
     for name, value in space.items():
         if isinstance(value, ParameterSpace):
-            found |= {f"{name}.{inner}": v for inner, v in _flat(value).items()}
+            found |= {f"{name}.{inner}": v for inner, v in _flat(value, size).items()}
         else:
-            found[name] = np.asarray(value)
+            # of a list for one cell, PyNN makes a number
+            found[name] = np.broadcast_to(np.asarray(value), (size,)).copy()
     return found
 
 

@@ -210,6 +210,12 @@ class Projection(common.Projection):
         column[which] = values
         self.columns.values[name] = column
 
+    def _value_list_to_array(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        # PyNN asks for all weights as an array first, which may be large
+        if any(isinstance(v, list) or np.ndim(v) == 1 for v in attributes.values()):
+            return dict(super()._value_list_to_array(attributes))
+        return attributes
+
     def _set_attributes(self, parameter_space: ParameterSpace) -> None:
         for name, lazy in parameter_space.items():
             if lazy.is_homogeneous:

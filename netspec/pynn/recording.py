@@ -54,6 +54,8 @@ class _Past:
 class _Cache(recording.DataCache):
     """The segments that have ended, each run when it is first looked at."""
 
+    _data: list[Any]
+
     def __iter__(self) -> Iterator[Any]:
         self._data = [s.segment() if isinstance(s, _Past) else s for s in self._data]
         return iter(self._data)
@@ -63,6 +65,7 @@ class Recorder(recording.Recorder):
     """What is recorded of one population."""
 
     _simulator = simulator
+    clear_flag: bool
 
     def __init__(self, population: Any, file: Any = None) -> None:
         super().__init__(population, file)

@@ -156,6 +156,7 @@ class State(common.control.BaseState):
         self.settings, self.label = Settings(), ""
         self._run: Run | None = None
         self._segment: Segment | None = None
+        self._moment: dict[str, Any] = {}
         self.clear()
 
     def clear(self) -> None:
@@ -284,9 +285,14 @@ class State(common.control.BaseState):
         return segment.description, self._run
 
     def moment(self) -> dict[str, Any]:
-        """Return where the clock stands and what is known of the current segment."""
-        self.segment()
-        return {name: getattr(self, name) for name in PER_SEGMENT}
+        """Return where the clock stands and what is known of the current segment.
+
+        Whoever asks in the same segment is given the same, so that it is run once for all.
+        """
+        segment = self.segment()
+        if self._moment.get("_segment") is not segment:
+            self._moment = {name: getattr(self, name) for name in PER_SEGMENT}
+        return self._moment
 
     @contextmanager
     def back_at(self, moment: dict[str, Any]) -> Iterator[None]:

@@ -43,6 +43,9 @@ class BackendTest:
         Steps by which the first event of a Poisson input without delay is late. The ledger says so.
     one_model : bool
         Whether runs of one process share a model if they are alike (``Recording.runs`` says so).
+    short : tuple of str
+        Patterns of the tests that ``-m "not long"`` keeps, where the suite takes long with this
+        adapter: all others are marked ``long``. Empty if none is but for those that are for all.
     memory_within : float or None
         Relative error allowed of the estimate of memory; not measured if None.
     """
@@ -56,6 +59,7 @@ class BackendTest:
     first_event: ClassVar[int] = 1
     late_poisson: ClassVar[int] = 0
     one_model: ClassVar[bool] = False
+    short: ClassVar[tuple[str, ...]] = ()
     memory_within: ClassVar[float | None] = None
 
     def agreed(self, options: Mapping[str, str]) -> list[str]:

@@ -72,4 +72,6 @@ class GennTest(BackendTest):
 
 
 class NeuronTest(BackendTest):
-    """NEURON, by mechanisms compiled from equations."""
+    """NEURON, by mechanisms compiled from equations, which takes some seconds a model."""
+
+    memory_within = 0.1

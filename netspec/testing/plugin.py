@@ -91,6 +91,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what an adapter's package declares, and name the adapter in what is reported."""
     marks: dict[str, list[tuple[str, str, str]]] = {}
+    short: dict[str, tuple[str, ...]] = {}
     unused: set[tuple[str, str]] = set()
     given = _given_options(config)
     for item in items:
@@ -102,11 +103,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if backend not in marks:
             declared = declaration(backend)
             marks[backend] = [*declared.marks({**declared.options, **given})]
+            short[backend] = declared.short
             unused |= {(backend, pattern) for _, pattern, _ in marks[backend]}
+            unused |= {(backend, pattern) for pattern in declared.short}
+        name = _name_of(item, backend)
         for kind, pattern, reason in marks[backend]:
-            if matches(pattern, _name_of(item, backend)):
+            if matches(pattern, name):
                 unused.discard((backend, pattern))
                 _expect_refusal(item, kind, reason)
+        kept = {(backend, pattern) for pattern in short[backend] if matches(pattern, name)}
+        unused -= kept
+        if short[backend] and not kept:
+            item.add_marker(pytest.mark.long)
     if unused and counting.names_whole_suite(config):
         lines = "\n".join(f"  {backend}: {pattern}" for backend, pattern in sorted(unused))
         raise pytest.UsageError(f"marks that mean no test:\n{lines}")

@@ -88,6 +88,33 @@ def test_data_can_be_cleared(script):
     np.testing.assert_array_equal(v.magnitude, whole.filter(name="v")[0].magnitude[600:])
 
 
+def test_a_segment_that_has_ended_is_run_when_somebody_looks(script, tmp_path):
+    cells = script()
+    cells.initialize(v=-60.0)
+    sim.run(30.0)
+    sim.reset()
+    cells.initialize(v=-65.0)
+    cells.set(i_offset=0.0)
+    sim.run(20.0)
+    assert not runs(tmp_path)
+    first, second = cells.get_data().segments
+    assert len(runs(tmp_path)) == 2
+    assert (sim.get_current_time(), state.segment_counter) == (20.0, 1)
+    for segment, start, samples in ((first, -60.0, 301), (second, -65.0, 201)):
+        v = segment.filter(name="v")[0].magnitude
+        assert v.shape == (samples, 2) and (v[0] == start).all()
+    assert second.filter(name="v")[0].magnitude.max() == -65.0
+    assert (first.name, second.name) == ("segment000", "segment001")
+    assert len(first.spiketrains[0]) == 1 and len(second.spiketrains[0]) == 0
+
+
+def test_the_ledger_is_asked_before_anything_runs(script, tmp_path):
+    script()
+    sim.run(10.0)
+    statuses = {entry.status for entry in sim.ledger().entries}
+    assert statuses == {"exact"} and not runs(tmp_path)
+
+
 def test_callbacks_are_called_in_time(script):
     script()
     called = []

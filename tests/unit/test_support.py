@@ -11,10 +11,11 @@ WITHOUT_SIMULATORS = """
 import runpy, sys
 from netspec.execute import contract as backend
 backend.find_spec = lambda name: None  # as if none were installed
-assert not any(backend.get_backend(name).status().available for name in ("nest", "brian2", "genn"))
+names = "nest", "brian2", "genn", "neuron"
+assert not any(backend.get_backend(name).status().available for name in names)
 sys.argv = ["support_matrix.py", sys.argv[1]]
 runpy.run_path("scripts/support_matrix.py", run_name="__main__")
-assert not {"nest", "brian2", "pygenn"} & set(sys.modules)
+assert not {"nest", "brian2", "pygenn", "neuron"} & set(sys.modules)
 """
 
 
