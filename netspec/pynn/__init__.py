@@ -116,7 +116,6 @@ _NATIVE = "it names a model of one simulator; allowed: the standard types"
 NOT_CARRIED = {
     "MultiCompartmentNeuron": _POINTS,
     "NeuriteDistribution": _POINTS,
-    "ElectricalSynapse": "gap junctions are no synapses that send events",
     "native_cell_type": _NATIVE,
     "native_synapse_type": _NATIVE,
     "native_electrode_type": _NATIVE,
