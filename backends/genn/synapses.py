@@ -56,9 +56,9 @@ def poisson_quantile(share: float, mean: float) -> int:
 
     if mean == 0:
         return 0
-    found: int = math.ceil(float(pdtrik(share, mean)))
+    found: int = math.ceil(pdtrik(share, mean))
     fewer = max(found - 1, 0)
-    return fewer if float(pdtr(fewer, mean)) >= share else found
+    return fewer if pdtr(fewer, mean) >= share else found
 
 
 def _delivery(

@@ -66,6 +66,11 @@ class Assembly(common.Assembly):
     _simulator = simulator
 
     @property
+    def local_size(self) -> int:
+        """Number of cells, which connectors with a progress bar ask for."""
+        return int(self.size)
+
+    @property
     def receptor_types(self) -> list[str]:
         """Receptors that all populations have, in the order of the first."""
         # PyNN's own order is that of a set, so which one a projection takes by default is chance

@@ -26,12 +26,14 @@ from netspec.describe.network import Network
 from netspec.describe.simulation import Simulation
 from netspec.errors import UsageError
 from netspec.execute.results import Run
+from netspec.pynn.carried import tell
 from netspec.pynn.describe import Description, describe
 
 name = "netspec"
 BACKEND = "NETSPEC_PYNN_BACKEND"  # environment: the simulator, where a script names none
 FOLDER = "NETSPEC_PYNN_OUT"  # environment: where results go, likewise
 FIRST_ID = 1
+OFF_GRID = 1e-6  # in steps
 # what the state knows that belongs to a segment
 PER_SEGMENT = ("steps", "segment_counter", "running", "_segment", "_run")
 
@@ -202,6 +204,11 @@ class State(common.control.BaseState):
         steps = int(np.floor(tstop / self.dt + 0.5 + 1e-9))
         if tstop - self.t > 1e-9:
             steps = max(steps, self.steps + 1)
+        if abs(tstop / self.dt - steps) > OFF_GRID:
+            tell(
+                f"run until {tstop:g} ms: off the grid of {self.dt:g} ms, so the clock moves to "
+                f"{steps * self.dt:g} ms"
+            )
         self.steps, self.running = max(steps, self.steps), True
         self._run, self._segment, self._sealed = None, None, False
 

@@ -8,7 +8,7 @@ pytest.importorskip("pyNN", reason="PyNN is not installed")
 from pyNN.errors import ConnectionError as NotConnected
 
 import netspec.pynn as sim
-from netspec.errors import UsageError
+from netspec.errors import NetspecWarning, UsageError
 from netspec.pynn.state import collecting, state
 
 
@@ -176,6 +176,16 @@ def test_settings_that_cannot_be_had(script, monkeypatch):
     assert state.settings.backend == "brian2"
     sim.setup(backend="nest")
     assert state.settings.backend == "nest"
+
+
+def test_what_is_not_as_the_script_says_is_told(script):
+    with pytest.warns(NetspecWarning, match="use_cvode: left alone"):
+        sim.setup(timestep=0.1, use_cvode=True, verbosity="error", rng_seed=7)
+    assert state.settings.seed == 7
+    with pytest.warns(NetspecWarning, match=r"run until 10.07 ms: off the grid.* to 10.1 ms"):
+        assert sim.run(10.07) == 10.1
+    with pytest.warns(NetspecWarning, match=r"to 10.2 ms"):
+        assert sim.run(0.02) == 10.2
 
 
 def test_delays_are_those_of_the_setup():
