@@ -167,13 +167,14 @@ class NeuronInputs:
         dt = self.built.dt
         for source in self.network.spike_inputs:
             cells = self.built.cells[source.target]
-            ways: dict[int, Any] = {}
-            for time, neuron in zip(source.times, source.neurons, strict=True):
-                if neuron not in ways:
-                    way = self.built.hoc.NetCon(None, cells.points[neuron], 0, 0, source.weight)
+            ways: dict[tuple[int, float], Any] = {}
+            events = (column.tolist() for column in source.events(self.simulation))
+            for step, neuron, weight in zip(*events, strict=True):
+                if (neuron, weight) not in ways:
+                    way = self.built.hoc.NetCon(None, cells.points[neuron], 0, 0, weight)
                     way.weight[1] = cells.mechanism.ports[source.receptor]
-                    ways[neuron] = way
-                ways[neuron].event((self.simulation.steps(time) - EVENTS_AT) * dt)
+                    ways[neuron, weight] = way
+                ways[neuron, weight].event((step - EVENTS_AT) * dt)
             self.built.kept += ways.values()
 
     # -- random numbers of the equations --------------------------------------------------

@@ -87,6 +87,7 @@ from netspec.pynn.drawing import NativeRNG, OneToOneConnector
 from netspec.pynn.electrodes import ACSource, DCSource, NoisyCurrentSource, StepCurrentSource
 from netspec.pynn.populations import Assembly, Population, PopulationView
 from netspec.pynn.projections import Projection
+from netspec.pynn.refused import absent as __getattr__
 from netspec.pynn.sources import (
     SpikeSourceArray,
     SpikeSourceGamma,
