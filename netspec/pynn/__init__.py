@@ -15,7 +15,7 @@ carried          what a cell type says of itself: `Carried` (neurons), `Source` 
 cells, models    the standard cells and which models they are; `composed`: PointNeuron
 static           what a synapse type says of itself (`Synaptic`); the static synapse
 populations projections recording  PyNN's objects, with arrays in them
-drawing          a connector that is mended, and the native generator
+drawing refused  a connector that is mended, the native generator; what is not here, and why
 describe         from a script to a `Network`; asks cells, sources, synapses and currents what
                  `carried`, `static` and `Place` write down
 sources electrodes synapses  spike sources, current sources, synapses that change
@@ -99,14 +99,10 @@ from netspec.pynn.static import StaticSynapse
 from netspec.pynn.synapses import (
     AdditivePotentiationMultiplicativeDepression,
     AdditiveWeightDependence,
-    ElectricalSynapse,
     GutigWeightDependence,
     MultiplicativeWeightDependence,
-    MultiQuantalSynapse,
-    SimpleStochasticSynapse,
     SpikePairRule,
     STDPMechanism,
-    StochasticTsodyksMarkramSynapse,
     TsodyksMarkramSynapse,
     Vogels2011Rule,
 )

@@ -115,6 +115,19 @@ def test_the_ledger_is_asked_before_anything_runs(script, tmp_path):
     assert statuses == {"exact"} and not runs(tmp_path)
 
 
+def test_what_is_recorded_later_begins_then(script):
+    cells = script(recorded=())
+    sim.run(20.0)
+    cells[1:2].record(["spikes", "v"], sampling_interval=0.5)
+    sim.run(20.0)
+    segment = cells.get_data().segments[0]
+    (v,) = segment.analogsignals
+    assert (float(v.t_start), v.shape, len(segment.spiketrains)) == (20.0, (41, 1), 1)
+    with pytest.raises(UsageError, match=r"record\('isyn_exc'\).*begin at 20 ms"):
+        cells.celltype.recordable = ["isyn_exc"]
+        cells.record("isyn_exc")
+
+
 def test_callbacks_are_called_in_time(script):
     script()
     called = []
@@ -139,7 +152,6 @@ def test_callbacks_are_called_in_time(script):
             "projection 'more' is new",
         ),
         (lambda p: state.projections[0].set(weight=0.1), "weight of projection"),
-        (lambda p: p.record("v"), r"record\('v'\) of 'cells'"),
     ],
 )
 def test_what_changes_later_is_refused(script, change, said):
