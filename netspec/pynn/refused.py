@@ -6,14 +6,10 @@ from typing import NoReturn
 
 from netspec.errors import UsageError
 
-_RELEASE = "synapses that release by chance are not carried; allowed: those that always do"
-_NATIVE = "what only one simulator has is not carried; allowed: PyNN's standard models"
-_COMPARTMENTS = "neurons with compartments are not carried; allowed: point neurons"
+_NATIVE = "it names a model of one simulator; allowed: PyNN's standard models"
+_GENERATED = "it generates code for one simulator; allowed: PyNN's standard models"
+_COMPARTMENTS = "neurons are points here; allowed: PyNN's other standard models"
 REFUSED = {
-    "SimpleStochasticSynapse": _RELEASE,
-    "StochasticTsodyksMarkramSynapse": _RELEASE,
-    "MultiQuantalSynapse": _RELEASE,
-    "ElectricalSynapse": "gap junctions are not carried; in a description: ContinuousProjection",
     "MultiCompartmentNeuron": _COMPARTMENTS,
     "NeuriteDistribution": _COMPARTMENTS,
     "PassiveLeak": _COMPARTMENTS,
@@ -23,8 +19,10 @@ REFUSED = {
     "native_cell_type": _NATIVE,
     "native_synapse_type": _NATIVE,
     "native_electrode_type": _NATIVE,
-    "nineml_cell_type": _NATIVE,
-    "nestml": _NATIVE,
+    "nineml": _GENERATED,
+    "nineml_cell_type": _GENERATED,
+    "nineml_celltype_from_model": _GENERATED,
+    "nestml": _GENERATED,
 }
 
 
@@ -43,5 +41,5 @@ def absent(name: str) -> NoReturn:
         If it is not known at all.
     """
     if name in REFUSED:
-        raise NotCarried(f"{name}: {REFUSED[name]}. See docs/pynn.md")
+        raise NotCarried(f"{name}: not carried; {REFUSED[name]}. See docs/pynn.md")
     raise AttributeError(f"module 'netspec.pynn' has no attribute {name!r}")
