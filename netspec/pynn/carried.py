@@ -42,6 +42,11 @@ class Observed:
     factor: float = 1.0
     offset: str = ""
 
+    @property
+    def settable(self) -> bool:
+        """Whether it is one state, whose initial value can be set."""
+        return len(self.states) == 1 and not self.offset
+
     def values(self, states: Mapping[str, Floats], population: Any, cells: Any) -> Floats:
         """Return values in PyNN's unit of samples of its states."""
         total: Floats = np.sum([states[s] for s in self.states], axis=0) * self.factor
@@ -98,7 +103,7 @@ class Carried:
         found: dict[str, Floats] = {}
         for variable, values in started.items():
             observed = self.variables.get(variable)
-            if observed is not None and len(observed.states) == 1 and not observed.offset:
+            if observed is not None and observed.settable:
                 found[observed.states[0]] = values / observed.factor
         return found
 
