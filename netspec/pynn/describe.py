@@ -115,11 +115,14 @@ class Part:
         Which of the script's synapses, sorted as netspec sorts its own: by source and target.
     factor : float
         From PyNN's unit of weights to netspec's.
+    recorder : str
+        Of its weights, if they change; else empty.
     """
 
     name: str
     synapses: Indices
     factor: float
+    recorder: str = ""
 
 
 @dataclass(frozen=True)
@@ -274,9 +277,12 @@ class _Builder:
                 **said,
             )
         )
+        recorder = ""
         if projection.synapse_type.changes:
-            self.add(SynapseRecorder(name=self.names.take(f"{name}_final"), projection=name))
-        return Part(name, chosen, factor)
+            recorder = self.names.take(f"{name}_final")
+            every = range(len(chosen)) if projection in self.state.weights.watched else ()
+            self.add(SynapseRecorder(name=recorder, projection=name, synapses=every))
+        return Part(name, chosen, factor, recorder)
 
 
 def members(group: Any) -> tuple[Indices, Indices, list[tuple[Any, int]]]:

@@ -354,7 +354,8 @@ class SpikeSourceInhGamma(Renewal, cells.SpikeSourceInhGamma):
 
         a, b, bins = _plain(values["a"]), _plain(values["b"]) * 1000, _plain(values["tbins"])
         most = 1 / b.min()
-        accepts = np.random.Generator(generator.bit_generator.jumped())  # far from all it draws
+        bits: Any = generator.bit_generator
+        accepts = np.random.Generator(bits.jumped())  # far from all that it draws itself
         times = _walked(generator, lambda g, n: g.exponential(1 / most, n), 1 / most, begin, end)
         chances = accepts.random(len(times))
         bin_of = np.maximum(np.searchsorted(bins, times, side="right") - 1, 0)
