@@ -87,6 +87,7 @@ from netspec.pynn.drawing import NativeRNG, OneToOneConnector
 from netspec.pynn.electrodes import ACSource, DCSource, NoisyCurrentSource, StepCurrentSource
 from netspec.pynn.populations import Assembly, Population, PopulationView
 from netspec.pynn.projections import Projection
+from netspec.pynn.refused import absent as __getattr__
 from netspec.pynn.sources import (
     SpikeSourceArray,
     SpikeSourceGamma,
@@ -109,20 +110,6 @@ from netspec.pynn.synapses import (
     TsodyksMarkramSynapse,
     Vogels2011Rule,
 )
-
-# what other modules of PyNN have, and why it is not here
-_POINTS = "neurons are points here"
-_NATIVE = "it names a model of one simulator; allowed: the standard types"
-NOT_CARRIED = {
-    "MultiCompartmentNeuron": _POINTS,
-    "NeuriteDistribution": _POINTS,
-    "native_cell_type": _NATIVE,
-    "native_synapse_type": _NATIVE,
-    "native_electrode_type": _NATIVE,
-    "nineml": "it generates code for one simulator",
-    "nestml": "it generates code for one simulator",
-    "nineml_celltype_from_model": "it generates code for one simulator",
-}
 
 create = common.build_create(Population)
 connect = common.build_connect(Projection, FixedProbabilityConnector, StaticSynapse)
@@ -149,12 +136,6 @@ def list_standard_models() -> list[str]:
         and issubclass(found, StandardCellType)
         and found is not StandardCellType
     ]
-
-
-def __getattr__(name: str) -> Any:
-    """Say why something is not here that other modules of PyNN have."""
-    reason = f": {NOT_CARRIED[name]}" if name in NOT_CARRIED else ""
-    raise AttributeError(f"netspec.pynn has no {name!r}{reason}")
 
 
 sys.modules["pyNN.netspec"] = sys.modules[__name__]

@@ -222,9 +222,3 @@ def test_one_to_one_connects_whatever_the_sizes(sources, targets):
     prj = sim.Projection(p, q, sim.OneToOneConnector(), sim.StaticSynapse(weight=0.1))
     pairs = [(i, j) for i, j, _ in prj.get("weight", format="list")]
     assert pairs == [(i, i) for i in range(min(sources, targets))]
-
-
-@pytest.mark.parametrize("name", sorted(sim.NOT_CARRIED))
-def test_what_is_not_carried_says_why(name):
-    with pytest.raises(AttributeError, match=f"no '{name}': {sim.NOT_CARRIED[name]}"):
-        getattr(sim, name)
