@@ -88,6 +88,11 @@ from netspec.pynn.electrodes import ACSource, DCSource, NoisyCurrentSource, Step
 from netspec.pynn.populations import Assembly, Population, PopulationView
 from netspec.pynn.projections import Projection
 from netspec.pynn.refused import absent as __getattr__
+from netspec.pynn.released import (
+    MultiQuantalSynapse,
+    SimpleStochasticSynapse,
+    StochasticTsodyksMarkramSynapse,
+)
 from netspec.pynn.sources import (
     SpikeSourceArray,
     SpikeSourceGamma,
@@ -99,14 +104,10 @@ from netspec.pynn.static import StaticSynapse
 from netspec.pynn.synapses import (
     AdditivePotentiationMultiplicativeDepression,
     AdditiveWeightDependence,
-    ElectricalSynapse,
     GutigWeightDependence,
     MultiplicativeWeightDependence,
-    MultiQuantalSynapse,
-    SimpleStochasticSynapse,
     SpikePairRule,
     STDPMechanism,
-    StochasticTsodyksMarkramSynapse,
     TsodyksMarkramSynapse,
     Vogels2011Rule,
 )

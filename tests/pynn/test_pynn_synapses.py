@@ -127,10 +127,6 @@ def test_synapses_that_differ_become_projections():
 
 
 def test_what_is_not_carried_is_refused_by_name():
-    for name in ("SimpleStochasticSynapse", "StochasticTsodyksMarkramSynapse",
-                 "MultiQuantalSynapse", "ElectricalSynapse"):  # fmt: skip
-        with pytest.raises(UsageError, match=f"{name}: .* not carried"):
-            getattr(sim, name)(weight=0.1)
     pairs, additive = sim.SpikePairRule(), sim.AdditiveWeightDependence()
     with pytest.raises(UsageError, match="whole delay is dendritic"):
         sim.STDPMechanism(pairs, additive, dendritic_delay_fraction=0.5)
