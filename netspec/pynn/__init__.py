@@ -88,6 +88,11 @@ from netspec.pynn.electrodes import ACSource, DCSource, NoisyCurrentSource, Step
 from netspec.pynn.populations import Assembly, Population, PopulationView
 from netspec.pynn.projections import Projection
 from netspec.pynn.refused import absent as __getattr__
+from netspec.pynn.released import (
+    MultiQuantalSynapse,
+    SimpleStochasticSynapse,
+    StochasticTsodyksMarkramSynapse,
+)
 from netspec.pynn.sources import (
     SpikeSourceArray,
     SpikeSourceGamma,
