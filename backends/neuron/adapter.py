@@ -8,6 +8,7 @@ from typing import ClassVar
 from netspec.backends.neuron import compiling
 from netspec.backends.neuron.mechanisms import texts
 from netspec.backends.neuron.planning import NeuronPlan, decide
+from netspec.errors import BackendMissing
 from netspec.execute.contract import Backend, Progress, Recording, RunRequest
 from netspec.realise import drawing
 
@@ -38,6 +39,12 @@ class NeuronBackend(Backend[NeuronPlan]):
     def details(self) -> dict[str, str]:
         """Return what mechanisms are compiled with."""
         return {"mechanisms": compiling.at_hand()}
+
+    def check_machine(self, request: RunRequest) -> None:
+        """Raise also where no mechanism can be compiled."""
+        super().check_machine(request)
+        if why := compiling.obstacle():
+            raise BackendMissing(f"neuron compiles every neuron model, and cannot here: {why}")
 
     def plan(self, request: RunRequest) -> NeuronPlan:
         """Decide the mechanisms; everything else is as the description says."""
