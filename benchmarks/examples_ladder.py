@@ -1,6 +1,6 @@
 """Climb the ladder with small versions of the networks in docs/examples, on every simulator.
 
-    python benchmarks/examples_ladder.py --out benchmarks/records/ladder-DATE.json [NAME ...]
+    python benchmarks/examples_ladder.py --out benchmarks/records/FILE.json [--dt MS] [NAME ...]
     python benchmarks/examples_ladder.py --table benchmarks/records/ladder-DATE.json
 
 A share of the neurons of each (`SHARES`), so that SciPy can follow the replay too.
@@ -30,6 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--table", type=Path, help="print the table of a record")
+    parser.add_argument("--dt", type=float, help="ms; a step other than the network's own")
     parser.add_argument("names", nargs="*", default=list(SHARES))
     given = parser.parse_args()
     if given.table:
@@ -43,11 +44,14 @@ def main() -> None:
     for name in given.names:
         network = built["NETWORKS"][name](share=SHARES[name])
         simulation = built["SIMULATIONS"].get(name, built["SIMULATION"])
+        if given.dt:
+            simulation = simulation.model_copy(update={"dt": given.dt})
         with tempfile.TemporaryDirectory() as folder:
             ladder = climb(network, BACKENDS, simulation, out=Path(folder))
         broken = {backend: ladder.first_broken(backend) for backend in BACKENDS}
         record["networks"][name] = {
-            "neurons": sum(p.size for p in network.populations), "first_broken": broken,
+            "neurons": sum(p.size for p in network.populations), "dt": simulation.dt,
+            "first_broken": broken,
             **asdict(ladder),
         }  # fmt: skip
         given.out.write_text(json.dumps(record, indent=1) + "\n")

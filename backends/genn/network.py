@@ -199,8 +199,8 @@ class GennNetwork:
         for change in self.execution.current_changes:
             if change.step > 0:
                 self.before.setdefault(change.step, []).append(self._change(change))
-        for step, where, *events in inputs.given_events(self.network, self.simulation):
-            self.before.setdefault(step, []).append(self._given(where, *events))
+        for step, where, neurons, weights in inputs.given_events(self.network, self.simulation):
+            self.before.setdefault(step, []).append(self._given(where, neurons, weights))
         for poisson in self.built.poisson:
             for step, table, guide in self.courses.get(poisson.name, [])[1:]:
                 exchange = self._exchange(poisson, [table, guide])

@@ -56,7 +56,7 @@ def poisson_quantile(share: float, mean: float) -> int:
 
     if mean == 0:
         return 0
-    found = math.ceil(pdtrik(share, mean))
+    found: int = math.ceil(pdtrik(share, mean))
     fewer = max(found - 1, 0)
     return fewer if pdtr(fewer, mean) >= share else found
 

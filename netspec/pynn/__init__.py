@@ -15,7 +15,7 @@ carried          what a cell type says of itself: `Carried` (neurons), `Source` 
 cells, models    the standard cells and which models they are; `composed`: PointNeuron
 static           what a synapse type says of itself (`Synaptic`); the static synapse
 populations projections recording  PyNN's objects, with arrays in them
-drawing          a connector that is mended, and the native generator
+drawing refused  a connector that is mended, the native generator; what is not here, and why
 describe         from a script to a `Network`; asks cells, sources, synapses and currents what
                  `carried`, `static` and `Place` write down
 sources electrodes synapses  spike sources, current sources, synapses that change
@@ -87,6 +87,12 @@ from netspec.pynn.drawing import NativeRNG, OneToOneConnector
 from netspec.pynn.electrodes import ACSource, DCSource, NoisyCurrentSource, StepCurrentSource
 from netspec.pynn.populations import Assembly, Population, PopulationView
 from netspec.pynn.projections import Projection
+from netspec.pynn.refused import absent as __getattr__
+from netspec.pynn.released import (
+    MultiQuantalSynapse,
+    SimpleStochasticSynapse,
+    StochasticTsodyksMarkramSynapse,
+)
 from netspec.pynn.sources import (
     SpikeSourceArray,
     SpikeSourceGamma,
@@ -98,32 +104,13 @@ from netspec.pynn.static import StaticSynapse
 from netspec.pynn.synapses import (
     AdditivePotentiationMultiplicativeDepression,
     AdditiveWeightDependence,
-    ElectricalSynapse,
     GutigWeightDependence,
     MultiplicativeWeightDependence,
-    MultiQuantalSynapse,
-    SimpleStochasticSynapse,
     SpikePairRule,
     STDPMechanism,
-    StochasticTsodyksMarkramSynapse,
     TsodyksMarkramSynapse,
     Vogels2011Rule,
 )
-
-# what other modules of PyNN have, and why it is not here
-_POINTS = "neurons are points here"
-_NATIVE = "it names a model of one simulator; allowed: the standard types"
-NOT_CARRIED = {
-    "MultiCompartmentNeuron": _POINTS,
-    "NeuriteDistribution": _POINTS,
-    "ElectricalSynapse": "gap junctions are no synapses that send events",
-    "native_cell_type": _NATIVE,
-    "native_synapse_type": _NATIVE,
-    "native_electrode_type": _NATIVE,
-    "nineml": "it generates code for one simulator",
-    "nestml": "it generates code for one simulator",
-    "nineml_celltype_from_model": "it generates code for one simulator",
-}
 
 create = common.build_create(Population)
 connect = common.build_connect(Projection, FixedProbabilityConnector, StaticSynapse)
@@ -150,12 +137,6 @@ def list_standard_models() -> list[str]:
         and issubclass(found, StandardCellType)
         and found is not StandardCellType
     ]
-
-
-def __getattr__(name: str) -> Any:
-    """Say why something is not here that other modules of PyNN have."""
-    reason = f": {NOT_CARRIED[name]}" if name in NOT_CARRIED else ""
-    raise AttributeError(f"netspec.pynn has no {name!r}{reason}")
 
 
 sys.modules["pyNN.netspec"] = sys.modules[__name__]

@@ -17,11 +17,17 @@ from netspec.execute.contract import get_backend
 from netspec.execute.ledger import Ledger
 from netspec.execute.request import RunRequest
 from netspec.pynn import state as simulator
+from netspec.pynn.carried import steps_of, tell
 from netspec.whole_files import write_text
 
 state = simulator.state
 # by what launchers of MPI tell their processes
 RANKS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE")
+# settings that change no result, or that are read here
+NO_MATTER = {
+    "max_delay", "label", "rng_seed", "num_processes", "rank", "filename", "file", "verbosity",
+    "debug", "recording_precision", "t_flush", "data_path", "allow_update_on_post",
+}  # fmt: skip
 
 
 def setup(
@@ -61,7 +67,8 @@ def setup(
     spike_precision : {"on_grid"}
         PyNN's other choice, "off_grid" (which is the default of ``pyNN.nest``), is refused.
     **extra_params
-        ``max_delay``, ``label``; what else PyNN's simulators are told is theirs, and left alone.
+        ``max_delay``, ``label``, and ``rng_seed`` as another word for `seed`. What else PyNN's
+        simulators are told is theirs: it is left alone, and told if it may matter.
 
     Returns
     -------
@@ -90,6 +97,9 @@ def setup(
     state.dt, state.shortest = float(timestep), min_delay
     state.longest = extra_params.get("max_delay", DEFAULT_MAX_DELAY)
     state.label = str(extra_params.get("label", ""))
+    seed = extra_params.pop("rng_seed", None) if seed is None else seed
+    if ignored := sorted(set(extra_params) - NO_MATTER):
+        tell(f"setup: {', '.join(ignored)}: left alone, since netspec has no such setting")
     state.configure(
         {
             "backend": backend, "seed": seed, "threads": threads, "approximations": approximations,
@@ -106,7 +116,32 @@ def end(compatible_output: bool = True) -> None:
     state.write_on_end = []
 
 
-run, run_until = common.build_run(simulator)
+_, _run_until = common.build_run(simulator)
+
+
+def run_until(time_point: float, callbacks: Any = None) -> float:
+    """Move the clock to a time in ms, on the way calling back at the times that are asked for."""
+    state.weights.goal = steps_of(time_point, state.dt).item()
+    return float(_run_until(time_point, callbacks))
+
+
+def run(simtime: float, callbacks: Any = None) -> float:
+    """Move the clock on by a time in ms, on the way calling back at the times that are asked for.
+
+    Parameters
+    ----------
+    simtime : float
+    callbacks : list of callable, optional
+        Each is given the time, and returns when it is to be called again.
+
+    Returns
+    -------
+    float
+        Where the clock stands.
+    """
+    return run_until(state.t + simtime, callbacks)
+
+
 run_for = run
 reset = common.build_reset(simulator)
 initialize = common.initialize

@@ -354,8 +354,9 @@ class SpikeSourceInhGamma(Renewal, cells.SpikeSourceInhGamma):
 
         a, b, bins = _plain(values["a"]), _plain(values["b"]) * 1000, _plain(values["tbins"])
         most = 1 / b.min()
-        candidates, accepts = generator.spawn(2)
-        times = _walked(candidates, lambda g, n: g.exponential(1 / most, n), 1 / most, begin, end)
+        bits: Any = generator.bit_generator
+        accepts = np.random.Generator(bits.jumped())  # far from all it draws
+        times = _walked(generator, lambda g, n: g.exponential(1 / most, n), 1 / most, begin, end)
         chances = accepts.random(len(times))
         bin_of = np.maximum(np.searchsorted(bins, times, side="right") - 1, 0)
         kept = np.zeros(len(times), bool)

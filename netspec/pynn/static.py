@@ -29,9 +29,12 @@ class Synaptic:
     changes : bool
         Whether weights at the end of a run are others: `Projection.get("weight")` then returns
         those, once the clock has moved.
+    releases : bool
+        Whether they send at random, which is drawn beforehand (`netspec.pynn.released`).
     """
 
     changes = False
+    releases = False
 
     def _get_minimum_delay(self) -> float:
         return simulator.state.default_delay

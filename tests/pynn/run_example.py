@@ -13,7 +13,7 @@ if simulator == "netspec":
 chosen = importlib.import_module(f"pyNN.{simulator}")
 package = importlib.import_module("pyNN")
 for name in filter(None, names.split(",")):
-    sys.modules[f"pyNN.{name}"] = chosen
+    sys.modules[f"pyNN.{name}"] = sys.modules[f"pyNN.{name}.random"] = chosen
     setattr(package, name, chosen)
 sys.argv = [script, *arguments]
 runpy.run_path(script, run_name="__main__")

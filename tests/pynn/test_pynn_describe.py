@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-pytest.importorskip("pyNN", reason="PyNN is not installed")
+pytest.importorskip("pyNN", reason="NO SCRIPT OF PYNN IS RUN: PyNN is not installed")
 
 from pyNN.random import NumpyRNG, RandomDistribution
 from pyNN.standardmodels import StandardCellType
@@ -204,3 +204,21 @@ def test_composed_neurons_have_a_state_for_every_receptor():
     np.testing.assert_array_equal(found["tau_syn_fast"], [1, 3])
     assert found["g_L"] == pytest.approx(28.1) and found["tau_decay_slow"] == 50.0
     assert network.recorders[0].variables == ("g_syn_slow", "V_m")
+
+
+def test_assemblies_are_connected_with_a_progress_bar():
+    p = sim.Population(2, sim.IF_curr_exp()) + sim.Population(3, sim.IF_cond_alpha())
+    done = []
+    connector = sim.FixedProbabilityConnector(0.9, callback=done.append)
+    sim.Projection(p, sim.Population(4, sim.IF_curr_exp()) + sim.Population(1, sim.IF_curr_exp()),
+                   connector, sim.StaticSynapse(weight=0.1))  # fmt: skip
+    assert len(done) == 5 and done[-1] == pytest.approx(0.8)
+    assert p.receptor_types == ["excitatory", "inhibitory"]
+
+
+@pytest.mark.parametrize(("sources", "targets"), [(1, 1), (1, 4), (4, 1), (3, 5)])
+def test_one_to_one_connects_whatever_the_sizes(sources, targets):
+    p, q = (sim.Population(n, sim.IF_curr_exp()) for n in (sources, targets))
+    prj = sim.Projection(p, q, sim.OneToOneConnector(), sim.StaticSynapse(weight=0.1))
+    pairs = [(i, j) for i, j, _ in prj.get("weight", format="list")]
+    assert pairs == [(i, i) for i in range(min(sources, targets))]

@@ -1,0 +1,184 @@
+"""Spike sources of PyNN: what they emit, and what becomes of changes while the clock runs."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pyNN", reason="NO SCRIPT OF PYNN IS RUN: PyNN is not installed")
+
+from pyNN.errors import InvalidParameterValueError
+from pyNN.parameters import Sequence
+from scipy.stats import gamma, kstest
+
+import netspec.pynn as sim
+from netspec.errors import NetspecWarning, UsageError
+from netspec.pynn.state import state
+from netspec.realise.counters import PoissonCounter
+
+DT = 0.1
+
+
+@pytest.fixture(autouse=True)
+def begin(tmp_path):
+    sim.setup(timestep=DT, backend="brian2", options={"codegen": "numpy"}, out=tmp_path, seed=3)
+    yield
+    sim.setup()
+
+
+def trains(population):
+    """Return the spike times that the description has, by cell, without a run."""
+    network = state.segment().network
+    found = [[] for _ in range(population.size)]
+    for given in network.spike_inputs:
+        for time, cell in zip(given.times, given.neurons, strict=True):
+            found[cell].append(time)
+    return [sorted(times) for times in found]
+
+
+def recorded(population):
+    segment = population.get_data().segments[0]
+    return [np.asarray(train.magnitude).tolist() for train in segment.spiketrains]
+
+
+def test_given_spikes_are_emitted_as_given_and_change_from_then_on():
+    sources = sim.Population(2, sim.SpikeSourceArray(spike_times=[Sequence([3, 12, 15, 18, 40]),
+                                                                  Sequence([5, 30])]))  # fmt: skip
+    sources.record("spikes")
+    sim.run(20.0)
+    assert recorded(sources) == [[3, 12, 15, 18], [5]]
+    sources[0:1].set(spike_times=[22, 25])
+    sim.run(20.0)
+    assert recorded(sources) == [[3, 12, 15, 18, 22, 25], [5, 30]]
+    sources.set(spike_times=[])
+    sim.run(20.0)
+    assert recorded(sources) == [[3, 12, 15, 18, 22, 25, 40][:6], [5, 30]]
+    sim.reset()
+    sources.set(spike_times=Sequence([7.0]))
+    sim.run(10.0)
+    assert [t.magnitude.tolist() for t in sources.get_data().segments[1].spiketrains] == [[7], [7]]
+
+
+def test_spikes_that_have_passed_or_meet_in_a_step_are_told():
+    sources = sim.Population(1, sim.SpikeSourceArray(spike_times=[1.0, 1.02, 5.0]))
+    sim.run(10.0)
+    with pytest.warns(NetspecWarning, match="1 of 3 spikes .* time step of another"):
+        assert trains(sources) == [[1.0, 5.0]]
+    sources.set(spike_times=[4.0, 10.0, 11.0])
+    sim.run(10.0)
+    with pytest.warns(NetspecWarning, match="2 spikes .* had passed"):
+        assert trains(sources) == [[1.0, 5.0, 11.0]]
+    sim.setup(timestep=DT)
+    at_zero = sim.Population(1, sim.SpikeSourceArray(spike_times=[0.0, 2.0]))
+    sim.run(5.0)
+    with pytest.warns(NetspecWarning, match="t = 0 ms"):
+        assert trains(at_zero) == [[0.1, 2.0]]
+
+
+@pytest.mark.parametrize("times", [[3.0, 2.0], [-1.0, 2.0]])
+def test_spike_times_in_disorder_are_refused(times):
+    with pytest.raises(InvalidParameterValueError, match="do not decrease"):
+        sim.Population(2, sim.SpikeSourceArray(spike_times=times))
+    sources = sim.Population(2, sim.SpikeSourceArray())
+    with pytest.raises(InvalidParameterValueError, match="do not decrease"):
+        sources.set(spike_times=times)
+
+
+def test_poisson_sources_that_are_alike_are_a_poisson_input():
+    sources = sim.Population(40, sim.SpikeSourcePoisson(rate=100.0, start=5.0, duration=80.0))
+    sources.record("spikes")
+    sim.run(30.0)
+    sources.set(rate=300.0)
+    sim.run(70.0)
+    (given,) = state.segment().network.poisson_inputs
+    assert not state.segment().network.spike_inputs
+    # at most one spike a step, with the probability rate*dt
+    course = given.course(state.segment().simulation)
+    assert [step for step, _ in course] == [50, 300, 850]
+    chances = [1 - np.exp(-rate * DT / 1000) for _, rate in course]
+    np.testing.assert_allclose(chances, [0.01, 0.03, 0], atol=1e-12)
+    found = recorded(sources)
+    counts = [
+        sum(low < t <= high for train in found for t in train)
+        for low, high in ((0, 5), (5, 30), (30, 85), (85, 100))
+    ]
+    assert counts[0] == counts[3] == 0
+    assert abs(counts[1] - 100) < 40 and abs(counts[2] - 660) < 100
+
+
+def test_poisson_sources_that_differ_have_the_numbers_of_those_that_do_not():
+    def spikes(changed):
+        sim.setup(timestep=DT, seed=3)
+        sources = sim.Population(30, sim.SpikeSourcePoisson(rate=200.0), label="sources")
+        if changed:
+            sources[7:8].set(rate=900.0)
+        sim.run(100.0)
+        return state.segment().network, trains(sources)
+
+    alike, nothing = spikes(False)
+    _, drawn = spikes(True)
+    assert not any(nothing)
+    (given,) = alike.poisson_inputs
+    numbers = PoissonCounter.of(3, given.name, given.rate * DT / 1000, 30).numbers(0, 1000)
+    for cell, train in enumerate(drawn):
+        expected = (np.flatnonzero(numbers[:, cell]) + 1) * DT
+        if cell != 7:
+            np.testing.assert_allclose(train, expected, atol=1e-9)
+    assert len(drawn[7]) > 60
+
+
+def test_a_run_that_goes_on_has_the_spikes_it_had():
+    kinds = [
+        sim.SpikeSourcePoisson(rate=[50.0, 80.0]),
+        sim.SpikeSourcePoissonRefractory(rate=[50.0, 80.0], tau_refrac=4.0),
+        sim.SpikeSourceGamma(alpha=[2.0, 3.0], beta=200.0, start=10.0),
+        sim.SpikeSourceInhGamma(a=Sequence([2.0, 4.0]), b=Sequence([0.005, 0.002]),
+                                tbins=Sequence([0.0, 60.0])),
+    ]  # fmt: skip
+    populations = [sim.Population(2, kind) for kind in kinds]
+    sim.run(200.0)
+    before = trains_of(populations)
+    populations[1].set(rate=200.0)
+    sim.run(200.0)
+    after = trains_of(populations)
+    for short, long in zip(before, after, strict=True):
+        assert [t for t in long if t <= 200.0] == short
+    assert len(after[2]) - len(before[2]) > 20 > len(before[2])  # what was set at 200 ms
+
+
+def trains_of(populations):
+    """Return the trains of all cells, one after the other."""
+    network, names = state.segment().network, state.segment().description.names
+    found = {name: {} for name in names.values()}
+    for given in network.spike_inputs:
+        for time, cell in zip(given.times, given.neurons, strict=True):
+            found[given.target].setdefault(cell, []).append(time)
+    return [sorted(found[names[p]].get(k, [])) for p in populations for k in range(p.size)]
+
+
+def test_renewal_processes_have_their_intervals():
+    refractory = sim.Population(20, sim.SpikeSourcePoissonRefractory(rate=60.0, tau_refrac=6.0))
+    regular = sim.Population(20, sim.SpikeSourceGamma(alpha=5.0, beta=300.0))
+    changing = sim.Population(
+        20, sim.SpikeSourceInhGamma(a=Sequence([5.0]), b=Sequence([1 / 300]), tbins=Sequence([0.0]))
+    )
+    sim.run(8000.0)
+    found = trains_of([refractory, regular, changing])
+    intervals = [np.concatenate([np.diff(t) for t in found[k : k + 20]]) for k in (0, 20, 40)]
+    free = 1000 / 60 - 6
+    assert intervals[0].min() > 6 - DT
+    assert kstest(intervals[0] - 6, "expon", args=(0, free)).statistic < 0.03
+    for one in intervals[1:]:
+        assert kstest(one, gamma(5.0, scale=1000 / 300).cdf).statistic < 0.03
+        assert len(one) > 8000
+
+
+def test_rates_that_leave_no_step_free_are_refused():
+    sim.Population(3, sim.SpikeSourcePoisson(rate=[10.0, 10_000.0, 20.0]))
+    sim.run(10.0)
+    with pytest.raises(UsageError, match=r"below 10000 Hz.*one spike in a step of 0\.1 ms"):
+        state.segment()
+    sim.setup(timestep=DT)
+    with pytest.raises(InvalidParameterValueError, match="dead time"):
+        sim.Population(3, sim.SpikeSourcePoissonRefractory(rate=100.0, tau_refrac=10.0))
+    with pytest.raises(InvalidParameterValueError, match="a from 1 on"):
+        sim.Population(1, sim.SpikeSourceInhGamma(a=Sequence([0.5]), b=Sequence([1.0]),
+                                                  tbins=Sequence([0.0])))  # fmt: skip
