@@ -76,7 +76,6 @@ class NeuronTest(BackendTest):
 
     memory_within = 0.1
     short: ClassVar[tuple[str, ...]] = (
-        "test_changing_rates",
         "test_contract::test_a_run_past_its_time_limit_*",
         "test_contract::test_a_second_run_finds_the_file_of_the_first",
         "test_contract::test_an_option_*",
@@ -91,23 +90,16 @@ class NeuronTest(BackendTest):
         "test_l0_structure::test_shared_*",
         "test_l0_values",
         "test_l1_current",
-        "test_l1_library::*[iaf_cond_exp]",
-        "test_l2_nmda::test_a_ring_receives_what_a_dense_matrix_product_says",
-        "test_l2_synapse",
+        "test_l2_synapse::test_everything_is_that_of_scipy",
         "test_l3_replay::test_a_shared_network_makes_the_spikes_of_scipy",
         "test_ledger",
         "test_limits::test_what_is_unusual_is_as_in_scipy",
         "test_noise",
         "test_plasticity::test_a_network_that_its_synapses_drive_is_that_of_scipy",
         "test_plasticity::test_synapses_that_change_are_not_read_back",
-        "test_poisson",
-        "test_random_networks::test_forty_random_networks_are_those_of_scipy[0]",
         "test_silence::test_a_warm_up_that_ends_in_a_step_with_spikes_loses_none[rule1-0.1]",
         "test_silence::test_events_onto_a_held_state_*",
         "test_silence::test_what_is_read_back_*",
-        "test_together::test_runs_in_one_process_are_those_alone[different]",
         "test_user_models::test_a_state_that_is_no_number_*",
-        "test_user_models::test_conditions_in_equations_*",
         "test_user_models::test_continuous_coupling_is_seen_by_threshold_and_reset",
-        "test_user_models::test_threshold_and_reset_see_the_currents_of_the_step",
     )
