@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from netspec.backends.nest.building import NestBuilding
 
 Numbers = Mapping[str, float]
-AT_ONCE = 250  # synapses whose dictionaries NEST hands over together: they stay in the cache
+AT_ONCE = 500  # synapses whose dictionaries NEST hands over together: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,8 @@ class Plastic:
         self.last = np.empty(0)
         if not len(ours):
             return
-        columns = self._columns("source", "target", "port", "delay", "weight")
+        events = () if self.recorder is None else ("port",)
+        columns = self._columns("source", "target", "delay", "weight", *events)
         steps = np.rint(columns["delay"] / self.built.dt).astype(np.int64)
         weights = columns["weight"] * (-1.0 if self.negated else 1.0)
         by = () if changed else (weights,)
@@ -267,7 +268,8 @@ class Plastic:
         )
         if not same:
             raise RuntimeError(f"NEST holds other synapses of {self.projection.name}")
-        self.keys = np.stack([columns[key] for key in ("source", "target", "port")], axis=1)
+        if events:
+            self.keys = np.stack([columns[key] for key in ("source", "target", "port")], axis=1)
         self.last = weights if changed else np.empty(0)
 
     def _columns(self, *keys: str) -> dict[str, NDArray[Any]]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("pyNN", reason="PyNN is not installed")
+pytest.importorskip("pyNN", reason="NO SCRIPT OF PYNN IS RUN: PyNN is not installed")
 
 from pyNN.errors import ConnectionError as NotConnected
 
@@ -123,6 +123,10 @@ def test_what_is_recorded_later_begins_then(script):
     segment = cells.get_data().segments[0]
     (v,) = segment.analogsignals
     assert (float(v.t_start), v.shape, len(segment.spiketrains)) == (20.0, (41, 1), 1)
+    cells[1:2].record("v", sampling_interval=0.5)  # which it is already
+    sim.run(1.0)
+    with pytest.raises(UsageError, match=r"record\('v'\).*begin at 20 ms"):
+        cells[0:1].record("v", sampling_interval=0.5)
     with pytest.raises(UsageError, match=r"record\('isyn_exc'\).*begin at 20 ms"):
         cells.celltype.recordable = ["isyn_exc"]
         cells.record("isyn_exc")
@@ -198,6 +202,14 @@ def test_what_is_not_as_the_script_says_is_told(script):
         assert sim.run(10.07) == 10.1
     with pytest.warns(NetspecWarning, match=r"to 10.2 ms"):
         assert sim.run(0.02) == 10.2
+
+
+def test_an_initial_value_that_is_none_is_told():
+    sim.setup(timestep=0.1)
+    with pytest.warns(NetspecWarning, match="initial value of w of 'cells': left alone"):
+        sim.Population(2, sim.IF_curr_exp(), label="cells").initialize(w=0.1)
+    with pytest.warns(NetspecWarning, match="v_t of 'gif': left alone.* no state of GIF_cond_exp"):
+        sim.Population(2, sim.GIF_cond_exp(), label="gif", initial_values={"v_t": -40.0})
 
 
 def test_delays_are_those_of_the_setup():
