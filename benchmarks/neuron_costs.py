@@ -28,17 +28,18 @@ RULES = {"stdp": {"w_max": 100.0}, "tsodyks_markram": {}, "vogels2011": {"w_max"
 
 
 def neurons(size: int, **more: object) -> netspec.Network:
-    """Return leaky neurons that a current makes fire at some 4 spikes/s."""
-    current = {"kind": "uniform", "low": 350.0, "high": 376.5}
+    """Return leaky neurons, some of which a current makes fire."""
+    current = {"kind": "uniform", "low": 300.0, "high": 390.0}
     parameters = {"I_e": current, "E_L": -65.0, "V_th": -50.0, "V_reset": -65.0}
     population = {"name": "A", "size": size, "model": "iaf_psc_exp", "parameters": parameters,
                   "initial": {"V_m": {"kind": "uniform", "low": -65.0, "high": -51.0}}}  # fmt: skip
-    return netspec.Network(name="neurons", populations=[population], **more)
+    recorder = {"name": "spikes", "target": "A"}
+    return netspec.Network(name="neurons", populations=[population], recorders=[recorder], **more)
 
 
 def connected(size: int, indegree: int, **more: object) -> netspec.Network:
     """Return leaky neurons with synapses at random."""
-    weight = {"kind": "normal", "mean": 10.0, "sd": 2.0, "low": 0.5, "high": 19.5}
+    weight = {"kind": "normal", "mean": 0.1, "sd": 0.02, "low": 0.005, "high": 0.195}
     delay = {"kind": "uniform", "low": 0.5, "high": 3.0}
     projection = {"name": "p", "pre": "A", "post": "A", "receptor": "excitatory",
                   "rule": {"kind": "fixed_indegree", "indegree": indegree},

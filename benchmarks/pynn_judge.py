@@ -23,8 +23,6 @@ import common
 sys.path.insert(0, str(common.ROOT / "tests" / "pynn"))
 import judge
 
-TIMEOUT = 600.0  # seconds an example
-
 
 def measure(side: str, options: argparse.Namespace, source: Path, folder: Path) -> common.Result:
     """Run everything on one side, ``netspec.BACKEND`` or a module of PyNN."""
@@ -45,7 +43,7 @@ def measure(side: str, options: argparse.Namespace, source: Path, folder: Path) 
     examples = []
     for example in [] if options.no_examples else judge.example_names(source):
         own = folder / example
-        outcome = judge.example(source, example, name, own, TIMEOUT, settings)
+        outcome = judge.example(source, example, name, own, options.timeout, settings)
         examples.append(outcome)
         print(f"  {side}, {example}: {outcome.outcome}, {outcome.seconds:.0f} s {outcome.message}",
               file=sys.stderr, flush=True)  # fmt: skip
@@ -81,6 +79,7 @@ def main() -> None:
     add("--sides", default="netspec.nest,pyNN.nest", help="with commas")
     add("--only", default="", help="scenarios, with commas; all")
     add("--no-examples", action="store_true", help="scenarios only")
+    add("--timeout", type=float, default=600.0, help="seconds an example; 600")
     add("--folder", type=Path, default=common.RECORDS, help="of the JSON point")
     add("--table", type=Path, help="a record, to be printed as a table")
     options = parser.parse_args()

@@ -50,6 +50,8 @@ def simulator(side: str) -> Any:
     if kind == "netspec":
         os.environ |= {"NETSPEC_PYNN_BACKEND": name, "NETSPEC_PYNN_OUT": "runs"}
         return importlib.import_module("netspec.pynn")
+    # pyNN.neuron compiles by nrnivmodl, which it looks for in PATH
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     module = importlib.import_module(side)
     if name == "nest":
         plain = module.setup

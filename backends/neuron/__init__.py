@@ -5,7 +5,7 @@ tool. A step of its fixed-step method (`fadvance`) is brought into netspec's ord
 due when, within the step that ends at t:
 
     integration                 the mechanism's procedure
-    t - dt/4                    events of synapses, and given spikes
+    t - dt/4                    events of synapses
     t - dt/8                    the clock: thresholds, spikes, resets
 
 A spike so leaves at t - dt/8, and its delay is handed over an eighth of a step shorter: it arrives

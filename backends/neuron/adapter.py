@@ -8,6 +8,7 @@ from typing import ClassVar
 from netspec.backends.neuron import compiling
 from netspec.backends.neuron.mechanisms import texts
 from netspec.backends.neuron.planning import NeuronPlan, decide
+from netspec.errors import BackendMissing
 from netspec.execute.contract import Backend, Progress, Recording, RunRequest
 from netspec.realise import drawing
 
@@ -15,8 +16,10 @@ from netspec.realise import drawing
 # 100,000 synapses that change (benchmarks/neuron_costs.py, docs/performance.md)
 BYTES_PER_PROCESS = 97_000_000
 BYTES_PER_NEURON = 1_500
+BYTES_PER_RECORDED = 850
 BYTES_PER_NETCON = 270
 BYTES_PER_CHANGING = 900  # beside its NetCons
+BYTES_PER_DRAWN = 48  # of a block that is handed over
 
 
 class NeuronBackend(Backend[NeuronPlan]):
@@ -39,6 +42,12 @@ class NeuronBackend(Backend[NeuronPlan]):
         """Return what mechanisms are compiled with."""
         return {"mechanisms": compiling.at_hand()}
 
+    def check_machine(self, request: RunRequest) -> None:
+        """Raise also where no mechanism can be compiled."""
+        super().check_machine(request)
+        if why := compiling.obstacle():
+            raise BackendMissing(f"neuron compiles every neuron model, and cannot here: {why}")
+
     def plan(self, request: RunRequest) -> NeuronPlan:
         """Decide the mechanisms; everything else is as the description says."""
         self.check_options(request)
@@ -59,11 +68,16 @@ class NeuronBackend(Backend[NeuronPlan]):
 
 
 def _memory(plan: NeuronPlan) -> int:
-    network, synapses = plan.request.network, 0.0
+    network, synapses, block = plan.request.network, 0.0, 0.0
     for projection in network.projections:
+        count = drawing.expected_synapses(network, projection)
+        block = max(block, min(count, drawing.BLOCK))
         size, changing = BYTES_PER_NETCON, plan.changing.get(projection.name)
         if changing is not None:
             size = BYTES_PER_CHANGING + len(changing.ports) * BYTES_PER_NETCON
-        synapses += drawing.expected_synapses(network, projection) * size
-    neurons = sum(population.size for population in network.populations)
-    return int(BYTES_PER_PROCESS + neurons * BYTES_PER_NEURON + synapses)
+        synapses += count * size
+    recorded, neurons = network.recorded(), 0
+    for population in network.populations:
+        more = BYTES_PER_RECORDED if population.name in recorded else 0
+        neurons += population.size * (BYTES_PER_NEURON + more)
+    return int(BYTES_PER_PROCESS + neurons + synapses + block * BYTES_PER_DRAWN)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netspec.backends.neuron.building import Cells, NeuronBuilding
 from netspec.backends.neuron.columns import Column
-from netspec.backends.neuron.wiring import EVENTS_AT
+from netspec.describe.inputs import Events
 from netspec.describe.network import ContinuousProjection, NoiseCurrent, PoissonInput
 from netspec.realise.counters import AT_ONCE
 from netspec.realise.drawing import CurrentChange
@@ -60,7 +59,6 @@ class NeuronInputs:
         self._levels: dict[tuple[str, str], Level] = {}
         self._drawn: dict[tuple[str, str], list[Adding]] = {}
         self._changes: dict[int, list[CurrentChange]] = {}
-        self._given: list[tuple[Any, float]] = []
 
     def add(self) -> list[Callable[[int], None]]:
         """Return what has to be called, in this order, before each step."""
@@ -75,6 +73,9 @@ class NeuronInputs:
             self._drawn.setdefault((poisson.target, poisson.receptor), []).append(
                 self._poisson(poisson)
             )
+        for source in self.network.spike_inputs:
+            given = self._given(source.events(self.simulation))
+            self._drawn.setdefault((source.target, source.receptor), []).append(given)
         before: list[Callable[[int], None]] = []
         if self._levels:
             before.append(self._bring_levels)
@@ -162,20 +163,16 @@ class NeuronInputs:
                 drawn = counter.numbers(begin, count).astype(float)
                 yield from zip(range(begin, begin + count), drawn, strict=True)
 
-    def send_given(self) -> None:
-        """Queue the events of `SpikeInput`; NEURON forgets them when it is initialised."""
-        dt = self.built.dt
-        for source in self.network.spike_inputs:
-            cells = self.built.cells[source.target]
-            ways: dict[tuple[int, float], Any] = {}
-            events = (column.tolist() for column in source.events(self.simulation))
-            for step, neuron, weight in zip(*events, strict=True):
-                if (neuron, weight) not in ways:
-                    way = self.built.hoc.NetCon(None, cells.points[neuron], 0, 0, weight)
-                    way.weight[1] = cells.mechanism.ports[source.receptor]
-                    ways[neuron, weight] = way
-                ways[neuron, weight].event((step - EVENTS_AT) * dt)
-            self.built.kept += ways.values()
+    @staticmethod
+    def _given(events: Events) -> Adding:
+        """Return a function that adds the events that are due at the end of a step."""
+
+        def add(step: int, values: NDArray[np.float64]) -> bool:
+            first, end = np.searchsorted(events.steps, (step + 1, step + 2))
+            np.add.at(values, events.neurons[first:end], events.weights[first:end])
+            return bool(first < end)
+
+        return add
 
     # -- random numbers of the equations --------------------------------------------------
 

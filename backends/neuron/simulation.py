@@ -98,12 +98,10 @@ class NeuronSimulation:
         return points if recorder.neurons is None else [points[n] for n in recorder.neurons]
 
     def _initialise(self) -> None:
-        inputs = NeuronInputs(self.built)
-        self.before = inputs.add()
+        self.before = NeuronInputs(self.built).add()
         hoc = self.built.hoc
         hoc.dt = self.execution.dt
         hoc.finitialize()
-        inputs.send_given()
         if self.request.readback:
             for name, cells in self.built.cells.items():
                 for variable in cells.mechanism.model.dynamics.states:

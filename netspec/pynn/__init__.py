@@ -15,10 +15,11 @@ carried          what a cell type says of itself: `Carried` (neurons), `Source` 
 cells, models    the standard cells and which models they are; `composed`: PointNeuron
 static           what a synapse type says of itself (`Synaptic`); the static synapse
 populations projections recording  PyNN's objects, with arrays in them
-drawing          a connector that is mended, and the native generator
+drawing refused  a connector that is mended, the native generator; what is not here, and why
 describe         from a script to a `Network`; asks cells, sources, synapses and currents what
                  `carried`, `static` and `Place` write down
-sources electrodes synapses  spike sources, current sources, synapses that change
+sources electrodes synapses released  spike sources, current sources, synapses that change, and
+                 those that release at random behind sources; `weights`: what is asked of them
 
 What PyNN's simulators mean differently is decided here once: spikes lie on the grid of time steps
 (``pyNN.nest`` puts them between steps unless told ``spike_precision="on_grid"``); delays are whole
@@ -88,6 +89,11 @@ from netspec.pynn.electrodes import ACSource, DCSource, NoisyCurrentSource, Step
 from netspec.pynn.populations import Assembly, Population, PopulationView
 from netspec.pynn.projections import Projection
 from netspec.pynn.refused import absent as __getattr__
+from netspec.pynn.released import (
+    MultiQuantalSynapse,
+    SimpleStochasticSynapse,
+    StochasticTsodyksMarkramSynapse,
+)
 from netspec.pynn.sources import (
     SpikeSourceArray,
     SpikeSourceGamma,
@@ -99,14 +105,10 @@ from netspec.pynn.static import StaticSynapse
 from netspec.pynn.synapses import (
     AdditivePotentiationMultiplicativeDepression,
     AdditiveWeightDependence,
-    ElectricalSynapse,
     GutigWeightDependence,
     MultiplicativeWeightDependence,
-    MultiQuantalSynapse,
-    SimpleStochasticSynapse,
     SpikePairRule,
     STDPMechanism,
-    StochasticTsodyksMarkramSynapse,
     TsodyksMarkramSynapse,
     Vogels2011Rule,
 )

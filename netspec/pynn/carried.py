@@ -42,6 +42,11 @@ class Observed:
     factor: float = 1.0
     offset: str = ""
 
+    @property
+    def settable(self) -> bool:
+        """Whether it is one state, whose initial value can be set."""
+        return len(self.states) == 1 and not self.offset
+
     def values(self, states: Mapping[str, Floats], population: Any, cells: Any) -> Floats:
         """Return values in PyNN's unit of samples of its states."""
         total: Floats = np.sum([states[s] for s in self.states], axis=0) * self.factor
@@ -98,7 +103,7 @@ class Carried:
         found: dict[str, Floats] = {}
         for variable, values in started.items():
             observed = self.variables.get(variable)
-            if observed is not None and len(observed.states) == 1 and not observed.offset:
+            if observed is not None and observed.settable:
                 found[observed.states[0]] = values / observed.factor
         return found
 
@@ -133,23 +138,37 @@ class Source:
             Of the population in the network.
         place : describe.Place
         """
+        steps, cells = self.sent(population, name, place, told=True)
+        if len(steps):
+            yield SpikeInput(
+                name=place.names.take(f"{name}_spikes"), target=name, receptor="events",
+                times=Column(np.round(steps * place.dt, 9)),
+                neurons=Column(cells.astype(np.uint32)), weight=1.0,
+            )  # fmt: skip
+
+    def sent(
+        self, population: Any, name: str, place: Any, told: bool = False
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return step and cell of all spikes up to ``place.until``, in order of steps.
+
+        Parameters
+        ----------
+        population, name, place : as of `pieces`
+        told : bool
+            Whether to warn of spikes that are one with another.
+        """
         times, cells = self.spikes(population, name, place)
         dt, last = place.dt, round(place.until / place.dt)
         given = np.stack([np.maximum(steps_of(times, dt), 1), np.asarray(cells, np.int64)], 1)
         given = given[given[:, 0] <= last]
         pairs = np.unique(given, axis=0)
         lost = len(given) - len(pairs)
-        if lost:
+        if lost and told:
             tell(
                 f"{lost} of {len(given)} spikes of {population.label!r} fall into the time step "
                 f"of another of the same cell ({dt:g} ms), and are one with it"
             )
-        if len(pairs):
-            yield SpikeInput(
-                name=place.names.take(f"{name}_spikes"), target=name, receptor="events",
-                times=Column(np.round(pairs[:, 0] * dt, 9)),
-                neurons=Column(pairs[:, 1].astype(np.uint32)), weight=1.0,
-            )  # fmt: skip
+        return pairs[:, 0], pairs[:, 1]
 
     def spikes(self, population: Any, name: str, place: Any) -> tuple[Floats, NDArray[np.int64]]:
         """Return the times (ms, above 0) and cells of all spikes up to ``place.until``.

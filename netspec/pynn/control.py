@@ -17,7 +17,7 @@ from netspec.execute.contract import get_backend
 from netspec.execute.ledger import Ledger
 from netspec.execute.request import RunRequest
 from netspec.pynn import state as simulator
-from netspec.pynn.carried import tell
+from netspec.pynn.carried import steps_of, tell
 from netspec.whole_files import write_text
 
 state = simulator.state
@@ -116,7 +116,32 @@ def end(compatible_output: bool = True) -> None:
     state.write_on_end = []
 
 
-run, run_until = common.build_run(simulator)
+_, _run_until = common.build_run(simulator)
+
+
+def run_until(time_point: float, callbacks: Any = None) -> float:
+    """Move the clock to a time in ms, on the way calling back at the times that are asked for."""
+    state.weights.goal = steps_of(time_point, state.dt).item()
+    return float(_run_until(time_point, callbacks))
+
+
+def run(simtime: float, callbacks: Any = None) -> float:
+    """Move the clock on by a time in ms, on the way calling back at the times that are asked for.
+
+    Parameters
+    ----------
+    simtime : float
+    callbacks : list of callable, optional
+        Each is given the time, and returns when it is to be called again.
+
+    Returns
+    -------
+    float
+        Where the clock stands.
+    """
+    return run_until(state.t + simtime, callbacks)
+
+
 run_for = run
 reset = common.build_reset(simulator)
 initialize = common.initialize

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.describe.columns import Column
 from netspec.describe.connectivity import Columns
 from netspec.describe.models import parrot_neuron
 from netspec.describe.network import (
@@ -29,10 +30,12 @@ from netspec.describe.network import (
     Population,
     Projection,
     Recorder,
+    SpikeInput,
     SynapseRecorder,
     pieces_of,
 )
-from netspec.errors import DescriptionError
+from netspec.errors import DescriptionError, UsageError
+from netspec.pynn.background import inputs_only, poisson_input
 from netspec.pynn.carried import Source, Target
 
 if TYPE_CHECKING:
@@ -115,11 +118,14 @@ class Part:
         Which of the script's synapses, sorted as netspec sorts its own: by source and target.
     factor : float
         From PyNN's unit of weights to netspec's.
+    recorder : str
+        Of its weights, if they change; else empty.
     """
 
     name: str
     synapses: Indices
     factor: float
+    recorder: str = ""
 
 
 @dataclass(frozen=True)
@@ -241,9 +247,40 @@ class _Builder:
                         j = targets[1][columns.post[chosen]]
                         order = np.lexsort((j, i))
                         chosen, i, j = chosen[order], i[order], j[order]
+                        if projection.synapse_type.releases:
+                            self.released(projection, (pre, target), (i, j), chosen)
+                            continue
                         parts.append(
                             self.part(projection, (pre, post), (i, j), chosen, factor, said)
                         )
+
+    def released(
+        self, projection: Any, ends: tuple[Any, Target], pairs: tuple[Indices, Indices], chosen: Any
+    ) -> None:
+        """Give the targets the events of synapses that release at random."""
+        (pre, target), synapse, place = ends, projection.synapse_type, self.place
+        if not isinstance(pre.celltype, Source):
+            raise UsageError(
+                f"projection {projection.label!r}: {type(synapse).__name__} behind neurons; "
+                "allowed: behind spike sources, whose spikes are known before a run, since no "
+                "synapse of netspec's draws random numbers"
+            )
+        name = self.names.take(projection.label or "projection")
+        own = {
+            key: np.broadcast_to(np.asarray(values, float), len(projection))[chosen]
+            for key, values in projection.columns.values.items()
+        }
+        own["weight"] = own["weight"] * target.factor
+        sent = pre.celltype.sent(pre, self.populations[pre], place)
+        steps, which, weights = synapse.events(sent, pairs[0], own, (place.seed, name), place.dt)
+        if len(steps):
+            self.add(
+                SpikeInput(
+                    name=name, target=self.populations[target.population], receptor=target.receptor,
+                    times=Column(np.round(steps * place.dt, 9)),
+                    neurons=Column(pairs[1][which].astype(np.uint32)), weight=Column(weights),
+                )
+            )  # fmt: skip
 
     def part(
         self,
@@ -274,9 +311,12 @@ class _Builder:
                 **said,
             )
         )
+        recorder = ""
         if projection.synapse_type.changes:
-            self.add(SynapseRecorder(name=self.names.take(f"{name}_final"), projection=name))
-        return Part(name, chosen, factor)
+            recorder = self.names.take(f"{name}_final")
+            every = range(len(chosen)) if projection in self.state.weights.watched else ()
+            self.add(SynapseRecorder(name=recorder, projection=name, synapses=every))
+        return Part(name, chosen, factor, recorder)
 
 
 def members(group: Any) -> tuple[Indices, Indices, list[tuple[Any, int]]]:
@@ -313,10 +353,17 @@ def describe(state: State) -> Description:
         If the network cannot be, such as for a time constant of zero.
     """
     builder = _Builder(state)
+    inputs = inputs_only(state, builder.place)
+    behind = {projection.pre for projection in inputs}
     for population in state.populations:
-        builder.population(population)
+        if population not in behind:
+            builder.population(population)
     for projection in state.projections:
-        builder.projection(projection)
+        if projection in inputs:
+            builder.parts[projection] = []
+            builder.add(poisson_input(projection, builder.place))
+        else:
+            builder.projection(projection)
     for source in state.current_sources:
         for piece in source.pieces(builder.place):
             builder.add(piece)

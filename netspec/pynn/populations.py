@@ -18,6 +18,7 @@ from pyNN.standardmodels import StandardCellType
 
 from netspec.errors import UsageError
 from netspec.pynn import state as simulator
+from netspec.pynn.carried import tell
 from netspec.pynn.recording import Recorder
 
 Values = NDArray[Any]
@@ -229,6 +230,13 @@ class Population(_Cells, common.Population):
             return
         if before is not None:
             simulator.state.refuse_later(f"initial value of {variable} of {self.label!r}")
+        observed = getattr(self.celltype, "variables", {}).get(variable)
+        usual = self.celltype.default_initial_values.get(variable)
+        if (observed is None or not observed.settable) and not (values == usual).all():
+            tell(
+                f"initial value of {variable} of {self.label!r}: left alone, since it is no state "
+                f"of {type(self.celltype).__name__}"
+            )
         now = np.zeros(self.size) if before is None else before.copy()
         now[cells] = values
         self.started[variable] = now

@@ -195,7 +195,7 @@ class Projection(common.Projection):
         if name in ("presynaptic_index", "postsynaptic_index"):
             return self.columns.pre if name == "presynaptic_index" else self.columns.post
         if name == "weight" and getattr(self.synapse_type, "changes", False):
-            final = simulator.state.final_weights(self)
+            final = simulator.state.weights.of(simulator.state, self)
             if final is not None:
                 return np.asarray(final)
         return np.broadcast_to(self.columns.values[name], len(self))

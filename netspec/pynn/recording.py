@@ -82,7 +82,7 @@ class Recorder(recording.Recorder):
         state = simulator.state
         if not new_ids:
             return
-        state.refuse_later(f"record({variable.name!r}) of {self.population.label!r}")
+        self._begin_now(variable, new_ids)
         if variable.name != SPIKES and sampling_interval is not None:
             steps = sampling_interval / state.dt
             if abs(steps - round(steps)) > 1e-6 or steps < 1:
@@ -91,6 +91,22 @@ class Recorder(recording.Recorder):
                     f"allowed: a multiple of the time step, {state.dt:g} ms"
                 )
             self.sampling_interval = sampling_interval
+
+    def _begin_now(self, variable: Variable, new_ids: Any) -> None:
+        """Let data begin where the clock stands, unless something is recorded from before."""
+        state = simulator.state
+        now = state.t * pq.ms
+        # PyNN has noted the new cells already
+        others = any(v != variable or ids - new_ids for v, ids in self.recorded.items() if ids)
+        if state.steps and others and self._recording_start_time != now:
+            state.refuse_later(
+                f"record({variable.name!r}) of {self.population.label!r}, of which other data "
+                f"begin at {float(self._recording_start_time):g} ms",
+                "record all of it from one time on",
+            )
+        if not others:
+            self._recording_start_time = now
+        state.changed()
 
     def _reset(self) -> None:
         """Record nothing from now on; PyNN replaces `recorded` by an empty one."""
@@ -156,4 +172,10 @@ class Recorder(recording.Recorder):
             values = np.concatenate([values, later])
         every = round((self.sampling_interval or state.dt) / state.dt)
         start = round(float(self._recording_start_time.magnitude) / state.dt)
-        return values[-(-start // every) :], None
+        if start % every:
+            raise UsageError(
+                f"{variable.name} of {self.population.label!r}: given data from "
+                f"{start * state.dt:g} ms on, sampled every {every * state.dt:g} ms; allowed: data "
+                "that begin at a multiple of that"
+            )
+        return values[start // every :], None

@@ -13,6 +13,8 @@ REFUSED = {
     "MultiCompartmentNeuron": _COMPARTMENTS,
     "NeuriteDistribution": _COMPARTMENTS,
     "PassiveLeak": _COMPARTMENTS,
+    "ElectricalSynapse": "gap junctions have no spikes; allowed: a ContinuousProjection, in a "
+    "description of your own",
     "IntFire1": _NATIVE,
     "IntFire2": _NATIVE,
     "IntFire4": _NATIVE,

@@ -28,6 +28,7 @@ from netspec.errors import UsageError
 from netspec.execute.results import Run
 from netspec.pynn.carried import tell
 from netspec.pynn.describe import Description, describe
+from netspec.pynn.weights import Weights
 
 name = "netspec"
 BACKEND = "NETSPEC_PYNN_BACKEND"  # environment: the simulator, where a script names none
@@ -159,6 +160,7 @@ class State(common.control.BaseState):
         self._run: Run | None = None
         self._segment: Segment | None = None
         self._moment: dict[str, Any] = {}
+        self.weights = Weights()
         self.clear()
 
     def clear(self) -> None:
@@ -171,6 +173,7 @@ class State(common.control.BaseState):
         self.id_counter, self.segment_counter = FIRST_ID, 0
         self.steps, self.running, self.t_start = 0, False, 0
         self._sealed = False
+        self.weights = Weights()
         self.changed()
 
     @property
@@ -228,6 +231,7 @@ class State(common.control.BaseState):
     def changed(self) -> None:
         """Note that what was made has changed: descriptions and runs are those of before."""
         self._run, self._segment = None, None
+        self.weights.forget()
 
     def refuse_later(self, what: str, instead: str = "reset() first") -> None:
         """Raise if the clock has been moved, since `what` holds from t = 0 on or not at all.
@@ -305,25 +309,12 @@ class State(common.control.BaseState):
     def back_at(self, moment: dict[str, Any]) -> Iterator[None]:
         """Be at a moment of a segment that has ended; what is run meanwhile is kept with it."""
         now = {name: getattr(self, name) for name in PER_SEGMENT}
-        self.__dict__.update(moment)
+        self.__dict__.update(moment)  # what it does not say stays
         try:
             yield
         finally:
             moment.update({name: getattr(self, name) for name in PER_SEGMENT})
             self.__dict__.update(now)
-
-    def final_weights(self, projection: Any) -> Any:
-        """Return the weights of a projection's synapses now, in PyNN's unit and order.
-
-        None if the clock stands at 0, or there are none.
-        """
-        if not self.steps or not len(projection):
-            return None
-        description, run = self.data()
-        found = np.empty(len(projection))
-        for part in description.parts[projection]:
-            found[part.synapses] = run.weights(part.name).values / part.factor
-        return found
 
     def configure(self, given: dict[str, Any]) -> None:
         """Take the settings of a script, the environment where it says nothing, or what is forced.

@@ -13,7 +13,7 @@ become several projections, of `KINDS` at most.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -291,38 +291,3 @@ class GutigWeightDependence(synapses.GutigWeightDependence):
     def exponents(values: Mapping[str, float]) -> dict[str, float]:
         """Return those of potentiation and depression."""
         return {name: values[name] for name in ("mu_plus", "mu_minus")}
-
-
-class _Refused:
-    """A synapse type that netspec does not carry."""
-
-    reason = ""
-
-    def __init__(self, **parameters: Any) -> None:
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        raise UsageError(
-            f"{type(self).__name__}: {self.reason}; allowed: StaticSynapse, TsodyksMarkramSynapse, "
-            "STDPMechanism"
-        )
-
-
-class SimpleStochasticSynapse(_Refused, synapses.SimpleStochasticSynapse):
-    __doc__ = synapses.SimpleStochasticSynapse.__doc__
-    reason = "synapses that transmit at random are not carried: no synapse of netspec's draws"
-
-
-class StochasticTsodyksMarkramSynapse(_Refused, synapses.StochasticTsodyksMarkramSynapse):
-    __doc__ = synapses.StochasticTsodyksMarkramSynapse.__doc__
-    reason = SimpleStochasticSynapse.reason
-
-
-class MultiQuantalSynapse(_Refused, synapses.MultiQuantalSynapse):
-    __doc__ = synapses.MultiQuantalSynapse.__doc__
-    reason = SimpleStochasticSynapse.reason
-
-
-class ElectricalSynapse(_Refused, synapses.ElectricalSynapse):
-    __doc__ = synapses.ElectricalSynapse.__doc__
-    reason = "gap junctions are not carried"

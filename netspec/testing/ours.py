@@ -75,3 +75,31 @@ class NeuronTest(BackendTest):
     """NEURON, by mechanisms compiled from equations, which takes some seconds a model."""
 
     memory_within = 0.1
+    short: ClassVar[tuple[str, ...]] = (
+        "test_contract::test_a_run_past_its_time_limit_*",
+        "test_contract::test_a_second_run_finds_the_file_of_the_first",
+        "test_contract::test_an_option_*",
+        "test_contract::test_ranks_are_refused_*",
+        "test_contract::test_threads_are_used_or_refused",
+        "test_drive::test_every_event_is_netspecs_from_the_first_step_on",
+        "test_drive::test_spikes_are_those_of_scipy_with_the_same_events[1]",
+        "test_l0_structure::test_explicit_*",
+        "test_l0_structure::test_initial_values_*",
+        "test_l0_structure::test_native_*",
+        "test_l0_structure::test_parameters_*",
+        "test_l0_structure::test_shared_*",
+        "test_l0_values",
+        "test_l1_current",
+        "test_l2_synapse::test_everything_is_that_of_scipy",
+        "test_l3_replay::test_a_shared_network_makes_the_spikes_of_scipy",
+        "test_ledger",
+        "test_limits::test_what_is_unusual_is_as_in_scipy",
+        "test_noise",
+        "test_plasticity::test_a_network_that_its_synapses_drive_is_that_of_scipy",
+        "test_plasticity::test_synapses_that_change_are_not_read_back",
+        "test_silence::test_a_warm_up_that_ends_in_a_step_with_spikes_loses_none[rule1-0.1]",
+        "test_silence::test_events_onto_a_held_state_*",
+        "test_silence::test_what_is_read_back_*",
+        "test_user_models::test_a_state_that_is_no_number_*",
+        "test_user_models::test_continuous_coupling_is_seen_by_threshold_and_reset",
+    )

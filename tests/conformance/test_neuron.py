@@ -138,7 +138,7 @@ def test_mechanisms_that_lie_in_the_current_folder_are_not_loaded(tmp_path):
 def test_a_hundred_thousand_steps_are_as_many_for_neuron(tmp_path):
     """Its time is a sum of half steps; spikes and events of the last steps are in their steps."""
     to_b = {"name": "A_B", "pre": "A", "post": "B", "receptor": "excitatory", "rule": "one_to_one",
-            "weight": 5000.0, "delay": 0.1}  # fmt: skip
+            "weight": 20_000.0, "delay": 0.1}  # fmt: skip
     described = network(
         "long", [neuron("A", 1, I_e=700.0), neuron("B", 1)], projections=[to_b],
         accept=["projections.A_B.weight"],

@@ -52,11 +52,15 @@ def runs(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize(("other", "seed"), [("genn", 1), ("genn", 2), ("nest", 1)])
+@pytest.mark.parametrize(("other", "seed"), [("genn", 1), ("genn", 2), ("nest", 1), ("neuron", 1)])
 def test_a_microcircuit_has_the_same_spikes_as_on_brian2(runs, other, seed, record_property):
     brian2 = runs("brian2", seed, codegen="numpy")
     assert sum(len(brian2.spikes(name, warmup=True)) for name in brian2.populations) > 500
-    splits = {"genn": [{"shards": "none"}, {"shards": "2"}], "nest": [{}, {"threads": 2}]}
+    splits = {
+        "genn": [{"shards": "none"}, {"shards": "2"}],
+        "nest": [{}, {"threads": 2}],
+        "neuron": [{}],
+    }
     for split in splits[other]:
         step = parted(brian2, runs(other, seed, **split))
         # sums of weights in another order round in another way: a spike may move at last

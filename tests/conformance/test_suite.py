@@ -15,7 +15,8 @@ SETTINGS = """
     netspec_required = nest brian2
 """
 DECLARED = """
-    from netspec.testing.ours import Brian2Test, NestTest
+    from netspec.testing.ours import Brian2Test, NestTest, NeuronTest
+    NeuronTest.short = ()
     NestTest.notimpl, NestTest.notyet = {"test_it::test_is_refused": "nobody wrote it"}, {}
 """
 TESTS = """
@@ -49,6 +50,12 @@ NEVER = """
 """
 NO_TEST = """
     Brian2Test.never = {"test_it::test_of_another_time": "it was impossible"}
+"""
+SHORT = """
+    Brian2Test.short = ("test_it::test_runs",)
+"""
+MISSPELT = """
+    Brian2Test.short = ("test_it::test_runs", "test_it::test_walks")
 """
 NO_BRIAN2 = """
     from netspec.execute.contract import Status
@@ -109,6 +116,17 @@ def test_a_mark_of_no_test_is_an_error_of_the_whole_suite_only(suite):
     assert "brian2: test_it::test_of_another_time" in output
     status, _ = suite(TESTS, "conformance/test_it.py", declared=DECLARED + NO_TEST)
     assert status == 0
+
+
+def test_what_is_not_short_for_an_adapter_is_long_for_it_and_for_no_other(suite):
+    declared = DECLARED + SHORT
+    status, output = suite(TESTS, "-m", "not long", declared=declared)
+    assert status == 0
+    assert "brian2: 1 passed, 0 failed, 0 xfailed, 0 skipped" in output
+    assert "nest: 1 passed, 0 failed, 1 xfailed, 0 skipped" in output
+    assert "brian2: 2 passed" in suite(TESTS, declared=declared)[1]
+    status, output = suite(TESTS, declared=declared + MISSPELT)
+    assert status == pytest.ExitCode.USAGE_ERROR and "brian2: test_it::test_walks" in output
 
 
 @pytest.mark.parametrize("processes", [[], pytest.param(["-n", "2"], marks=pytest.mark.long)])

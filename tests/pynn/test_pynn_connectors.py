@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("pyNN", reason="PyNN is not installed")
+pytest.importorskip("pyNN", reason="NO SCRIPT OF PYNN IS RUN: PyNN is not installed")
 
 import pyNN.mock
 from pyNN.core import IndexBasedExpression

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("pyNN", reason="PyNN is not installed")
+pytest.importorskip("pyNN", reason="NO SCRIPT OF PYNN IS RUN: PyNN is not installed")
 
 from pyNN.errors import ConnectionError as NotConnected
 
@@ -115,6 +115,23 @@ def test_the_ledger_is_asked_before_anything_runs(script, tmp_path):
     assert statuses == {"exact"} and not runs(tmp_path)
 
 
+def test_what_is_recorded_later_begins_then(script):
+    cells = script(recorded=())
+    sim.run(20.0)
+    cells[1:2].record(["spikes", "v"], sampling_interval=0.5)
+    sim.run(20.0)
+    segment = cells.get_data().segments[0]
+    (v,) = segment.analogsignals
+    assert (float(v.t_start), v.shape, len(segment.spiketrains)) == (20.0, (41, 1), 1)
+    cells[1:2].record("v", sampling_interval=0.5)  # which it is already
+    sim.run(1.0)
+    with pytest.raises(UsageError, match=r"record\('v'\).*begin at 20 ms"):
+        cells[0:1].record("v", sampling_interval=0.5)
+    with pytest.raises(UsageError, match=r"record\('isyn_exc'\).*begin at 20 ms"):
+        cells.celltype.recordable = ["isyn_exc"]
+        cells.record("isyn_exc")
+
+
 def test_callbacks_are_called_in_time(script):
     script()
     called = []
@@ -139,7 +156,6 @@ def test_callbacks_are_called_in_time(script):
             "projection 'more' is new",
         ),
         (lambda p: state.projections[0].set(weight=0.1), "weight of projection"),
-        (lambda p: p.record("v"), r"record\('v'\) of 'cells'"),
     ],
 )
 def test_what_changes_later_is_refused(script, change, said):
@@ -186,6 +202,14 @@ def test_what_is_not_as_the_script_says_is_told(script):
         assert sim.run(10.07) == 10.1
     with pytest.warns(NetspecWarning, match=r"to 10.2 ms"):
         assert sim.run(0.02) == 10.2
+
+
+def test_an_initial_value_that_is_none_is_told():
+    sim.setup(timestep=0.1)
+    with pytest.warns(NetspecWarning, match="initial value of w of 'cells': left alone"):
+        sim.Population(2, sim.IF_curr_exp(), label="cells").initialize(w=0.1)
+    with pytest.warns(NetspecWarning, match="v_t of 'gif': left alone.* no state of GIF_cond_exp"):
+        sim.Population(2, sim.GIF_cond_exp(), label="gif", initial_values={"v_t": -40.0})
 
 
 def test_delays_are_those_of_the_setup():

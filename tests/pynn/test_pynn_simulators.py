@@ -1,5 +1,7 @@
 """A PyNN script has the spikes of PyNN's own simulator, on every simulator of netspec's."""
 
+import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -7,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("pyNN", reason="PyNN is not installed")
+pytest.importorskip("pyNN", reason="NO SCRIPT OF PYNN IS RUN: PyNN is not installed")
 
+import judge
 from balanced import balanced
 from pyNN.parameters import Sequence
 
@@ -116,3 +119,47 @@ def test_adaptation_is_that_of_nest(tmp_path):
     ours = cells.get_data().segments[0].spiketrains[0].magnitude
     assert len(ours) >= 5
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=0.05)
+
+
+ON_GRID = """
+import runpy, sys
+import pyNN.nest
+begin = pyNN.nest.setup
+pyNN.nest.setup = lambda *a, **k: begin(*a, **k, spike_precision="on_grid")
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def benchmark(runner, simulator, script, folder, **environment):
+    """Run PyNN's script in a folder; return (index, step) of the spikes that it wrote."""
+    command = [sys.executable, *runner, script, simulator, "CUBA"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=1800, check=False, cwd=folder,
+        env=os.environ | environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    (file,) = folder.glob(f"Results/*/*_exc_{simulator}_*.pkl")
+    block = pickle.loads(file.read_bytes())
+    block = block[0] if isinstance(block, list) else block
+    trains = block.segments[0].spiketrains
+    return [(k, round(float(t) * 10)) for k, train in enumerate(trains) for t in train.magnitude]
+
+
+@pytest.mark.long
+def test_pynn_s_benchmark_has_the_spikes_of_pynn(backend, tmp_path):
+    try:
+        source = judge.source(tmp_path)
+    except judge.NotAtHand as error:
+        pytest.skip(str(error))
+    script = source / "examples" / "VAbenchmarks.py"
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    ours.mkdir()
+    theirs.mkdir()
+    expected = benchmark(["-c", ON_GRID], "nest", script, theirs)
+    found = benchmark(
+        [HERE / "run_example.py", "netspec", ""], "netspec", script, ours,
+        NETSPEC_PYNN_BACKEND=backend,
+    )  # fmt: skip
+    assert len(expected) == 18_983
+    assert sorted(found) == sorted(expected)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("pyNN", reason="PyNN is not installed")
+pytest.importorskip("pyNN", reason="NO SCRIPT OF PYNN IS RUN: PyNN is not installed")
 
 from pyNN.random import NumpyRNG, RandomDistribution
 from rules import STDP, learning
@@ -127,10 +127,6 @@ def test_synapses_that_differ_become_projections():
 
 
 def test_what_is_not_carried_is_refused_by_name():
-    for name in ("SimpleStochasticSynapse", "StochasticTsodyksMarkramSynapse",
-                 "MultiQuantalSynapse", "ElectricalSynapse"):  # fmt: skip
-        with pytest.raises(UsageError, match=f"{name}: .* not carried"):
-            getattr(sim, name)(weight=0.1)
     pairs, additive = sim.SpikePairRule(), sim.AdditiveWeightDependence()
     with pytest.raises(UsageError, match="whole delay is dendritic"):
         sim.STDPMechanism(pairs, additive, dendritic_delay_fraction=0.5)
@@ -171,3 +167,52 @@ def test_spikes_and_weights_are_those_of_pynn(of_pynn, tmp_path):
             np.testing.assert_allclose(values, theirs, rtol=0, atol=1e-6)
     moved = [np.ptp(found[f"{name}_weights"]) for name in STDP]
     assert min(moved) > 0.05 and not np.ptp(found["short_weights"])
+
+
+def test_callbacks_may_ask_for_weights_in_one_run(tmp_path):
+    def begin():
+        sim.setup(timestep=0.1, backend="nest", out=tmp_path)
+        times = [[5.0, 25.0, 52.0], [8.0, 40.0, 58.0]]
+        sources = sim.Population(2, sim.SpikeSourceArray(spike_times=times))
+        cells = sim.Population(2, sim.IF_curr_exp(i_offset=1.2))
+        synapse = sim.STDPMechanism(
+            sim.SpikePairRule(),
+            sim.AdditiveWeightDependence(w_max=0.1),
+            weight=np.array([[0.05, 0.05], [0.06, 0.06]]),
+        )
+        return sources, sim.Projection(sources, cells, sim.AllToAllConnector(), synapse)
+
+    def weights(projection):
+        return projection.get("weight", format="list", with_address=False)
+
+    alone = []
+    for end in (20.0, 40.0, 60.0):
+        _, projection = begin()
+        sim.run(end)
+        alone.append(weights(projection))
+    assert alone[0] != alone[1] != alone[2]
+    before = set(tmp_path.glob("*.h5"))
+    sources, projection = begin()
+    asked = {}
+
+    def ask(t):
+        asked[t] = weights(projection)
+        return t + 20.0
+
+    sim.run(60.0, callbacks=[ask])
+    assert asked[0.0] == [0.05, 0.06, 0.05, 0.06]
+    np.testing.assert_allclose([asked[t] for t in (20.0, 40.0, 60.0)], alone, atol=1e-12)
+    assert len(set(tmp_path.glob("*.h5")) - before) == 1
+    # what is changed on the way begins anew, and what was asked for before stays
+    sources, projection = begin()
+    found = []
+
+    def change(t):
+        found.append(weights(projection))
+        if t == 20.0:
+            sources[0:1].set(spike_times=[30.0])
+        return t + 20.0
+
+    sim.run(60.0, callbacks=[change])
+    np.testing.assert_allclose(found[1], alone[0], atol=1e-12)
+    assert np.abs(np.subtract(found[2], alone[1])).max() > 1e-5
