@@ -36,6 +36,7 @@ from netspec.describe import serialization
 from netspec.describe.chance import left_to_chance
 from netspec.describe.simulation import Simulation
 from netspec.errors import BackendMissing, NetspecError, UsageError
+from netspec.execute.contract import get_backend
 from netspec.execute.running import DEFAULT_FOLDER
 from netspec.whole_files import write_text
 
@@ -96,6 +97,10 @@ def judge_script(
     from netspec.validation.campaign.request import ValidationRequest
 
     names = backends_of(backends)
+    for name in names:  # before the script takes its time
+        get_backend(name)
+    if len(names) < 2 and write is None:
+        raise UsageError(f"--backends {backends}: expected two or more to compare, or --write")
     forced: dict[str, Any] = {
         "backend": names[0],
         "out": out,
