@@ -293,8 +293,9 @@ def _number(seeds: int | None, chosen: Segment) -> int:
     if asked > 1 and not left_to_chance(chosen.network):
         print(
             f"nothing in {chosen.network.name} is left to chance: every seed gives the same run, "
-            "and one is made on each simulator. What PyNN drew (connections, values) is part of "
-            "the network; another draw of it is another seed in the script.",
+            "and one is made on each simulator. What was drawn beforehand (connections, values, "
+            "spikes of renewal processes) is part of the network; another draw of it is another "
+            "seed in the script.",
             file=sys.stderr,
         )
         return 1
