@@ -139,9 +139,13 @@ def test_errors_are_the_scripts_own(script, command, text, words):
     assert "cli/pynn.py" not in err and "runpy" not in err
 
 
-def test_there_is_no_such_script(command):
+def test_what_cannot_be_is_told_before_the_script_runs(script, command):
     code, _, err = command("missing.py")
     assert code == 2 and "missing.py: no such script" in err
+    code, out, err = command(script(), "--backends", "nest")
+    assert code == 2 and "two or more" in err and "given" not in out
+    code, out, err = command(script(), "--backends", "nest,nesst")
+    assert code == 3 and "unknown backend 'nesst'" in err and "given" not in out
 
 
 @pytest.mark.long
