@@ -142,3 +142,28 @@ def test_errors_are_the_scripts_own(script, command, text, words):
 def test_there_is_no_such_script(command):
     code, _, err = command("missing.py")
     assert code == 2 and "missing.py: no such script" in err
+
+
+@pytest.mark.long
+def test_seeds_change_what_a_run_draws_and_the_simulators_agree(script, command):
+    needs("nest", "brian2")
+    text = SCRIPT.partition("cells.record")[0] + (
+        "stimulus = sim.Population(10, sim.SpikeSourcePoisson(rate=300.0))\n"
+        "sim.Projection(stimulus, cells, sim.AllToAllConnector(), sim.StaticSynapse(weight=0.5))\n"
+        "cells.record('spikes')\nsim.run(200.0)\n"
+    )
+    arguments = ("--backends", "nest,brian2", "--seeds", 3, "--ladder", *QUICK)
+    code, out, err = command(script(text), *arguments)
+    assert code == 0 and "left to chance" not in err
+    assert "nest, brian2 and SciPy's solution of the equations" in out  # the ladder
+    assert "The same spikes, one by one, on nest and brian2" in out
+    summary = json.loads(Path("runs/small-validation.json").read_text())
+    rates = {
+        (row["backend"], row["seed"]): row["values"]["rate"]
+        for row in summary["statistics"]
+        if row["population"] == "cells"
+    }
+    assert len(rates) == 6
+    of_nest = [rates["nest", seed] for seed in (1, 2, 3)]
+    assert of_nest == [rates["brian2", seed] for seed in (1, 2, 3)]
+    assert len(set(of_nest)) > 1
