@@ -1,6 +1,6 @@
 """Climb the ladder with small versions of the networks in docs/examples, on every simulator.
 
-    python benchmarks/examples_ladder.py --out benchmarks/records/FILE.json [--dt MS] [NAME ...]
+    python benchmarks/examples_ladder.py --out benchmarks/records/FILE.json [OPTIONS] [NAME ...]
     python benchmarks/examples_ladder.py --table benchmarks/records/ladder-DATE.json
 
 A share of the neurons of each (`SHARES`), so that SciPy can follow the replay too.
@@ -31,11 +31,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--table", type=Path, help="print the table of a record")
     parser.add_argument("--dt", type=float, help="ms; a step other than the network's own")
+    parser.add_argument("--backends", default=",".join(BACKENDS))
     parser.add_argument("names", nargs="*", default=list(SHARES))
     given = parser.parse_args()
     if given.table:
         print(table(json.loads(given.table.read_text())))
         return
+    backends = given.backends.split(",")
     built = runpy.run_path("docs/examples/networks.py")
     record: dict[str, Any] = {
         "command": " ".join(["python", "benchmarks/examples_ladder.py", *sys.argv[1:]]),
@@ -47,8 +49,8 @@ def main() -> None:
         if given.dt:
             simulation = simulation.model_copy(update={"dt": given.dt})
         with tempfile.TemporaryDirectory() as folder:
-            ladder = climb(network, BACKENDS, simulation, out=Path(folder))
-        broken = {backend: ladder.first_broken(backend) for backend in BACKENDS}
+            ladder = climb(network, backends, simulation, out=Path(folder))
+        broken = {backend: ladder.first_broken(backend) for backend in backends}
         record["networks"][name] = {
             "neurons": sum(p.size for p in network.populations), "dt": simulation.dt,
             "first_broken": broken,

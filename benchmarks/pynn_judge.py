@@ -96,7 +96,7 @@ def main() -> None:
     point = {
         "benchmark": "pynn_judge",
         "date": now.isoformat(timespec="seconds"),
-        "command": common.command(__file__, {}),
+        "command": common.command(__file__, {f" --folder {options.folder}": ""}),
         "machine": machine,
         "versions": common.versions(),
         "pynn": judge.VERSION,

@@ -237,7 +237,7 @@ def main() -> None:
     point = {
         "benchmark": "pynn_script",
         "date": now.isoformat(timespec="seconds"),
-        "command": common.command(__file__, {}),
+        "command": common.command(__file__, {f" --folder {options.folder}": ""}),
         "machine": machine,
         "versions": versions[0] if versions else {},
         "pynn": judge.VERSION,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from netspec.backends.nest.building import NestBuilding
 
 Numbers = Mapping[str, float]
-AT_ONCE = 500  # synapses whose dictionaries NEST hands over together: they stay in the cache
+AT_ONCE = 125  # synapses whose dictionaries NEST hands over together: these few stay in the cache
 
 
 @dataclass(frozen=True)

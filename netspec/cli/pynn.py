@@ -36,6 +36,7 @@ from netspec.describe import serialization
 from netspec.describe.chance import left_to_chance
 from netspec.describe.simulation import Simulation
 from netspec.errors import BackendMissing, NetspecError, UsageError
+from netspec.execute.contract import get_backend
 from netspec.execute.running import DEFAULT_FOLDER
 from netspec.whole_files import write_text
 
@@ -96,6 +97,10 @@ def judge_script(
     from netspec.validation.campaign.request import ValidationRequest
 
     names = backends_of(backends)
+    for name in names:  # before the script takes its time
+        get_backend(name)
+    if len(names) < 2 and write is None:
+        raise UsageError(f"--backends {backends}: expected two or more to compare, or --write")
     forced: dict[str, Any] = {
         "backend": names[0],
         "out": out,
@@ -288,8 +293,9 @@ def _number(seeds: int | None, chosen: Segment) -> int:
     if asked > 1 and not left_to_chance(chosen.network):
         print(
             f"nothing in {chosen.network.name} is left to chance: every seed gives the same run, "
-            "and one is made on each simulator. What PyNN drew (connections, values) is part of "
-            "the network; another draw of it is another seed in the script.",
+            "and one is made on each simulator. What was drawn beforehand (connections, values, "
+            "spikes of renewal processes) is part of the network; another draw of it is another "
+            "seed in the script.",
             file=sys.stderr,
         )
         return 1

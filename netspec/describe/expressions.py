@@ -393,6 +393,11 @@ _NUMPY: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+def function_of(tree: Operation | Call) -> Callable[..., Any]:
+    """Return the function of NumPy's that an operation or a call is of its arguments."""
+    return _NUMPY[tree.op] if isinstance(tree, Operation) else FUNCTIONS[tree.function][1]
+
+
 def evaluate(tree: Expr, values: Mapping[str, Any]) -> Any:
     """Evaluate on floats or arrays of equal shape; `values` holds every name."""
     if isinstance(tree, Number):
@@ -400,9 +405,7 @@ def evaluate(tree: Expr, values: Mapping[str, Any]) -> Any:
     if isinstance(tree, Name):
         return values[tree.id] if tree.id in values else UNIT_NAMES[tree.id]
     args = [evaluate(child, values) for child in tree.args]
-    if isinstance(tree, Operation):
-        return _NUMPY[tree.op](*args)
-    return FUNCTIONS[tree.function][1](*args)
+    return function_of(tree)(*args)
 
 
 def is_affine(tree: Expr, variables: frozenset[str] | set[str]) -> bool:

@@ -18,7 +18,8 @@ populations projections recording  PyNN's objects, with arrays in them
 drawing refused  a connector that is mended, the native generator; what is not here, and why
 describe         from a script to a `Network`; asks cells, sources, synapses and currents what
                  `carried`, `static` and `Place` write down
-sources electrodes synapses  spike sources, current sources, synapses that change
+sources electrodes synapses released  spike sources, current sources, synapses that change, and
+                 those that release at random behind sources; `weights`: what is asked of them
 
 What PyNN's simulators mean differently is decided here once: spikes lie on the grid of time steps
 (``pyNN.nest`` puts them between steps unless told ``spike_precision="on_grid"``); delays are whole

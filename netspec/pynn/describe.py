@@ -35,6 +35,7 @@ from netspec.describe.network import (
     pieces_of,
 )
 from netspec.errors import DescriptionError, UsageError
+from netspec.pynn.background import inputs_only, poisson_input
 from netspec.pynn.carried import Source, Target
 
 if TYPE_CHECKING:
@@ -352,10 +353,17 @@ def describe(state: State) -> Description:
         If the network cannot be, such as for a time constant of zero.
     """
     builder = _Builder(state)
+    inputs = inputs_only(state, builder.place)
+    behind = {projection.pre for projection in inputs}
     for population in state.populations:
-        builder.population(population)
+        if population not in behind:
+            builder.population(population)
     for projection in state.projections:
-        builder.projection(projection)
+        if projection in inputs:
+            builder.parts[projection] = []
+            builder.add(poisson_input(projection, builder.place))
+        else:
+            builder.projection(projection)
     for source in state.current_sources:
         for piece in source.pieces(builder.place):
             builder.add(piece)

@@ -82,7 +82,7 @@ class Recorder(recording.Recorder):
         state = simulator.state
         if not new_ids:
             return
-        self._begin_now(variable)
+        self._begin_now(variable, new_ids)
         if variable.name != SPIKES and sampling_interval is not None:
             steps = sampling_interval / state.dt
             if abs(steps - round(steps)) > 1e-6 or steps < 1:
@@ -92,11 +92,12 @@ class Recorder(recording.Recorder):
                 )
             self.sampling_interval = sampling_interval
 
-    def _begin_now(self, variable: Variable) -> None:
+    def _begin_now(self, variable: Variable, new_ids: Any) -> None:
         """Let data begin where the clock stands, unless something is recorded from before."""
         state = simulator.state
         now = state.t * pq.ms
-        others = any(ids for v, ids in self.recorded.items() if v != variable)
+        # PyNN has noted the new cells already
+        others = any(v != variable or ids - new_ids for v, ids in self.recorded.items() if ids)
         if state.steps and others and self._recording_start_time != now:
             state.refuse_later(
                 f"record({variable.name!r}) of {self.population.label!r}, of which other data "

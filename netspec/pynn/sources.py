@@ -149,6 +149,31 @@ class SpikeSourcePoisson(Source, cells.SpikeSourcePoisson):
         UsageError
             If a rate leaves no step without a spike.
         """
+        edges, rates = self.course(population, place)
+        if rates.size and rates.max() * place.dt / 1000 >= 1:
+            raise UsageError(
+                f"rate of {population.label!r}: given {rates.max():g} Hz; allowed: below "
+                f"{1000 / place.dt:g} Hz, as there is at most one spike in a step of {place.dt:g} "
+                "ms. A smaller timestep, more sources of a lower rate, or one source for each cell "
+                "of a population, of one weight and delay and not recorded, which may have any rate"
+            )
+        return edges, rates * place.dt / 1000
+
+    def check_native(self, native: Mapping[str, NDArray[Any]]) -> None:
+        """Raise if a rate is below zero.
+
+        Raises
+        ------
+        InvalidParameterValueError
+        """
+        if np.any(native["rate"] < 0):
+            raise InvalidParameterValueError(
+                f"rate: given {np.min(native['rate']):g} Hz; allowed: from 0 on"
+            )
+
+    @staticmethod
+    def course(population: Any, place: Any) -> tuple[Indices, Floats]:
+        """Return steps, and the rate in Hz of each cell in the steps from each on."""
         taken = snapshots(population)
         begins = [*steps_of([begin for begin, _ in taken], place.dt).tolist()]
         last = round(place.until / place.dt)
@@ -157,24 +182,12 @@ class SpikeSourcePoisson(Source, cells.SpikeSourcePoisson):
             begin, end = begins[k], begins[k + 1] if k + 1 < len(taken) else last
             start = steps_of(values["start"], place.dt)
             stop = steps_of(values["start"] + values["duration"], place.dt)
-            chance = np.asarray(values["rate"], float) * place.dt / 1000
-            _check_chance(population, values["rate"], place.dt)
             edges = np.unique(np.clip([begin, *start, *stop], begin, end))
             edges = edges[edges < end] if end > begin else edges[:0]
             on = (start <= edges[:, None]) & (edges[:, None] < stop)
-            parts.append((edges, on * chance))
-        edges, chances = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return edges, chances
-
-
-def _check_chance(population: Any, rates: Any, dt: float) -> None:
-    low, high = np.min(rates), np.max(rates)
-    if low < 0 or high * dt / 1000 >= 1:
-        raise UsageError(
-            f"rate of {population.label!r}: given {low if low < 0 else high:g} Hz; allowed: from 0 "
-            f"to below {1000 / dt:g} Hz, as there is at most one spike in a step of {dt:g} ms. A "
-            "smaller timestep, or more sources of a lower rate"
-        )
+            parts.append((edges, on * np.asarray(values["rate"], float)))
+        edges, rates = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return edges, rates
 
 
 def _events(name: str) -> str:

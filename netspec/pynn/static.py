@@ -29,12 +29,15 @@ class Synaptic:
     changes : bool
         Whether weights at the end of a run are others: `Projection.get("weight")` then returns
         those, once the clock has moved.
+    plain : bool
+        Whether an event is always the weight.
     releases : bool
         Whether they send at random, which is drawn beforehand (`netspec.pynn.released`).
     """
 
     changes = False
     releases = False
+    plain = False
 
     def _get_minimum_delay(self) -> float:
         return simulator.state.default_delay
@@ -58,4 +61,5 @@ class Synaptic:
 
 class StaticSynapse(Synaptic, synapses.StaticSynapse):
     __doc__ = synapses.StaticSynapse.__doc__
+    plain = True
     translations = build_translations(("weight", "weight"), ("delay", "delay"))

@@ -80,7 +80,7 @@ def test_two_simulators_are_the_same_in_what_a_script_describes(script, command)
     summary = json.loads(Path("runs/small-validation.json").read_text())
     assert [run["seed"] for run in summary["runs"]] == [1, 1]
     # the script's own run is the first of the verdict; the other segment was not asked for
-    assert len(list(Path("runs").glob("*.h5"))) == 3
+    assert len(list(Path("runs").glob("*.h5"))) == 2
 
 
 def test_a_description_is_written_instead(script, command, netspec):
@@ -93,10 +93,10 @@ def test_a_description_is_written_instead(script, command, netspec):
     assert netspec("check", "small.toml")[0] == 0
     code, _, err = command(script(), "--write", "small.toml")
     assert code == 2 and "--force" in err
-    code, out, _ = command(
-        script(), "--write", "first.toml", "--segment", 1, "--warmup", "20ms", "--json"
-    )
+    first = ("--write", "first.toml", "--segment", 1, "--warmup", "20ms", "--json")
+    code, out, err = command(script(), *first, "--", "--seeds", "2")
     assert (code, json.loads(out)["file"]) == (0, "first.toml")
+    assert "given ['--seeds', '2']" in err  # what the script prints leaves the JSON alone
     _, first = load_with_simulation("first.toml")
     assert (first.warmup, first.duration) == (20.0, 40.0)
     code, _, err = command(script(), "--write", "third.toml", "--segment", 3)
@@ -139,6 +139,35 @@ def test_errors_are_the_scripts_own(script, command, text, words):
     assert "cli/pynn.py" not in err and "runpy" not in err
 
 
-def test_there_is_no_such_script(command):
+def test_what_cannot_be_is_told_before_the_script_runs(script, command):
     code, _, err = command("missing.py")
     assert code == 2 and "missing.py: no such script" in err
+    code, out, err = command(script(), "--backends", "nest")
+    assert code == 2 and "two or more" in err and "given" not in out
+    code, out, err = command(script(), "--backends", "nest,nesst")
+    assert code == 3 and "unknown backend 'nesst'" in err and "given" not in out
+
+
+@pytest.mark.long
+def test_seeds_change_what_a_run_draws_and_the_simulators_agree(script, command):
+    needs("nest", "brian2")
+    text = SCRIPT.partition("cells.record")[0] + (
+        "stimulus = sim.Population(10, sim.SpikeSourcePoisson(rate=300.0))\n"
+        "sim.Projection(stimulus, cells, sim.AllToAllConnector(), sim.StaticSynapse(weight=0.5))\n"
+        "cells.record('spikes')\nsim.run(200.0)\n"
+    )
+    arguments = ("--backends", "nest,brian2", "--seeds", 3, "--ladder", *QUICK)
+    code, out, err = command(script(text), *arguments)
+    assert code == 0 and "left to chance" not in err
+    assert "nest, brian2 and SciPy's solution of the equations" in out  # the ladder
+    assert "The same spikes, one by one, on nest and brian2" in out
+    summary = json.loads(Path("runs/small-validation.json").read_text())
+    rates = {
+        (row["backend"], row["seed"]): row["values"]["rate"]
+        for row in summary["statistics"]
+        if row["population"] == "cells"
+    }
+    assert len(rates) == 6
+    of_nest = [rates["nest", seed] for seed in (1, 2, 3)]
+    assert of_nest == [rates["brian2", seed] for seed in (1, 2, 3)]
+    assert len(set(of_nest)) > 1

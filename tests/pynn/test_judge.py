@@ -6,6 +6,8 @@ what is refused has to be refused, in the words that stand there; and none may b
 
 from __future__ import annotations
 
+import importlib
+import json
 import tomllib
 from pathlib import Path
 
@@ -15,18 +17,33 @@ import pytest
 pytest.importorskip("pyNN", reason="NO SCRIPT OF PYNN IS RUN: PyNN is not installed")
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 EXPECTED = tomllib.loads((HERE / "expected.toml").read_text())
 BACKEND = "nest"
-# without a run or with one of a few steps: what a script makes, connects and asks for
-CHEAP = ("test_connections_attribute", "test_fixed_number_pre_no_replacement",
-         "test_issue309", "test_issue302", "test_ticket195")  # fmt: skip
+# those that make, connect and ask without a run, and one with a run
+CHEAP = (
+    "test_all_to_all_static_no_self", "test_all_to_all_tsodyksmarkram",
+    "test_connection_access_weight_and_delay", "test_connections_attribute",
+    "test_fixed_number_post_no_replacement", "test_fixed_number_post_with_replacement",
+    "test_fixed_number_post_with_replacement_heterogeneous_parameters",
+    "test_fixed_number_pre_no_replacement", "test_fixed_number_pre_with_replacement",
+    "test_fixed_number_pre_with_replacement_heterogeneous_parameters", "test_issue231",
+    "test_issue241", "test_issue274", "test_issue302", "test_issue309", "test_issue445",
+    "test_issue505", "test_issue511", "test_issue512", "test_issue622", "test_issue631",
+    "test_issue652", "test_issue672", "test_run_until",
+    "test_set_synaptic_parameters_fully_connected",
+    "test_set_synaptic_parameters_multiply_connected",
+    "test_set_synaptic_parameters_partially_connected", "test_ticket226",
+)  # fmt: skip
 
 
 def names(kind):
     """Return name -> outcome and words that are expected."""
     table = EXPECTED[kind]
     found = {name: ("passed", "") for name in table["passes"]}
-    for outcome, key in (("failed", "refused"), ("failed", "elsewhere"), ("skipped", "skipped")):
+    kinds = {"refused": "failed", "elsewhere": "failed", "skipped": "skipped", "slow": "slow"}
+    assert set(table) <= {"passes", *kinds}
+    for key, outcome in kinds.items():
         for name, words in table.get(key, {}).items():
             assert name not in found, f"{name} stands twice"
             found[name] = (outcome, words)
@@ -88,4 +105,41 @@ def test_scenario(name, outcomes):
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_example(name, source, settings, tmp_path):
-    holds(judge.example(source, name, "netspec", tmp_path, settings=settings), EXAMPLES[name])
+    outcome, words = EXAMPLES[name]
+    if outcome == "slow":
+        pytest.skip(f"{name} {words}")
+    found = judge.example(source, name, "netspec", tmp_path, settings=settings)
+    holds(found, (outcome, words))
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """Return a module of benchmarks/ by name, with its newest record."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+
+    def load(name):
+        files = (ROOT / "benchmarks" / "records").glob(f"{name}-*.json")
+        points = {file: json.loads(file.read_text()) for file in files}
+        newest = max(points, key=lambda file: points[file]["date"])
+        return importlib.import_module(name), newest, points[newest]
+
+    return load
+
+
+def test_the_record_is_what_is_expected(benchmark):
+    _, _, point = benchmark("pynn_judge")
+    for kind, expected in (("scenarios", SCENARIOS), ("examples", EXAMPLES)):
+        entries = [judge.Outcome(**e) for e in point["results"][f"netspec.{BACKEND}"][kind]]
+        assert sorted(entry.name for entry in entries) == sorted(expected)
+        for entry in entries:
+            if expected[entry.name][0] != "slow":
+                holds(entry, expected[entry.name])
+
+
+@pytest.mark.parametrize("name", ["pynn_judge", "pynn_script"])
+def test_the_page_has_the_figures_of_the_record(benchmark, name):
+    module, file, point = benchmark(name)
+    page = (ROOT / "docs" / "pynn.md").read_text()
+    assert file.name in page
+    for line in filter(None, module.table(point).splitlines()):
+        assert line in page, line

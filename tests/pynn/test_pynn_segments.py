@@ -123,6 +123,10 @@ def test_what_is_recorded_later_begins_then(script):
     segment = cells.get_data().segments[0]
     (v,) = segment.analogsignals
     assert (float(v.t_start), v.shape, len(segment.spiketrains)) == (20.0, (41, 1), 1)
+    cells[1:2].record("v", sampling_interval=0.5)  # which it is already
+    sim.run(1.0)
+    with pytest.raises(UsageError, match=r"record\('v'\).*begin at 20 ms"):
+        cells[0:1].record("v", sampling_interval=0.5)
     with pytest.raises(UsageError, match=r"record\('isyn_exc'\).*begin at 20 ms"):
         cells.celltype.recordable = ["isyn_exc"]
         cells.record("isyn_exc")

@@ -30,6 +30,7 @@ from netspec.errors import UnsupportedError
 from netspec.realise import counters, drawing
 from netspec.realise.noise import NoiseCounter
 from netspec.validation.ladder.synapses import Synapse
+from netspec.validation.ladder.together import Together
 
 CHUNK = 100  # steps of the longest piece
 Floats = NDArray[np.float64]
@@ -88,6 +89,8 @@ class _Neurons:
     ) -> None:
         self.model, self.dt, self.rtol = network.models[name], simulation.dt, rtol
         self.states = self.model.dynamics.states
+        own = [state.name for state in self.states]
+        self.slopes = Together([state.rhs for state in self.states], own)
         self.populations = [p for p in network.populations if str(p.model) == name]
         offsets = network.offsets()
         # their places among all neurons of the network
@@ -139,11 +142,14 @@ class _Neurons:
         for name, values in self.inputs.items():
             fixed[name] = values[step] + coupled.get(name, 0.0)
         names = [state.name for state in self.states]
+        self.slopes.hold(fixed)
 
         def slope(_: float, flat: Floats) -> Floats:
-            values = {**fixed, **dict(zip(names, flat.reshape(len(names), -1), strict=True))}
-            rows = [evaluate(s.rhs, values) * (active if s.held else 1.0) for s in self.states]
-            return np.concatenate([np.broadcast_to(row, self.size) for row in rows])
+            rows = self.slopes(dict(zip(names, flat.reshape(len(names), -1), strict=True)))
+            found = np.empty((len(names), self.size))
+            for state, row, own in zip(self.states, rows, found, strict=True):
+                own[:] = row * active if state.held else row
+            return found.ravel()
 
         start = np.concatenate([self.y[name] for name in names])
         times = np.arange(1, stop - step + 1) * self.dt
