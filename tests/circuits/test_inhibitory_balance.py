@@ -14,7 +14,7 @@ from netspec.execute.contract import get_backend
 BACKENDS = [
     pytest.param(name, marks=pytest.mark.skipif(
         not get_backend(name).status().available, reason=f"{name} is not installed"))
-    for name in ("nest", "brian2", "genn")
+    for name in ("nest", "brian2", "genn", "neuron")
 ]  # fmt: skip
 STEPS = 1500
 

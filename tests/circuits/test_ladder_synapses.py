@@ -106,7 +106,7 @@ def test_a_replay_keeps_the_synapses_that_change():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("backend", ["nest", "brian2", "genn"], indirect=True)
+@pytest.mark.parametrize("backend", ["nest", "brian2", "genn", "neuron"], indirect=True)
 def test_a_network_that_learns_climbs_the_ladder(backend, tmp_path):
     ladder = climb(learning(), [backend], SIMULATION, out=tmp_path)
     assert {rung.level: rung.status for rung in ladder.rungs} == dict.fromkeys(
