@@ -78,7 +78,10 @@ def setup(
     Raises
     ------
     UsageError
-        If spikes between time steps are asked for, or the script runs on several processes.
+        If spikes between time steps are asked for, the script runs on several processes, or a
+        setting has a value that is not allowed.
+    BackendMissing
+        If no adapter has that name.
     """
     state.seal()
     common.setup(timestep, min_delay, **extra_params)
@@ -93,6 +96,8 @@ def setup(
             f"setup: {ranks} MPI processes; allowed: one. To run on several ranks, write the "
             "network by network('FILE.toml') and call netspec run FILE.toml --ranks N"
         )
+    if not 0 < timestep < 1e9:
+        raise UsageError(f"setup: given timestep={timestep!r}; allowed: a time above 0, in ms")
     state.clear()
     state.dt, state.shortest = float(timestep), min_delay
     state.longest = extra_params.get("max_delay", DEFAULT_MAX_DELAY)

@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import netspec
 from netspec.describe.network import Network
 from netspec.describe.simulation import Simulation
 from netspec.errors import UsageError
+from netspec.execute.contract import get_backend
 from netspec.execute.results import Run
 from netspec.pynn.carried import tell
 from netspec.pynn.describe import Description, describe
@@ -338,6 +340,14 @@ class State(common.control.BaseState):
                 said[name] = tuple(said[name])
         if "options" in said:
             said["options"] = {key: str(value) for key, value in said["options"].items()}
+        get_backend(said.get("backend", Settings.backend))  # a wrong name is told here, not by data
+        for name, least in (("threads", 1), ("seed", 0)):
+            value = said.get(name, least)
+            if not isinstance(value, Integral) or value < least:
+                allowed = f"integers from {least} on"
+                raise UsageError(f"setup: given {name}={value!r}; allowed: {allowed}")
+            if name in said:
+                said[name] = int(value)
         self.settings = replace(Settings(), **said)
 
 

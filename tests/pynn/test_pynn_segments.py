@@ -8,7 +8,7 @@ pytest.importorskip("pyNN", reason="NO SCRIPT OF PYNN IS RUN: PyNN is not instal
 from pyNN.errors import ConnectionError as NotConnected
 
 import netspec.pynn as sim
-from netspec.errors import NetspecWarning, UsageError
+from netspec.errors import NetspecError, NetspecWarning, UsageError
 from netspec.pynn.state import collecting, state
 
 
@@ -172,6 +172,21 @@ def test_what_stays_the_same_is_no_change(script):
     sim.run(50.0)
     cells.set(tau_m=20.0)
     cells.initialize(v=-65.0)
+
+
+@pytest.mark.parametrize(
+    ("said", "allowed"),
+    [
+        ({"backend": "nets"}, "'nets'.*brian2.*nest"),
+        ({"threads": "two"}, "threads='two'; allowed: integers from 1"),
+        ({"threads": 0}, "threads=0"),
+        ({"seed": -1}, "seed=-1; allowed: integers from 0"),
+        ({"timestep": -0.1}, "timestep=-0.1; allowed: a time above 0"),
+    ],
+)
+def test_a_wrong_setting_is_told_where_it_is_said(said, allowed):
+    with pytest.raises(NetspecError, match=allowed):
+        sim.setup(**said)
 
 
 def test_settings_that_cannot_be_had(script, monkeypatch):

@@ -16,7 +16,7 @@ MATCHED = (
     "in pairs, seed by seed, so that what differs between networks cancels."
 )
 NO_RUN = "no run of {} succeeded"
-SAME_EVENTS = "The events of Poisson inputs are the same on both sides as well (shared noise)."
+SAME_EVENTS = "Poisson events, if there are any, are the same on both sides as well (shared noise)."
 
 AS_ONE_RUN = (
     "Published are mean rates, one number a population. Each is asked to lie where one more run of "
