@@ -26,6 +26,10 @@ RUNGS: dict[str, Ask] = {
     "L3": rungs.replay,
 }
 MAX_NEURONS = 3000
+NOTHING = (
+    "there is nothing to try: no synapse within a neuron model, or only onto neurons that spike by "
+    "themselves before an event can be seen"
+)
 
 
 def climb(
@@ -151,7 +155,7 @@ def _ask(
     except SimulationFailed as error:
         return Rung(level, bench.backend, "failed", reason=str(error)), []
     if not figures:
-        return Rung(level, bench.backend, "skipped", reason="the circuit has nothing of it"), []
+        return Rung(level, bench.backend, "skipped", reason=NOTHING), []
     return judged(level, bench.backend, figures, _in_use(runs)), runs
 
 
