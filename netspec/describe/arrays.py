@@ -129,9 +129,7 @@ class Array(Drawn):
 
     def converted(self, convert: Callable[[float], float]) -> Self:
         """Return a copy with every value converted, which must be to a multiple."""
-        factor = convert(1.0 if self.unit is None else units.measured(f"1 {self.unit}"))
-        # 1/1000 is no float, 1000 is one
-        values = self.values * factor if abs(factor) >= 1 else self.values / (1 / factor)
+        values = converted(self.values, self.unit, convert)
         return self.model_copy(update={"values": _sealed(values), "unit": None})
 
     def written(self, unit: str) -> dict[str, Any]:
@@ -188,6 +186,15 @@ def numbers_of(values: Any, each: str = "neuron") -> tuple[NDArray[np.float64], 
         k = int(wrong[0])
         raise ValueError(f"value {k} is {array[k]:g}; expected finite numbers up to {LARGEST:g}")
     return _sealed(array), unit
+
+
+def converted(
+    values: NDArray[np.float64], unit: str | None, convert: Callable[[float], float]
+) -> NDArray[np.float64]:
+    """Return values of a unit, or None for canonical ones, converted, which must be to multiples."""
+    factor = convert(1.0 if unit is None else units.measured(f"1 {unit}"))
+    # 1/1000 is no float, 1000 is one
+    return values * factor if abs(factor) >= 1 else values / (1 / factor)
 
 
 def _sealed(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PlainSerializer, PlainValidator, SerializationInfo
 
-from netspec.describe import units
-from netspec.describe.arrays import LISTED, numbers_of
+from netspec.describe.arrays import LISTED, converted, numbers_of
 
 
 class Column(Sequence[float]):
@@ -55,13 +54,17 @@ class Column(Sequence[float]):
         return iter(self.values.tolist())
 
     def __eq__(self, other: object) -> bool:
-        """Return whether units and all values are the same."""
+        """Return whether units and all values are the same; also of a tuple, if files list them."""
+        if isinstance(other, tuple) and len(self) <= LISTED:
+            return self.unit is None and tuple(self) == other
         if not isinstance(other, Column):
             return NotImplemented
         return self.unit == other.unit and np.array_equal(self.values, other.values)
 
     def __hash__(self) -> int:
         """Return a hash of unit and values."""
+        if self.unit is None and len(self) <= LISTED:
+            return hash(tuple(self))
         return hash((self.unit, self.digest))
 
     def __repr__(self) -> str:
@@ -80,8 +83,7 @@ class Column(Sequence[float]):
 
     def converted(self, convert: Callable[[float], float]) -> Column:
         """Return a copy with every value converted, which must be to a multiple."""
-        factor = convert(1.0 if self.unit is None else units.measured(f"1 {self.unit}"))
-        return Column(self.values * factor if factor != 1 else self.values)
+        return Column(converted(self.values, self.unit, convert))
 
     def written(self, context: dict[str, Any] | None = None) -> Any:
         """Return it as plain data: a list, text, or what stands for it in a hashed text."""
@@ -137,7 +139,7 @@ def read_quantities(value: Any) -> Column:
         return value
     if isinstance(value, str):
         value = _unpacked(value, "<f8")
-    if len(value) == 0:
+    if isinstance(value, (list, tuple, np.ndarray)) and np.size(value) == 0:
         return Column(np.empty(0))
     values, unit = numbers_of(value, "synapse")
     return Column(values, unit)

@@ -83,7 +83,7 @@ def _indices(value: Any) -> Any:
     array = Array(**value) if isinstance(value, dict) else value
     if not isinstance(array, Array):
         return array
-    wrong = np.flatnonzero(array.values % 1)
+    wrong = np.flatnonzero((array.values % 1 != 0) | (np.abs(array.values) >= 2**53))
     if array.unit is not None or wrong.size:
         given = f"value {wrong[0]} is {array.values[wrong[0]]:g}" if wrong.size else array.unit
         raise ValueError(f"{given}; expected indices of neurons: whole numbers from 0 on")

@@ -18,10 +18,12 @@ def import_sparing(name: str, *optional: str) -> ModuleType:
     Parameters
     ----------
     name : str
-        What to import.
+        What to import; if it is imported already, it is returned as it is.
     *optional : str
         Modules that it takes only if they are there. One that is imported already is left alone.
     """
+    if name in sys.modules:  # a second freeze would keep what an earlier run has left behind
+        return sys.modules[name]
     searching = gc.isenabled()
     gc.disable()
     absent = [module for module in optional if module not in sys.modules]

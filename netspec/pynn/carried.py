@@ -225,7 +225,15 @@ class Target:
 
 
 def steps_of(times: Any, dt: float) -> NDArray[np.int64]:
-    """Return times in ms as whole steps, halves up; what lies beyond all runs as `FOREVER`."""
+    """Return times in ms as whole steps, halves up; what lies beyond all runs as `FOREVER`.
+
+    Raises
+    ------
+    ValueError
+        If one is not a number.
+    """
+    if np.isnan(times).any():
+        raise ValueError("given nan as a time; allowed: numbers, in ms")
     steps = np.floor(np.asarray(times, float) / dt + 0.5 + 1e-9)
     return np.clip(steps, 0, FOREVER).astype(np.int64)
 

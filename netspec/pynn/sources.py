@@ -166,7 +166,7 @@ class SpikeSourcePoisson(Source, cells.SpikeSourcePoisson):
         ------
         InvalidParameterValueError
         """
-        if np.any(native["rate"] < 0):
+        if not np.all(native["rate"] >= 0):
             raise InvalidParameterValueError(
                 f"rate: given {np.min(native['rate']):g} Hz; allowed: from 0 on"
             )
@@ -286,7 +286,7 @@ class SpikeSourcePoissonRefractory(Renewal, cells.SpikeSourcePoissonRefractory):
         InvalidParameterValueError
         """
         rate, dead = native["rate"], native["tau_refrac"]
-        if np.any(rate < 0) or np.any(rate * dead >= 1000):
+        if not (np.all(rate >= 0) and np.all(rate * dead < 1000)):
             raise InvalidParameterValueError(
                 f"rate, tau_refrac: given up to {np.max(rate):g} Hz and {np.max(dead):g} ms; "
                 "allowed: rates from 0 on, with a dead time shorter than the mean interval"
@@ -316,7 +316,7 @@ class SpikeSourceGamma(Renewal, cells.SpikeSourceGamma):
         ------
         InvalidParameterValueError
         """
-        if np.any(native["alpha"] <= 0) or np.any(native["beta"] < 0):
+        if not (np.all(native["alpha"] > 0) and np.all(native["beta"] >= 0)):
             raise InvalidParameterValueError("alpha, beta: allowed: alpha above 0, beta from 0 on")
 
     def drawn(

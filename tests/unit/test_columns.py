@@ -80,6 +80,8 @@ def test_units_and_assignments():
         ({"pre": "@@"}, "rule.pre", "base64"),
         ({"post": [0, SIZE]}, "rule.post", f"neurons 0 to {SIZE - 1}"),
         ({"weight": [1.0, np.nan]}, "rule.weight", "finite"),
+        ({"weight": 5.0}, "rule.weight", "expected a list"),
+        ({"delay": np.array(1.0)}, "rule.delay", "one for each synapse"),
         ({"weight": ["1 pA", "1 ms"]}, "rule.weight", "one dimension"),
         ({"weight": ["1 mV", "1 mV"]}, "rule.weight", "expected pA"),
         ({"weight": [1.0, 1e9]}, "rule.weight", "add 'projections.p.rule.weight' to accept"),

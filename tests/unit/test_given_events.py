@@ -8,6 +8,7 @@ import pytest
 
 import netspec
 from netspec import Network, Population, Simulation, SpikeInput
+from netspec.describe.arrays import LISTED
 from netspec.describe.columns import Column
 from netspec.describe.serialization import canonical_json, from_json, from_toml, to_toml
 from netspec.distributions import Array
@@ -40,6 +41,24 @@ def test_arrays_come_back_from_files_as_they_were(weight):
         assert back == network
         for name, values in (("times", TIMES), ("neurons", NEURONS)):
             np.testing.assert_array_equal(getattr(back.spike_inputs[0], name), values)
+
+
+@pytest.mark.parametrize("number", [1, LISTED, LISTED + 1])
+def test_short_arrays_are_equal_to_the_lists_that_files_hold(number):
+    given = {"times": TIMES[:number], "neurons": NEURONS[:number]}
+    network = described(**{name: Array(values=values) for name, values in given.items()})
+    lists = described(**given)
+    for back in (from_json(canonical_json(network)), from_toml(to_toml(network))):
+        assert back == network and network == back
+        assert hash(back.spike_inputs[0]) == hash(network.spike_inputs[0])
+    same = netspec.spec_hash(lists) == netspec.spec_hash(network)
+    assert (lists == network) == same == (number <= LISTED)
+
+
+def test_times_in_a_smaller_unit_are_those_of_text():
+    units = Array(values=np.array([700.0, 300.0, 1200.0]), unit="us")
+    given = described(times=units, neurons=[0, 1, 2]).spike_inputs[0].times
+    assert list(given) == [0.7, 0.3, 1.2]
 
 
 def test_lists_stay_lists_whatever_their_length():
@@ -92,6 +111,7 @@ def test_one_value_more_or_less_is_another_hash():
         ({"times": 3.0}, "times", "a list"),
         ({"neurons": {"kind": "array", "values": [0, 1.5]}}, "neurons", "whole numbers"),
         ({"neurons": {"kind": "array", "values": [0, -1]}}, "neurons", "indices from 0"),
+        ({"neurons": {"kind": "array", "values": [0, 1e29]}}, "neurons", "value 1 is 1e"),
         ({"neurons": {"kind": "array", "values": [0, 5]}}, r"\.neurons", "neurons 0 to 4"),
         ({"neurons": [0, 5]}, r"\.neurons", "neurons 0 to 4"),
         ({"neurons": [0, 1, 2]}, r"\(top\)", "2 times but 3 neurons"),

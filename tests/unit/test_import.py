@@ -26,6 +26,15 @@ def test_importing_netspec_loads_no_simulator_and_nothing_heavy():
     assert run.stdout.strip() == "[]"
 
 
+def test_what_a_run_leaves_behind_is_still_garbage_in_the_next():
+    code = (
+        "import gc; from netspec.execute.importing import import_sparing as spare; spare('json');"
+        "kept = gc.get_freeze_count(); spare('json'); print(kept - gc.get_freeze_count())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "0"
+
+
 def test_importing_netspec_takes_less_than_half_a_second():
     # on a machine that is slow or busy, NumPy and pydantic alone say how much
     assert seconds_to_import("netspec") < max(0.5, 2.5 * seconds_to_import("numpy, pydantic"))

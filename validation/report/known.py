@@ -95,15 +95,14 @@ def settled(summary: Summary, runs: Mapping[str, Sequence[Run]]) -> bool:
     That is: nothing is left to chance, so that every seed gives the same run, and spikes agree one
     by one to the end, of which there are some. More runs would add nothing to that.
     """
-    found = _agreements(summary, runs)
     pairs = len(summary.backends) * (len(summary.backends) - 1) // 2
-    return (
-        pairs > 0
-        and COLOURS.get(summary.outcome) != "bad"
-        and len(found) == pairs
-        and proof.all_given(_every(runs))
-        and not proof.broken(summary.ladder)
-        and all(a.until is None and a.spikes > 0 for agreed in found.values() for a in agreed)
+    if pairs == 0 or COLOURS.get(summary.outcome) == "bad" or proof.broken(summary.ladder):
+        return False
+    if not proof.all_given(_every(runs)):
+        return False  # before all spikes are read
+    found = _agreements(summary, runs)
+    return len(found) == pairs and all(
+        a.until is None and a.spikes > 0 for agreed in found.values() for a in agreed
     )
 
 
