@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reporting
+import typer
 from typer.testing import CliRunner
 
-from netspec.cli import app
+from netspec.cli import app, verdicts
 from netspec.errors import UsageError
 from netspec.validation.campaign.validating import judge_existing
 from netspec.validation.judge.margins import Margins
@@ -125,6 +126,48 @@ def test_spikes_are_compared_where_nothing_was_the_simulators_to_draw(
         if what in chance:
             drawn = run(tmp_path, "brian2", 1, spikes, chance=chance, **who | {field: "native"})
             assert proof.agreements([ours], [drawn]) == []
+
+
+def settled(folder, theirs, **changes):
+    """Return the screen and exit code of one run a side, the other of which has changes."""
+    ours = trains(np.random.default_rng(4))
+    runs = [run(folder, "nest", 1, ours, chance=[]),
+            run(folder, "genn", 1, theirs(ours), **{"chance": [], **changes})]  # fmt: skip
+    sides = {r.manifest["backend"]: [r] for r in runs}
+    summary = judge_existing(sides, list(sides), Margins())
+    with pytest.raises(typer.Exit) as ended:
+        verdicts.tell(summary, runs, None, None, as_json=True)
+    return screen(summary, runs), ended.value.exit_code
+
+
+def but_one(spikes):
+    """Return spikes of which the last of the first population comes a step earlier."""
+    name, (steps, neurons) = next(iter(spikes.items()))
+    steps = np.where(np.arange(len(steps)) == steps.argmax(), steps - 1, steps)
+    return spikes | {name: (steps, neurons)}
+
+
+def nothing(spikes):
+    return {name: (steps[:0], neurons[:0]) for name, (steps, neurons) in spikes.items()}
+
+
+def test_one_run_that_is_the_same_everywhere_is_all_there_is(tmp_path):
+    found, code = settled(tmp_path, dict)
+    (line,) = row(found, "the same activity?")
+    assert (line.state, line.text, code) == ("good", known.SETTLED, 0)
+    assert not row(found, "to close the rest")
+
+
+@pytest.mark.parametrize("theirs, changes", [
+    (but_one, {}), (nothing, {}), (dict, {"chance": ["values"]}), (dict, {"chance": ["synapses"]}),
+    (dict, {"spec_hash": "f" * 64}),
+])  # fmt: skip
+def test_one_run_is_not_all_there_is_if_a_spike_differs_or_a_seed_matters(
+    tmp_path, theirs, changes
+):
+    found, code = settled(tmp_path, theirs, **changes)
+    assert code != 0
+    assert all(known.SETTLED not in line.text for line in row(found, "the same activity?"))
 
 
 def test_seeds_that_change_nothing_are_told(tmp_path):
