@@ -20,11 +20,9 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from filelock import FileLock
-
 from netspec.backends.nest.template import STUBS
 from netspec.errors import SimulationFailed
-from netspec.execute.cache import cache_folder, first_line
+from netspec.execute.cache import first_line, kept
 from netspec.whole_files import whole
 
 # No fast math, and no fused products: the arithmetic is the step program's. Without -z now a
@@ -167,23 +165,8 @@ def library(text: str) -> tuple[Path, bool]:
     if nest is None or why:
         raise SimulationFailed(f"no module for NEST can be compiled here: {why or 'no NEST'}")
     flags = [*FLAGS, f"-D_GLIBCXX_USE_CXX11_ABI={int(OLD_STRINGS not in nest.kernel)}"]
-    folder = (cache_folder() / "nest").absolute()
-    place = folder / f"netspec_{_key(nest, text, flags)}.so"
-    if place.exists():
-        return place, False
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{place.name}.lock"):
-            if place.exists():
-                return place, False
-            for rest in folder.glob(f".{place.name}.*"):  # of a compilation that was killed
-                rest.unlink(missing_ok=True)
-            _compile(nest, flags, text, place)
-    except OSError as error:
-        raise SimulationFailed(
-            f"{folder}: no module can be kept there ({error}). Another place: NETSPEC_CACHE=..."
-        ) from error
-    return place, True
+    name = f"netspec_{_key(nest, text, flags)}.so"
+    return kept("nest", name, lambda place: _compile(nest, flags, text, place))
 
 
 def _compile(nest: Nest, flags: list[str], text: str, place: Path) -> None:

@@ -21,10 +21,8 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from filelock import FileLock
-
 from netspec.errors import SimulationFailed
-from netspec.execute.cache import cache_folder, first_line
+from netspec.execute.cache import first_line, kept
 from netspec.whole_files import whole
 
 FLAGS = "-ffp-contract=off"  # no fused products: the arithmetic is the step program's
@@ -122,23 +120,8 @@ def library(texts: Mapping[str, str]) -> tuple[Path, bool]:
     """
     if why := obstacle():
         raise SimulationFailed(f"no mechanism for NEURON can be compiled here: {why}")
-    folder = (cache_folder() / "neuron").absolute()
-    place = folder / f"netspec_{_key(texts)}.so"
-    if place.exists():
-        return place, False
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{place.name}.lock"):
-            if place.exists():
-                return place, False
-            for rest in folder.glob(f".{place.name}.*"):  # of a compilation that was killed
-                rest.unlink(missing_ok=True)
-            _compile(texts, place)
-    except OSError as error:
-        raise SimulationFailed(
-            f"{folder}: no mechanism can be kept there ({error}). Another place: NETSPEC_CACHE=..."
-        ) from error
-    return place, True
+    name = f"netspec_{_key(texts)}.so"
+    return kept("neuron", name, lambda place: _compile(texts, place))
 
 
 def _compile(texts: Mapping[str, str], place: Path) -> None:

@@ -191,7 +191,7 @@ def numbers_of(values: Any, each: str = "neuron") -> tuple[NDArray[np.float64], 
 def converted(
     values: NDArray[np.float64], unit: str | None, convert: Callable[[float], float]
 ) -> NDArray[np.float64]:
-    """Return values of a unit, or None for canonical ones, converted, which must be to multiples."""
+    """Return values of a unit (None: canonical) converted, which must be to multiples of them."""
     factor = convert(1.0 if unit is None else units.measured(f"1 {unit}"))
     # 1/1000 is no float, 1000 is one
     return values * factor if abs(factor) >= 1 else values / (1 / factor)
