@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,6 +164,16 @@ class _Builder:
     samplers: dict[tuple[Any, str], tuple[str, Indices]] = field(default_factory=dict)
     parts: dict[Any, list[Part]] = field(default_factory=dict)
 
+    @cached_property
+    def known(self) -> set[Any]:
+        """Sources in front of synapses that release at random: their spikes are drawn here too."""
+        return {
+            population
+            for projection in self.state.projections
+            if projection.synapse_type.releases
+            for population, _ in members(projection.pre)[2]
+        }
+
     @property
     def place(self) -> Place:
         """What sources are told."""
@@ -202,7 +213,10 @@ class _Builder:
 
     def relays(self, population: Any, name: str) -> None:
         self.add(Population(name=name, size=population.size, model=parrot_neuron))
-        for piece in population.celltype.pieces(population, name, self.place):
+        celltype, place = population.celltype, self.place
+        # what is released stands for the spikes of this seed, so a run must not draw others
+        kind = Source if population in self.known else type(celltype)
+        for piece in kind.pieces(celltype, population, name, place):
             self.add(piece)
 
     def recorders(self, population: Any, name: str) -> None:
@@ -237,10 +251,10 @@ class _Builder:
             # the targets in other populations stand for none here
             cells = np.where(post_part == b, targets[1][columns.post], 0)
             target = Target(post, cells, post.celltype.receptors[projection.receptor_type])
-            kinds = list(projection.synapse_type.kinds(columns.values, size, target))
             for a, (pre, _) in enumerate(sources[2]):
                 here = (pre_part == a) & (post_part == b)
-                for which, said in kinds:
+                # one kind at a time: each is a mask of all synapses
+                for which, said in projection.synapse_type.kinds(columns.values, size, target):
                     chosen = np.flatnonzero(here if which is None else here & which)
                     if len(chosen):
                         i = sources[1][columns.pre[chosen]]

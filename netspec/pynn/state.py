@@ -333,11 +333,9 @@ class State(common.control.BaseState):
             said |= collection.forced
         if "out" in said:
             said["out"] = Path(said["out"])
-        for name in ("approximations",):
-            if isinstance(said.get(name), str):
-                said[name] = (said[name],)
-            elif name in said:
-                said[name] = tuple(said[name])
+        if "approximations" in said:
+            agreed = said["approximations"]
+            said["approximations"] = (agreed,) if isinstance(agreed, str) else tuple(agreed)
         if "options" in said:
             said["options"] = {key: str(value) for key, value in said["options"].items()}
         get_backend(said.get("backend", Settings.backend))  # a wrong name is told here, not by data

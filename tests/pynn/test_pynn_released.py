@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("pyNN", reason="PyNN is not installed")
 
 import netspec.pynn as sim
+from netspec.describe.chance import left_to_chance
 from netspec.describe.synapse_models import SYNAPSES
 from netspec.errors import UsageError
 from netspec.pynn.state import state
@@ -80,6 +81,29 @@ def test_the_mean_is_that_of_the_deterministic_synapse(kind, n):
     expected = np.array([value for _, value in events])
     assert near(found.mean(axis=1) / n, expected, n)
     assert found.max() == n and np.ptp(expected) > 0.2
+
+
+def test_what_is_released_is_that_of_the_spikes_that_every_seed_has():
+    """Behind Poisson sources that are all alike, whose spikes a run would draw by its seed."""
+    source = sim.Population(20, sim.SpikeSourcePoisson(rate=50.0), label="source")
+    source.record("spikes")
+    targets = sim.Population(20, sim.IF_curr_exp(), label="cells")
+    sim.run(100.0)
+    drawn = state.segment().network
+    assert left_to_chance(drawn) == ("events",)
+    spikes = source.get_data().segments[0].spiketrains
+    sim.reset()
+    kind = sim.SimpleStochasticSynapse(weight=0.01, delay=1.0, p=1.0)
+    sim.Projection(source, targets, sim.OneToOneConnector(), kind, label="released")
+    sim.run(100.0)
+    network = state.segment().network
+    assert left_to_chance(network) == ()
+    given, events = network.spike_inputs
+    for cell, train in enumerate(spikes):
+        # of the seed of setup(), they are those that a run draws
+        for piece, delay in ((given, 0.0), (events, 1.0)):
+            times = np.sort(np.asarray(piece.times)[np.asarray(piece.neurons) == cell])
+            np.testing.assert_allclose(times, train.magnitude + delay, atol=1e-9)
 
 
 def test_a_run_that_goes_on_has_the_events_it_had():
