@@ -138,7 +138,8 @@ def given_events(
         steps, neurons, weights = map(np.concatenate, zip(*parts, strict=True))
         order = np.argsort(steps, kind="stable")
         found, starts = np.unique(steps[order], return_index=True)
-        for step, here in zip(found.tolist(), np.split(order, starts[1:]), strict=True):
+        events_of = np.split(order, starts[1:]) if len(order) else []
+        for step, here in zip(found.tolist(), events_of, strict=True):
             yield step - 1, place, neurons[here], weights[here]
 
 

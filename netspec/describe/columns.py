@@ -139,7 +139,7 @@ def read_quantities(value: Any) -> Column:
         return value
     if isinstance(value, str):
         value = _unpacked(value, "<f8")
-    if isinstance(value, (list, tuple, np.ndarray)) and np.size(value) == 0:
+    if value.shape == (0,) if isinstance(value, np.ndarray) else value in ([], ()):
         return Column(np.empty(0))
     values, unit = numbers_of(value, "synapse")
     return Column(values, unit)

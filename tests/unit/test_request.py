@@ -117,7 +117,7 @@ def test_until_it_is_decided_is_declared_alike_in_a_file_and_by_options(write, m
     assert declared.simulation.duration == 10_000 and len(declared.seeds) == 16
     assert {backend.connectivity for backend in declared.backends} == {"shared"}
     found = []
-    monkeypatch.setattr(judging, "_judge", lambda asked, *rest, **how: found.append(asked))
+    monkeypatch.setattr(judging, "judge", lambda asked, *rest, **how: found.append(asked))
     words = "validate microcircuit --scale 0.02 --backends nest,genn --until-decided"
     words += " --max-seeds 16 --budget 20min"
     result = CliRunner().invoke(app, words.split())
