@@ -99,6 +99,8 @@ def judge_script(
     names = backends_of(backends)
     for name in names:  # before the script takes its time
         get_backend(name)
+    if write is not None:
+        _check_target(write, force)
     if len(names) < 2 and write is None:
         raise UsageError(f"--backends {backends}: expected two or more to compare, or --write")
     forced: dict[str, Any] = {
@@ -114,7 +116,7 @@ def judge_script(
         network = chosen.network
         simulation = _counted_from(chosen.simulation, warmup)
         if write is not None:
-            _write(write, chosen, simulation, force, as_json)
+            _write(write, chosen, simulation, as_json)
             return
         said = Said(
             circuit=None, given={}, backends=backends, seeds=seeds, dt=None, warmup=warmup,
@@ -302,16 +304,18 @@ def _number(seeds: int | None, chosen: Segment) -> int:
     return asked
 
 
-def _write(
-    target: Path, chosen: Segment, simulation: Simulation, force: bool, as_json: bool
-) -> None:
-    """Write a description with its simulation, for all other commands."""
-    from netspec.cli.terminal import console
-
+def _check_target(target: Path, force: bool) -> None:
+    """Raise if a description cannot be written there."""
     if target.suffix != ".toml":
         raise UsageError(f"--write {target}: expected a name that ends in .toml")
     if target.exists() and not force:
         raise UsageError(f"{target} exists; to replace it: --force")
+
+
+def _write(target: Path, chosen: Segment, simulation: Simulation, as_json: bool) -> None:
+    """Write a description with its simulation, for all other commands."""
+    from netspec.cli.terminal import console
+
     write_text(target, serialization.to_toml(chosen.network, simulation))
     digest = serialization.spec_hash(chosen.network)
     if as_json:

@@ -16,8 +16,8 @@ cells, models    the standard cells and which models they are; `composed`: Point
 static           what a synapse type says of itself (`Synaptic`); the static synapse
 populations projections recording  PyNN's objects, with arrays in them
 drawing refused  a connector that is mended, the native generator; what is not here, and why
-describe         from a script to a `Network`; asks cells, sources, synapses and currents what
-                 `carried`, `static` and `Place` write down
+describe place   from a script to a `Network`; asks cells, sources, synapses and currents what
+                 `carried`, `static` and `place` write down
 sources electrodes synapses released  spike sources, current sources, synapses that change, and
                  those that release at random behind sources; `weights`: what is asked of them
 

@@ -15,7 +15,7 @@ from netspec.describe.network import PoissonInput
 from netspec.pynn.carried import Floats
 
 if TYPE_CHECKING:
-    from netspec.pynn.describe import Place
+    from netspec.pynn.place import Place
     from netspec.pynn.state import State
 
 

@@ -136,7 +136,7 @@ class Source:
         population : Population
         name : str
             Of the population in the network.
-        place : describe.Place
+        place : place.Place
         """
         steps, cells = self.sent(population, name, place, told=True)
         if len(steps):

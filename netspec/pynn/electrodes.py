@@ -132,7 +132,7 @@ class Electrode:
 
     @abstractmethod
     def pieces(self, place: Any) -> Iterator[Any]:
-        """Yield the currents of the network that stand for the source (`describe.Place`)."""
+        """Yield the currents of the network that stand for the source (`place.Place`)."""
 
     def _injected(self, place: Any) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield (first step, fields of a current) of all that the source is injected into."""
