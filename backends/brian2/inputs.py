@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from netspec.backends.brian2.building import Brian2Building
 from netspec.backends.brian2.groups import ACTIVE, Receiving
 from netspec.backends.brian2.planning import RARE
-from netspec.describe.inputs import Events
 from netspec.describe.network import NoiseCurrent, PoissonInput
+from netspec.describe.spike_inputs import Events
 from netspec.realise.counters import PoissonCounter
 from netspec.realise.drawing import CurrentChange
 from netspec.realise.kernels import product

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from netspec.backends.genn import sampling
 from netspec.backends.genn.blueprint import Code, Source
 from netspec.backends.genn.neurons import arriving, coupled
-from netspec.describe.inputs import Events
 from netspec.describe.network import Network, NoiseCurrent, PoissonInput, SpikeInput
 from netspec.describe.simulation import Simulation
+from netspec.describe.spike_inputs import Events
 from netspec.realise.counters import PoissonCounter, tables_by_step
 from netspec.realise.noise import NoiseCounter
 

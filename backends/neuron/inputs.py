@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from netspec.backends.neuron.building import Cells, NeuronBuilding
 from netspec.backends.neuron.columns import Column
-from netspec.describe.inputs import Events
 from netspec.describe.network import ContinuousProjection, NoiseCurrent, PoissonInput
+from netspec.describe.spike_inputs import Events
 from netspec.realise.counters import AT_ONCE
 from netspec.realise.drawing import CurrentChange
 from netspec.realise.kernels import product

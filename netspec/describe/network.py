@@ -45,7 +45,6 @@ from netspec.describe.inputs import (
     NoiseCurrent,
     PoissonInput,
     Recorder,
-    SpikeInput,
     StepCurrent,
     SynapseRecorder,
 )
@@ -53,6 +52,7 @@ from netspec.describe.neurons import NeuronModel
 from netspec.describe.plastic import projection_faults
 from netspec.describe.reading import hoist_models, hoist_synapses, names, readable
 from netspec.describe.slots import Piece, Place
+from netspec.describe.spike_inputs import SpikeInput
 from netspec.describe.synapses import SynapseModel
 from netspec.errors import DescriptionError, Fault, nearest
 

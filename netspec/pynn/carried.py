@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.describe.columns import Column
-from netspec.describe.inputs import SpikeInput
 from netspec.describe.neurons import NeuronModel
+from netspec.describe.spike_inputs import SpikeInput
 from netspec.errors import NetspecWarning
 
 Floats = NDArray[np.float64]
