@@ -222,3 +222,22 @@ def test_other_sources_are_neurons(values):
     background(**values)
     with pytest.raises(UsageError, match="one source for each cell"):
         state.segment()
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [("SpikeSourcePoisson", {"rate": [10.0, np.nan]}),
+     ("SpikeSourcePoissonRefractory", {"rate": [10.0, np.nan], "tau_refrac": 1.0}),
+     ("SpikeSourceGamma", {"alpha": 2, "beta": [10.0, np.nan]})],
+)  # fmt: skip
+def test_parameters_that_are_no_numbers_are_refused(kind, given):
+    with pytest.raises(InvalidParameterValueError, match="allowed: "):
+        sim.Population(2, getattr(sim, kind)(**given))
+
+
+def test_a_spike_time_that_is_no_number_is_refused():
+    source = sim.Population(1, sim.SpikeSourceArray(spike_times=[1.0, np.nan]))
+    source.record("spikes")
+    sim.run(5.0)
+    with pytest.raises(ValueError, match="given nan as a time"):
+        source.get_data()
