@@ -134,7 +134,9 @@ class Population(_Cells, common.Population):
         label: str | None = None,
     ) -> None:
         # before PyNN notes that there is a recorder of it
-        simulator.state.refuse_later(f"population {label!r} is new")
+        simulator.state.refuse_later(
+            "a population is new" if label is None else f"population {label!r} is new"
+        )
         check = getattr(cellclass, "check_carried", None)
         if check is None:
             kind = cellclass if isinstance(cellclass, type) else type(cellclass)
@@ -155,6 +157,8 @@ class Population(_Cells, common.Population):
         for cell in self.all_cells:
             cell.parent = self
         state.id_counter += self.size
+        # before translations compute with them: of an array and a function, say
+        self.celltype.parameter_space.shape = (self.size,)
         space = (
             self.celltype.native_parameters
             if isinstance(self.celltype, StandardCellType)

@@ -198,6 +198,8 @@ class Projection(common.Projection):
             final = simulator.state.weights.of(simulator.state, self)
             if final is not None:
                 return np.asarray(final)
+        if not len(self):
+            return np.empty(0)  # no connector has said anything
         return np.broadcast_to(self.columns.values[name], len(self))
 
     def assign(self, name: str, values: Any, which: Values | None = None) -> None:

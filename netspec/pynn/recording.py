@@ -152,6 +152,8 @@ class Recorder(recording.Recorder):
         return {int(c): times[a:b] for c, a, b in zip(wanted, low, high, strict=True)}
 
     def _local_count(self, variable: Variable, filter_ids: Any = None) -> dict[int, int]:
+        if not self.wants_spikes():
+            return {}  # as PyNN has it: of no cell
         found = self._get_spiketimes(sorted(self.filter_recorded(variable, filter_ids)))
         return {cell: len(times) for cell, times in found.items()}
 

@@ -85,6 +85,17 @@ def test_units_are_translated():
     assert back.weight.fixed() == -1.5 and back.receptor == "inhibitory"  # mV
 
 
+def test_one_parameter_of_a_translation_is_an_array_and_another_a_function():
+    values = np.array([10.0, 15.0, 20.0])
+    cells = sim.IF_cond_exp(tau_m=values, cm=lambda i: 1.0 + i, v_thresh=lambda i: i - 55.0)
+    population = sim.Population(3, cells, label="p")
+    np.testing.assert_allclose(population.get("tau_m"), values, rtol=1e-14)
+    np.testing.assert_array_equal(population.get("v_thresh"), [-55.0, -54.0, -53.0])
+    # nF/ms are uS; netspec's are nS
+    found = parameters(described(), "p", ONCE)["g_L"]
+    np.testing.assert_allclose(found, 1e3 * np.array([1.0, 2.0, 3.0]) / values, rtol=1e-14)
+
+
 def test_views_and_assemblies_are_taken_apart():
     p = sim.Population(6, sim.IF_curr_exp(), label="p")
     q = sim.Population(4, sim.IF_cond_exp(), label="q")
@@ -222,3 +233,14 @@ def test_one_to_one_connects_whatever_the_sizes(sources, targets):
     prj = sim.Projection(p, q, sim.OneToOneConnector(), sim.StaticSynapse(weight=0.1))
     pairs = [(i, j) for i, j, _ in prj.get("weight", format="list")]
     assert pairs == [(i, i) for i in range(min(sources, targets))]
+
+
+def test_a_projection_may_have_no_synapses():
+    p, q = sim.Population(2, sim.IF_curr_exp()), sim.Population(3, sim.IF_curr_exp())
+    none = sim.Projection(p, q, sim.FixedProbabilityConnector(0.0))
+    assert len(none) == 0 and none.get(["weight", "delay"], "list") == []
+    assert np.isnan(none.get("weight", "array")).all() and none.get("delay", "array").shape == (
+        2,
+        3,
+    )
+    assert described().projections == ()

@@ -219,6 +219,12 @@ def test_what_is_not_as_the_script_says_is_told(script):
         assert sim.run(0.02) == 10.2
 
 
+def test_spikes_of_cells_that_are_not_recorded_are_counted_of_none(script):
+    cells = script(recorded=())
+    sim.run(5.0)
+    assert cells.get_spike_counts() == {} and cells.mean_spike_count() == 0
+
+
 def test_an_initial_value_that_is_none_is_told():
     sim.setup(timestep=0.1)
     with pytest.warns(NetspecWarning, match="initial value of w of 'cells': left alone"):
