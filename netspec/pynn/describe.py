@@ -91,12 +91,22 @@ class Description:
         return recorder, np.searchsorted(sampled, cells)
 
 
+class _Made(dict[Any, str]):
+    """Population of the script -> its name, of those that were made since ``setup()``."""
+
+    def __missing__(self, population: Any) -> str:
+        raise UsageError(
+            f"population {population.label!r} was made before setup(), which forgets it: make it "
+            "again"
+        )
+
+
 @dataclass
 class _Builder:
     state: State
     names: Names = field(default_factory=Names)
     pieces: dict[str, list[Any]] = field(default_factory=dict)
-    populations: dict[Any, str] = field(default_factory=dict)
+    populations: dict[Any, str] = field(default_factory=_Made)
     samplers: dict[tuple[Any, str], tuple[str, Indices]] = field(default_factory=dict)
     parts: dict[Any, list[Part]] = field(default_factory=dict)
 

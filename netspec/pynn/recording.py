@@ -71,6 +71,15 @@ class Recorder(recording.Recorder):
         super().__init__(population, file)
         self.cache = _Cache()
 
+    def _get_current_segment(self, *args: Any, **how: Any) -> Any:
+        """Return the segment as PyNN makes it, its signals in the order of their names.
+
+        PyNN goes through a set, whose order differs from process to process.
+        """
+        segment = super()._get_current_segment(*args, **how)
+        segment.analogsignals = sorted(segment.analogsignals, key=lambda signal: signal.name or "")
+        return segment
+
     def store_to_cache(self, annotations: dict[str, Any] | None = None) -> None:
         """Keep the segment that ends, unless its data were cleared."""
         if simulator.state.steps and not self.clear_flag:

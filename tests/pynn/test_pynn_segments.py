@@ -260,3 +260,24 @@ def test_segments_are_collected_whoever_asks_for_data(script, tmp_path):
     assert times == [20.0, 10.0]
     with pytest.raises(UsageError, match="given colour"), collecting(colour="red"):
         pass
+
+
+def test_a_population_of_before_setup_is_no_part_of_what_comes_after(script, tmp_path):
+    old = script()
+    sim.setup(out=tmp_path)
+    new = sim.Population(2, sim.IF_curr_exp())
+    new.record("spikes")
+    sim.Projection(old, new, sim.OneToOneConnector(), sim.StaticSynapse(weight=0.1))
+    sim.run(1.0)
+    with pytest.raises(UsageError, match="'cells' was made before setup"):
+        new.get_data()
+
+
+def test_signals_lie_in_the_order_of_their_names(tmp_path):
+    sim.setup(out=tmp_path)
+    cells = sim.Population(1, sim.IF_cond_exp())
+    cells.record(["v", "gsyn_inh", "gsyn_exc", "spikes"])
+    sim.run(1.0)
+    (segment,) = cells.get_data().segments
+    assert [s.name for s in segment.analogsignals] == ["gsyn_exc", "gsyn_inh", "v"]
+    assert all(s.segment is segment for s in segment.analogsignals)
