@@ -33,6 +33,7 @@ Indices = NDArray[np.int64]
 # (from this time on in ms, native parameter -> one value a cell)
 Snapshot = tuple[float, dict[str, NDArray[Any]]]
 _WINDOW = (("start", "start"), ("duration", "duration"))
+NEARLY = 1e-6  # of a step: by rounding a little behind its end
 
 
 def snapshots(population: Any) -> list[Snapshot]:
@@ -216,7 +217,7 @@ class Renewal(Source):
         """
 
     def spikes(self, population: Any, name: str, place: Any) -> tuple[Floats, Indices]:
-        """Draw the spikes of every cell, from a stream of its own."""
+        """Draw the spikes of every cell, from a stream of its own, at the ends of steps."""
         taken = snapshots(population)
         ends = [*(begin for begin, _ in taken[1:]), np.inf]
         times: list[Floats] = [np.empty(0)]
@@ -228,7 +229,9 @@ class Renewal(Source):
                 if first < last:
                     generator = stream(place.seed, name, f"spikes.{cell}", number)
                     found = self.drawn(generator, values, first, last)
-                    times.append(found)
+                    # at the end of its step: by the nearest one, a spike just after the clock's
+                    # time would come to lie at it once the run goes on, and not before
+                    times.append(np.ceil(found / place.dt - NEARLY) * place.dt)
                     which.append(np.full(len(found), cell, np.int64))
         return np.concatenate(times), np.concatenate(which)
 

@@ -125,7 +125,8 @@ def test_poisson_sources_that_differ_have_the_numbers_of_those_that_do_not():
     assert len(drawn[7]) > 60
 
 
-def test_a_run_that_goes_on_has_the_spikes_it_had():
+@pytest.mark.parametrize("label", ["a", "b", "x0_", "x5_"])  # names key what is drawn
+def test_a_run_that_goes_on_has_the_spikes_it_had(label):
     kinds = [
         sim.SpikeSourcePoisson(rate=[50.0, 80.0]),
         sim.SpikeSourcePoissonRefractory(rate=[50.0, 80.0], tau_refrac=4.0),
@@ -133,7 +134,7 @@ def test_a_run_that_goes_on_has_the_spikes_it_had():
         sim.SpikeSourceInhGamma(a=Sequence([2.0, 4.0]), b=Sequence([0.005, 0.002]),
                                 tbins=Sequence([0.0, 60.0])),
     ]  # fmt: skip
-    populations = [sim.Population(2, kind) for kind in kinds]
+    populations = [sim.Population(2, kind, label=f"{label}{k}") for k, kind in enumerate(kinds)]
     sim.run(200.0)
     before = trains_of(populations)
     populations[1].set(rate=200.0)
