@@ -99,6 +99,9 @@ def setup(
     if not 0 < timestep < 1e9:
         raise UsageError(f"setup: given timestep={timestep!r}; allowed: a time above 0, in ms")
     state.clear()
+    # labels that are not given are counted, and names key what is drawn: the same script, told
+    # again in one process, has the same numbers
+    common.Population._nPop = common.Projection._nProj = 0
     state.dt, state.shortest = float(timestep), min_delay
     state.longest = extra_params.get("max_delay", DEFAULT_MAX_DELAY)
     state.label = str(extra_params.get("label", ""))

@@ -242,3 +242,13 @@ def test_a_spike_time_that_is_no_number_is_refused():
     sim.run(5.0)
     with pytest.raises(ValueError, match="given nan as a time"):
         source.get_data()
+
+
+def test_a_script_that_is_told_again_has_the_same_spikes(tmp_path):
+    found = []
+    for _ in range(2):
+        sim.setup(timestep=DT, out=tmp_path)
+        sources = sim.Population(2, sim.SpikeSourceGamma(alpha=2.0, beta=200.0))
+        sim.run(50.0)
+        found.append((sources.label, trains(sources)))
+    assert found[0] == found[1] and found[0][1][0]
