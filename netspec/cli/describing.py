@@ -10,7 +10,7 @@ import typer
 
 from netspec import circuits
 from netspec.cli.networks import CircuitOrFile, adjusted, circuit_command, network_of
-from netspec.cli.options import Dt, Json, Seed, Set, Threads, app, print_json
+from netspec.cli.options import Dt, Json, Seed, Set, Threads, app, print_json, refuse_existing
 from netspec.describe import serialization
 from netspec.describe.models import LIBRARY
 from netspec.describe.synapse_models import SYNAPSES
@@ -219,8 +219,7 @@ def realise(
 
     network, simulation = network_of(circuit, given)
     network, simulation = adjusted(network, simulation, sets, {"dt": dt, "seed": seed})
-    if out.exists() and not force:
-        raise UsageError(f"{out} exists; to replace it: --force")
+    refuse_existing(out, force)
     with progress_bar(network.name, quiet=as_json) as progress:
         counts = write_realisation(out, network, simulation, progress, by_target)
     size = out.stat().st_size

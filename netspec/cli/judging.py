@@ -27,7 +27,10 @@ from netspec.cli.options import (
     Dt,
     Duration,
     Force,
+    Jobs,
     Json,
+    Memory,
+    NoiseOfEach,
     Out,
     Ranks,
     Seed,
@@ -202,10 +205,7 @@ def validate(
     threads: Threads = None,
     ranks: Ranks = None,
     connectivity: Annotated[str | None, typer.Option(help="native or shared.")] = None,
-    noise: Annotated[
-        str | None,
-        typer.Option(help="Poisson events: native or shared; NAME=shared,... for some simulators."),
-    ] = None,
+    noise: NoiseOfEach = None,
     approximate: Approximate = None,
     option: BackendsOption = None,
     margin: MarginOption = None,
@@ -216,12 +216,8 @@ def validate(
         typer.Option("--ladder", help="Climb the ladder too, on a small network of the kind."),
     ] = None,
     sets: Set = None,
-    jobs: Annotated[
-        int | None, typer.Option(help="Runs side by side; as many as processors.", min=1)
-    ] = None,
-    memory: Annotated[
-        str | None, typer.Option(help="That runs side by side may need, such as 8GiB.")
-    ] = None,
+    jobs: Jobs = None,
+    memory: Memory = None,
     out: Out = DEFAULT_FOLDER,
     force: Force = False,
     time_limit: TimeLimit = None,

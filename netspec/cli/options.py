@@ -34,6 +34,10 @@ Threads = Annotated[int | None, typer.Option(help="Threads; the processors at ha
 Ranks = Annotated[int | None, typer.Option(help="Processes that share a run, through MPI (NEST).")]
 Connectivity = Annotated[str, typer.Option(help="native or shared.")]
 Noise = Annotated[str, typer.Option(help="Poisson events: native or shared.")]
+NoiseOfEach = Annotated[
+    str | None,
+    typer.Option(help="Poisson events: native or shared; NAME=shared,... for some simulators."),
+]
 Approximate = Annotated[
     list[str] | None, typer.Option(help="Approximations agreed to, by name (commas), or all.")
 ]
@@ -46,11 +50,24 @@ BackendsOption = Annotated[
 Out = Annotated[Path, typer.Option(help="Folder of result files.")]
 Force = Annotated[bool, typer.Option("--force", help="Run even if the result exists.")]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds of wall time per run.")]
+Jobs = Annotated[int | None, typer.Option(help="Runs side by side; as many as processors.", min=1)]
+Memory = Annotated[str | None, typer.Option(help="That runs side by side may need, such as 8GiB.")]
 
 
 def print_json(data: Any) -> None:
     """Print JSON as every command does with ``--json``."""
     print(json.dumps(data, indent=2, sort_keys=True, allow_nan=False))
+
+
+def refuse_existing(path: Path, force: bool) -> None:
+    """Raise if a file is there and nobody said that it may be replaced.
+
+    Raises
+    ------
+    UsageError
+    """
+    if path.exists() and not force:
+        raise UsageError(f"{path} exists; to replace it: --force")
 
 
 def pairs(given: list[str] | None, flag: str) -> dict[str, str]:

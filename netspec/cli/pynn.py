@@ -18,8 +18,12 @@ from netspec.cli.judging import Said, backend_requests, judge, room_of
 from netspec.cli.options import (
     Approximate,
     BackendsOption,
+    Connectivity,
     Force,
+    Jobs,
     Json,
+    Memory,
+    NoiseOfEach,
     Out,
     Ranks,
     Threads,
@@ -30,6 +34,7 @@ from netspec.cli.options import (
     names_of,
     options_of,
     print_json,
+    refuse_existing,
 )
 from netspec.cli.verdicts import MarginOption, StatisticOption, margins_of
 from netspec.describe import serialization
@@ -73,21 +78,14 @@ def judge_script(
     warmup: Warmup = None,
     threads: Threads = None,
     ranks: Ranks = None,
-    connectivity: Annotated[str, typer.Option(help="native or shared.")] = "shared",
-    noise: Annotated[
-        str,
-        typer.Option(help="Poisson events: native or shared; NAME=shared,... for some simulators."),
-    ] = "shared",
+    connectivity: Connectivity = "shared",
+    noise: NoiseOfEach = "shared",
     approximate: Approximate = None,
     option: BackendsOption = None,
     margin: MarginOption = None,
     statistics: StatisticOption = None,
-    jobs: Annotated[
-        int | None, typer.Option(help="Runs side by side; as many as processors.", min=1)
-    ] = None,
-    memory: Annotated[
-        str | None, typer.Option(help="That runs side by side may need, such as 8GiB.")
-    ] = None,
+    jobs: Jobs = None,
+    memory: Memory = None,
     out: Out = DEFAULT_FOLDER,
     force: Force = False,
     time_limit: TimeLimit = None,
@@ -308,8 +306,7 @@ def _check_target(target: Path, force: bool) -> None:
     """Raise if a description cannot be written there."""
     if target.suffix != ".toml":
         raise UsageError(f"--write {target}: expected a name that ends in .toml")
-    if target.exists() and not force:
-        raise UsageError(f"{target} exists; to replace it: --force")
+    refuse_existing(target, force)
 
 
 def _write(target: Path, chosen: Segment, simulation: Simulation, as_json: bool) -> None:
