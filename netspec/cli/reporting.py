@@ -73,14 +73,14 @@ def make_report(
     if brief:
         if as_json or out is not None:
             raise UsageError("--brief says what is known, on the terminal: no --json, no --out")
-        show_known(summary, found, {})
+        show_known(summary, known_of(summary, found), {})
         return
     target = out or data.with_name(f"{summary.network.name}-report.html")
     page = report.write(target, summary, found)
     if page is None:
         raise UsageError("no matplotlib or jinja2. To get them: pip install 'netspec-snn[report]'")
+    known = known_of(summary, found)
     if as_json:
-        screen = known_of(summary, found).to_dict()
-        print_json({"report": str(page), "runs": len(found), "known": screen})
+        print_json({"report": str(page), "runs": len(found), "known": known.to_dict()})
     else:
-        show_known(summary, found, {"report": page})
+        show_known(summary, known, {"report": page})

@@ -41,22 +41,14 @@ def tell(
 
     That is 0 as well where one run a side is all that there is, and it is the same on all.
     """
-    files = {"verdict": data, "report": page}
+    files, known = {"verdict": data, "report": page}, known_of(summary, runs)
     if as_json:
         found = {name: str(path) for name, path in files.items() if path is not None}
-        screen = known_of(summary, runs).to_dict()
-        print_json({**summary.model_dump(mode="json"), "known": screen, "files": found})
+        print_json({**summary.model_dump(mode="json"), "known": known.to_dict(), "files": found})
     else:
         _show(summary)
-        show_known(summary, runs, files)
-    raise typer.Exit(0 if _settled(summary, runs) else summary.exit_code)
-
-
-def _settled(summary: Summary, runs: Sequence[Run]) -> bool:
-    from netspec.validation.report import known, pictures
-
-    sides, _ = pictures.sides(summary.model_dump(mode="json"), runs)
-    return known.settled(summary, sides)
+        show_known(summary, known, files)
+    raise typer.Exit(0 if known.settled else summary.exit_code)
 
 
 def known_of(summary: Summary, runs: Sequence[Run]) -> Screen:
@@ -67,11 +59,11 @@ def known_of(summary: Summary, runs: Sequence[Run]) -> Screen:
     return known.first_screen(summary, sides)
 
 
-def show_known(summary: Summary, runs: Sequence[Run], files: dict[str, Path | None]) -> None:
+def show_known(summary: Summary, known: Screen, files: dict[str, Path | None]) -> None:
     """Print the first screen, which is the last thing that a terminal shows, and the files."""
     from netspec.cli.terminal import console, screen
 
-    screen(summary.network.name, known_of(summary, runs))
+    screen(summary.network.name, known)
     for name, path in files.items():
         if path is not None:
             console.print(f"{name}: {path}", soft_wrap=True)

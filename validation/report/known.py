@@ -52,14 +52,17 @@ class Screen:
     first : tuple of Line
         The strongest sentences that are true, the most important first.
     rows : tuple of Row
+    settled : bool
+        Whether one run a side is all that there is, and it is the same on all simulators.
     """
 
     first: tuple[Line, ...]
     rows: tuple[Row, ...]
+    settled: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON data: what `--json` prints as ``known``."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if key != "settled"}
 
 
 def first_screen(summary: Summary, runs: Mapping[str, Sequence[Run]]) -> Screen:
@@ -78,31 +81,36 @@ def first_screen(summary: Summary, runs: Mapping[str, Sequence[Run]]) -> Screen:
         lines = [proof.agreement_line(*names, found) for names, found in pairs.items()]
         lines += proof.seed_lines(_every(runs))
         rows.append(Row("the same spikes?", tuple(lines)))
-    if settled(summary, runs):
+    settled = _settled(summary, runs, pairs)
+    if settled:
         rows.append(Row("the same activity?", (Line("good", SETTLED),)))
-        first = Line("good", f"{SETTLED[0].upper()}{SETTLED[1:]}.")
-        return Screen(
-            (*_proof_words(summary, pairs), first), tuple(row for row in rows if row.lines)
-        )
-    rows.append(Row("the same activity?", tuple(_activity(summary, e) for e in entries)))
-    rows += [row for row in (_open(summary), _to_close(summary, runs)) if row.lines]
-    return Screen(_first(summary, pairs), tuple(row for row in rows if row.lines))
+        words = Line("good", f"{SETTLED[0].upper()}{SETTLED[1:]}.")
+        first = (*_proof_words(summary, pairs), words)
+    else:
+        rows.append(Row("the same activity?", tuple(_activity(summary, e) for e in entries)))
+        rows += [_open(summary), _to_close(summary, runs)]
+        first = _first(summary, pairs)
+    return Screen(first, tuple(row for row in rows if row.lines), settled)
 
 
-def settled(summary: Summary, runs: Mapping[str, Sequence[Run]]) -> bool:
+def _settled(
+    summary: Summary,
+    runs: Mapping[str, Sequence[Run]],
+    pairs: Mapping[tuple[str, str], Sequence[proof.Agreement]],
+) -> bool:
     """Return whether one run is all that there is, and it is the same on all simulators.
 
     That is: nothing is left to chance, so that every seed gives the same run, and spikes agree one
     by one to the end, of which there are some. More runs would add nothing to that.
     """
-    pairs = len(summary.backends) * (len(summary.backends) - 1) // 2
-    if pairs == 0 or COLOURS.get(summary.outcome) == "bad" or proof.broken(summary.ladder):
+    number = len(summary.backends) * (len(summary.backends) - 1) // 2
+    if number == 0 or COLOURS.get(summary.outcome) == "bad" or proof.broken(summary.ladder):
         return False
-    if not proof.all_given(_every(runs)):
-        return False  # before all spikes are read
-    found = _agreements(summary, runs)
-    return len(found) == pairs and all(
-        a.until is None and a.spikes > 0 for agreed in found.values() for a in agreed
+    agreed = [agreement for found in pairs.values() for agreement in found]
+    return (
+        len(pairs) == number
+        and proof.all_given(_every(runs))
+        and all(a.until is None and a.spikes > 0 for a in agreed)
     )
 
 
