@@ -13,7 +13,7 @@ become several projections, of `KINDS` at most.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from netspec.pynn.carried import Target
 from netspec.pynn.static import Columns, Kind, Synaptic
 
 KINDS = 1000
+EXPONENTS = ("mu_plus", "mu_minus")
 # of no facilitation: shorter than any time step
 AT_ONCE = 0.001  # ms
 
@@ -245,49 +246,40 @@ class Vogels2011Rule(synapses.Vogels2011Rule):
 _BOUNDS = (("w_max", "w_max"), ("w_min", "w_min"))
 
 
-class AdditiveWeightDependence(synapses.AdditiveWeightDependence):
+class _Dependence:
+    """How changes depend on weights: by powers, which are `mu`, or parameters where it is empty."""
+
+    mu: ClassVar[Mapping[str, float]] = {}
+
+    def exponents(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Return those of potentiation and depression."""
+        return {name: (self.mu or values)[name] for name in EXPONENTS}
+
+
+class AdditiveWeightDependence(_Dependence, synapses.AdditiveWeightDependence):
     __doc__ = synapses.AdditiveWeightDependence.__doc__
     translations = build_translations(*_BOUNDS)
     possible_models = frozenset({"pairs", "vogels"})
-
-    @staticmethod
-    def exponents(values: Mapping[str, float]) -> dict[str, float]:
-        """Return those of potentiation and depression."""
-        return {"mu_plus": 0.0, "mu_minus": 0.0}
+    mu = {"mu_plus": 0.0, "mu_minus": 0.0}
 
 
-class MultiplicativeWeightDependence(synapses.MultiplicativeWeightDependence):
+class MultiplicativeWeightDependence(_Dependence, synapses.MultiplicativeWeightDependence):
     __doc__ = synapses.MultiplicativeWeightDependence.__doc__
     translations = build_translations(*_BOUNDS)
     possible_models = frozenset({"pairs"})
-
-    @staticmethod
-    def exponents(values: Mapping[str, float]) -> dict[str, float]:
-        """Return those of potentiation and depression."""
-        return {"mu_plus": 1.0, "mu_minus": 1.0}
+    mu = {"mu_plus": 1.0, "mu_minus": 1.0}
 
 
 class AdditivePotentiationMultiplicativeDepression(
-    synapses.AdditivePotentiationMultiplicativeDepression
+    _Dependence, synapses.AdditivePotentiationMultiplicativeDepression
 ):
     __doc__ = synapses.AdditivePotentiationMultiplicativeDepression.__doc__
     translations = build_translations(*_BOUNDS)
     possible_models = frozenset({"pairs"})
-
-    @staticmethod
-    def exponents(values: Mapping[str, float]) -> dict[str, float]:
-        """Return those of potentiation and depression."""
-        return {"mu_plus": 0.0, "mu_minus": 1.0}
+    mu = {"mu_plus": 0.0, "mu_minus": 1.0}
 
 
-class GutigWeightDependence(synapses.GutigWeightDependence):
+class GutigWeightDependence(_Dependence, synapses.GutigWeightDependence):
     __doc__ = synapses.GutigWeightDependence.__doc__
-    translations = build_translations(
-        *_BOUNDS, ("mu_plus", "mu_plus"), ("mu_minus", "mu_minus")
-    )  # fmt: skip
+    translations = build_translations(*_BOUNDS, *((name, name) for name in EXPONENTS))
     possible_models = frozenset({"pairs"})
-
-    @staticmethod
-    def exponents(values: Mapping[str, float]) -> dict[str, float]:
-        """Return those of potentiation and depression."""
-        return {name: values[name] for name in ("mu_plus", "mu_minus")}

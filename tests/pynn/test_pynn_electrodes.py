@@ -10,14 +10,8 @@ from netspec.errors import UsageError
 from netspec.pynn.state import state
 from netspec.realise.noise import NoiseCounter
 
-DT = 0.1
-
-
-@pytest.fixture(autouse=True)
-def begin(tmp_path):
-    sim.setup(timestep=DT, backend="brian2", options={"codegen": "numpy"}, out=tmp_path, seed=3)
-    yield
-    sim.setup()
+DT = 0.1  # of `on_brian2`
+pytestmark = pytest.mark.usefixtures("on_brian2")
 
 
 def cells(size=1, **parameters):
